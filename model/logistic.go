@@ -1,0 +1,60 @@
+package model
+
+import "math"
+
+// Logistic is logistic regression: the score w₀ + Σ wⱼzⱼ on standardised
+// features z is the log-odds of a positive label, the loss its negative
+// log-likelihood. w₀ is the intercept.
+type Logistic struct {
+	Features int // d; there are d+1 weights
+}
+
+var _ Model = Logistic{}
+
+// Start returns d+1 zeros: probability ½ for everybody.
+func (m Logistic) Start() []float64 { return make([]float64, m.Features+1) }
+
+// Penalised is true for all weights but the intercept.
+func (m Logistic) Penalised(i int) bool { return i > 0 }
+
+// Score writes the log-odds X·w.
+func (m Logistic) Score(dst, weights []float64, rows Design) {
+	linearScore(dst, weights, rows)
+}
+
+// Gradient writes Xᵀ(p − y) for the probabilities p.
+func (m Logistic) Gradient(dst, weights []float64, rows Design) {
+	residuals := make([]float64, rows.Rows())
+	linearScore(residuals, weights, rows)
+	for i, y := range rows.Y {
+		residuals[i] = Sigmoid(residuals[i]) - y
+	}
+	sumResiduals(dst, residuals, rows)
+}
+
+// GradientReach is rows·√hospitals, whatever the weights: |p − y| ≤ 1, and by
+// Cauchy and Schwarz Σ|z| ≤ √(rows·Σz²) over one hospital's rows, where Σz² ≤
+// hospitals·rows because the features are standardised over all of them.
+func (m Logistic) GradientReach(rows, hospitals int) float64 {
+	return float64(rows) * math.Sqrt(float64(hospitals))
+}
+
+// Sigmoid is 1/(1+e^−x), computed so that no exponential overflows and small
+// probabilities keep their relative precision.
+func Sigmoid(x float64) float64 {
+	if x >= 0 {
+		return 1 / (1 + math.Exp(-x))
+	}
+	e := math.Exp(x)
+	return e / (1 + e)
+}
+
+// LogLoss is the negative log-likelihood of a label y of 0 or 1 at the given
+// log-odds, in nats: log(1+e^−score) for a positive row, log(1+e^score) for a
+// negative one. It is exact to rounding for scores of any size.
+func LogLoss(score, y float64) float64 {
+	if y == 1 {
+		score = -score
+	}
+	return max(score, 0) + math.Log1p(math.Exp(-math.Abs(score)))
+}

@@ -1,0 +1,217 @@
+package model
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"math"
+)
+
+// Limits of an encoded state.
+const (
+	stateHeader      = "consilium/state/1"
+	maxStateFeatures = maxFeatures
+	maxStateWeights  = 1 << 24
+	maxStateRound    = maxRounds + 2 // standardise and evaluate besides training
+)
+
+// MarshalBinary encodes the state canonically: equal states, bit for bit, have
+// equal bytes. Integers are big-endian, floats their IEEE 754 bits. In order:
+// the header; round (4 bytes); one byte that says whether a standardiser
+// follows, then its rows (8), the number of features (4), means and standard
+// deviations (8 each); the number of weights (4) and the weights (8 each);
+// training rows (8); one byte that says whether metrics follow, then rows (8),
+// one byte with a bit for each value that is defined, and those values (8
+// each). Numbers that are not finite are refused.
+func (s State) MarshalBinary() ([]byte, error) {
+	if s.Round < 0 || s.Round > maxStateRound {
+		return nil, fmt.Errorf("encode state: round %d is not between 0 and %d", s.Round, maxStateRound)
+	}
+	if z := s.Standardiser; z != nil && len(z.Mean) != len(z.SD) {
+		return nil, fmt.Errorf("encode state: %d means but %d standard deviations", len(z.Mean), len(z.SD))
+	}
+	encoded := s.encode()
+	if _, err := decodeState(encoded); err != nil {
+		return nil, fmt.Errorf("encode state: %w", err)
+	}
+	return encoded, nil
+}
+
+// Hash is SHA-256 over the encoding: what hospitals sign after a round.
+func (s State) Hash() [sha256.Size]byte { return sha256.Sum256(s.encode()) }
+
+func (s State) encode() []byte {
+	b := []byte(stateHeader)
+	b = binary.BigEndian.AppendUint32(b, uint32(s.Round))
+	b = appendFlag(b, s.Standardiser != nil)
+	if z := s.Standardiser; z != nil {
+		b = binary.BigEndian.AppendUint64(b, uint64(z.Rows))
+		b = binary.BigEndian.AppendUint32(b, uint32(len(z.Mean)))
+		b = appendFloats(b, z.Mean)
+		b = appendFloats(b, z.SD)
+	}
+	b = binary.BigEndian.AppendUint32(b, uint32(len(s.Weights)))
+	b = appendFloats(b, s.Weights)
+	b = binary.BigEndian.AppendUint64(b, uint64(s.TrainRows))
+	b = appendFlag(b, s.Metrics != nil)
+	if s.Metrics != nil {
+		b = s.Metrics.append(b)
+	}
+	return b
+}
+
+func (m *Metrics) append(b []byte) []byte {
+	b = binary.BigEndian.AppendUint64(b, uint64(m.Rows))
+	defined := len(b)
+	b = append(b, 0)
+	for i, field := range m.fields() {
+		if *field != nil {
+			b[defined] |= 1 << i
+			b = appendFloats(b, []float64{**field})
+		}
+	}
+	return b
+}
+
+// fields lists the values that may be undefined, in their encoded order.
+func (m *Metrics) fields() [8]**float64 {
+	return [8]**float64{&m.Accuracy, &m.AUC, &m.LogLoss, &m.Brier, &m.AUCError, &m.MSE, &m.MAE, &m.R2}
+}
+
+func appendFlag(b []byte, set bool) []byte {
+	if set {
+		return append(b, 1)
+	}
+	return append(b, 0)
+}
+
+func appendFloats(b []byte, values []float64) []byte {
+	for _, x := range values {
+		b = binary.BigEndian.AppendUint64(b, math.Float64bits(x))
+	}
+	return b
+}
+
+// UnmarshalState decodes what MarshalBinary wrote, and refuses everything
+// else: other headers, lengths beyond the limits, numbers that are not finite,
+// bytes left over. [Program.Next] and its companions check that the state fits
+// the program.
+func UnmarshalState(data []byte) (State, error) {
+	s, err := decodeState(data)
+	if err != nil {
+		return State{}, fmt.Errorf("decode state: %w", err)
+	}
+	return s, nil
+}
+
+func decodeState(data []byte) (State, error) {
+	d := stateDecoder{rest: data}
+	s := d.state()
+	if d.err == nil && len(d.rest) > 0 {
+		d.fail("%d bytes left over", len(d.rest))
+	}
+	if d.err != nil {
+		return State{}, d.err
+	}
+	return s, nil
+}
+
+// stateDecoder reads fields one after the other; after the first error it
+// reads zeros.
+type stateDecoder struct {
+	rest []byte
+	err  error
+}
+
+func (d *stateDecoder) fail(format string, args ...any) {
+	if d.err == nil {
+		d.err = fmt.Errorf(format, args...)
+	}
+}
+
+func (d *stateDecoder) state() State {
+	if header := d.bytes(len(stateHeader)); d.err == nil && string(header) != stateHeader {
+		d.fail("it does not begin with %q", stateHeader)
+	}
+	s := State{Round: int(d.integer(4, maxStateRound))}
+	if d.flag() {
+		s.Standardiser = d.standardiser()
+	}
+	s.Weights = d.floats(int(d.integer(4, maxStateWeights)))
+	s.TrainRows = int64(d.integer(8, 1<<53))
+	if d.flag() {
+		s.Metrics = d.metrics()
+	}
+	return s
+}
+
+func (d *stateDecoder) standardiser() *Standardiser {
+	z := &Standardiser{Rows: int64(d.integer(8, 1<<53))}
+	features := int(d.integer(4, maxStateFeatures))
+	z.Mean, z.SD = d.floats(features), d.floats(features)
+	for j, sd := range z.SD {
+		if math.Signbit(sd) {
+			d.fail("standard deviation %d is negative", j)
+		}
+	}
+	return z
+}
+
+func (d *stateDecoder) metrics() *Metrics {
+	m := &Metrics{Rows: int64(d.integer(8, 1<<53))}
+	defined := d.integer(1, 255)
+	for i, field := range m.fields() {
+		if defined&(1<<i) != 0 {
+			if value := d.floats(1); value != nil {
+				*field = &value[0]
+			}
+		}
+	}
+	return m
+}
+
+// bytes takes the next n bytes, or nil after an error.
+func (d *stateDecoder) bytes(n int) []byte {
+	if d.err == nil && len(d.rest) < n {
+		d.fail("%d bytes are missing", n-len(d.rest))
+	}
+	if d.err != nil {
+		return nil
+	}
+	taken := d.rest[:n]
+	d.rest = d.rest[n:]
+	return taken
+}
+
+// integer takes a big-endian integer of so many bytes, or 0 after an error.
+func (d *stateDecoder) integer(bytes int, largest uint64) uint64 {
+	var value uint64
+	for _, b := range d.bytes(bytes) {
+		value = value<<8 | uint64(b)
+	}
+	if value > largest {
+		d.fail("a number is %d, the limit is %d", value, largest)
+		return 0
+	}
+	return value
+}
+
+func (d *stateDecoder) flag() bool { return d.integer(1, 1) == 1 }
+
+// floats takes n finite numbers, or nil after an error. It checks the length
+// before it makes room.
+func (d *stateDecoder) floats(n int) []float64 {
+	encoded := d.bytes(8 * n)
+	if d.err != nil {
+		return nil
+	}
+	values := make([]float64, n)
+	for i := range values {
+		values[i] = math.Float64frombits(binary.BigEndian.Uint64(encoded[8*i:]))
+		if math.IsNaN(values[i]) || math.IsInf(values[i], 0) {
+			d.fail("a number is %v; all must be finite", values[i])
+			return nil
+		}
+	}
+	return values
+}

@@ -1,0 +1,318 @@
+package protocol
+
+// ballot is the one-shot agreement on the choice of a round: Algorithm 1 of
+// "The latest gossip on BFT consensus" (arXiv 1807.04938), for one height. L22
+// and so on are the lines of that algorithm; a round of the paper is a view
+// here, because a round is something else in this package.
+//
+// 2f+1 of the paper is the quorum q = ⌊(n+f)/2⌋+1. It is safe for n > 3f
+// without any clock, and with f = 0 it stands every crash that leaves q
+// hospitals.
+//
+// Where the paper keeps step_p and lockedValue_p in variables, a ballot reads
+// them off this hospital's own votes, which are durable before they are sent:
+// so a restart cannot forget a lock.
+type ballot struct {
+	r       *Round
+	started bool
+	view    uint32
+	since   uint64 // tick at which the view began
+	views   map[uint32]*ballotView
+	order   []*ballotView // views in the order in which they were first heard of
+	highest []int64       // highest view of a message, by party; −1 for none
+
+	lockedView int64 // −1 for none
+	locked     Hash
+	validView  int64 // −1 for none
+	valid      *proposalState
+
+	decidedID Hash
+	decided   *choice
+}
+
+// ballotView is what is held of one view.
+type ballotView struct {
+	proposal    *proposalState
+	votes       [stepPrecommit + 1][]*Hash // by step, by party
+	prevotesAt  *uint64                    // when a quorum of prevotes, for whatever value, was first held
+	precommitAt *uint64
+}
+
+type proposalState struct {
+	payload proposalPayload
+	id      Hash
+	checked bool
+	ok      bool
+}
+
+func newBallot(r *Round) *ballot {
+	b := &ballot{r: r, views: map[uint32]*ballotView{}, lockedView: -1, validView: -1}
+	b.highest = make([]int64, r.t.Parties+1)
+	for p := range b.highest {
+		b.highest[p] = -1
+	}
+	return b
+}
+
+// leader rotates with the view, and from round to round.
+func (b *ballot) leader(view uint32) Party {
+	n := uint64(b.r.t.Parties)
+	return Party((b.r.cfg.Description.Round+uint64(view))%n) + 1
+}
+
+func (b *ballot) at(view uint32) *ballotView {
+	v := b.views[view]
+	if v == nil {
+		v = &ballotView{}
+		for step := range v.votes {
+			v.votes[step] = make([]*Hash, b.r.t.Parties+1)
+		}
+		b.views[view] = v
+		b.order = append(b.order, v)
+	}
+	return v
+}
+
+// keep files a message of the ballot. This hospital's own messages, also those
+// of before a restart, set its view and its lock.
+func (b *ballot) keep(m Message, content any) {
+	view := m.Slot.View
+	v := b.at(view)
+	b.highest[m.From] = max(b.highest[m.From], int64(view))
+	switch p := content.(type) {
+	case proposalPayload:
+		v.proposal = &proposalState{payload: p, id: p.Choice.id(b.r.hash)}
+	case votePayload:
+		v.votes[m.Slot.Step][m.From] = &p.Value
+	}
+	if m.From != b.r.cfg.Self {
+		return
+	}
+	b.started = true
+	if view > b.view {
+		b.enter(view)
+	}
+	if vote, ok := content.(votePayload); ok && m.Slot.Step == stepPrecommit && vote.Value != (Hash{}) && int64(view) > b.lockedView {
+		b.lockedView, b.locked = int64(view), vote.Value // L38, L39
+	}
+}
+
+func (b *ballot) enter(view uint32) {
+	b.view, b.since = view, b.r.tick
+	b.r.changed = true
+}
+
+// count is how many hospitals cast this vote in a view; any counts every vote.
+func (v *ballotView) count(step uint8, id Hash) (same, any int) {
+	for _, vote := range v.votes[step] {
+		if vote != nil {
+			any++
+			if *vote == id {
+				same++
+			}
+		}
+	}
+	return same, any
+}
+
+// advance applies the rules of the algorithm that have come true.
+func (b *ballot) advance() error {
+	if b.decided != nil || b.decide() {
+		return nil
+	}
+	if !b.started {
+		if !b.mayStart() {
+			return nil
+		}
+		b.started, b.since = true, b.r.tick
+	}
+	b.catchUp()
+	for _, rule := range []func(*ballotView) error{b.propose, b.prevote, b.precommit, b.timeouts} {
+		if err := rule(b.at(b.view)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mayStart tells whether to take part: there is something to propose and no
+// one left to wait for, or others have begun.
+func (b *ballot) mayStart() bool {
+	for _, view := range b.highest {
+		if view >= 0 {
+			return true
+		}
+	}
+	r := b.r
+	if !r.said(Slot{Phase: Attest}) || !r.ready(r.attested, r.described, r.began[Attest], r.cfg.Description.Deadlines.Attest) {
+		return false
+	}
+	_, ok := r.candidate()
+	return ok
+}
+
+// decide is L49: a proposal with a quorum of precommits, in whatever view.
+func (b *ballot) decide() bool {
+	for _, v := range b.order {
+		if v.proposal == nil {
+			continue
+		}
+		if n, _ := v.count(stepPrecommit, v.proposal.id); n >= b.r.t.Quorum() && b.acceptable(v.proposal) {
+			b.decided, b.decidedID = &v.proposal.payload.Choice, v.proposal.id
+			b.r.changed = true
+			return true
+		}
+	}
+	return false
+}
+
+// catchUp is L55: when f+1 hospitals are in later views, so is an honest one.
+func (b *ballot) catchUp() {
+	for {
+		ahead, nearest := 0, int64(-1)
+		for _, view := range b.highest {
+			if view > int64(b.view) {
+				ahead++
+				if nearest < 0 || view < nearest {
+					nearest = view
+				}
+			}
+		}
+		if ahead <= b.r.t.Liars {
+			return
+		}
+		b.enter(uint32(nearest))
+	}
+}
+
+// propose is L14 to L19. A leader that has nothing valid to propose waits; the
+// others' timeouts pass the lead on.
+func (b *ballot) propose(v *ballotView) error {
+	if b.leader(b.view) != b.r.cfg.Self || v.proposal != nil {
+		return nil
+	}
+	slot := Slot{Phase: Agree, View: b.view, Step: stepPropose}
+	if b.validView >= 0 {
+		p := b.valid.payload
+		p.ValidView = uint32(b.validView) + 1
+		return b.r.say(slot, p.encode())
+	}
+	c, ok := b.r.candidate()
+	if !ok {
+		return nil
+	}
+	return b.r.say(slot, b.r.justify(c).encode())
+}
+
+// prevote is L22 and L28: for a proposal that is valid and does not contradict
+// a lock.
+func (b *ballot) prevote(v *ballotView) error {
+	p := v.proposal
+	if v.votes[stepPrevote][b.r.cfg.Self] != nil || v.votes[stepPrecommit][b.r.cfg.Self] != nil || p == nil {
+		return nil
+	}
+	free := b.lockedView < 0 || b.locked == p.id
+	if leans := int64(p.payload.ValidView) - 1; leans >= 0 {
+		if n, _ := b.at(uint32(leans)).count(stepPrevote, p.id); leans >= int64(b.view) || n < b.r.t.Quorum() {
+			return nil // L28 waits for the prevotes that the proposal leans on
+		}
+		free = free || b.lockedView <= leans
+	}
+	if free && b.acceptable(p) {
+		return b.vote(stepPrevote, p.id)
+	}
+	return b.vote(stepPrevote, Hash{})
+}
+
+// precommit is L36 and L44.
+func (b *ballot) precommit(v *ballotView) error {
+	self := b.r.cfg.Self
+	if v.votes[stepPrevote][self] == nil {
+		return nil
+	}
+	if p := v.proposal; p != nil && b.acceptable(p) {
+		if n, _ := v.count(stepPrevote, p.id); n >= b.r.t.Quorum() {
+			b.valid, b.validView = p, max(b.validView, int64(b.view)) // L42, L43
+			if v.votes[stepPrecommit][self] == nil {
+				return b.vote(stepPrecommit, p.id)
+			}
+		}
+	}
+	if n, _ := v.count(stepPrevote, Hash{}); n >= b.r.t.Quorum() && v.votes[stepPrecommit][self] == nil {
+		return b.vote(stepPrecommit, Hash{})
+	}
+	return nil
+}
+
+// timeouts are L34, L47 and L57 to L67.
+func (b *ballot) timeouts(v *ballotView) error {
+	r, self := b.r, b.r.cfg.Self
+	patience := uint64(r.cfg.Description.Deadlines.View) * (1 + uint64(min(b.view, 15)))
+	mark := func(at **uint64, any int) bool { // the first time a quorum of votes is held
+		if *at == nil && any >= r.t.Quorum() {
+			now := r.tick
+			*at = &now
+		}
+		return *at != nil && r.tick-**at >= patience
+	}
+	_, prevotes := v.count(stepPrevote, Hash{})
+	nils, precommits := v.count(stepPrecommit, Hash{})
+	prevotesOver := mark(&v.prevotesAt, prevotes)
+	precommitsOver := mark(&v.precommitAt, precommits)
+	switch {
+	case precommitsOver || nils >= r.t.Quorum(): // a quorum of nils: nothing can be decided in this view
+		b.enter(b.view + 1)
+	case v.votes[stepPrevote][self] == nil:
+		if r.absent.Has(b.leader(b.view)) || r.tick-b.since >= patience {
+			return b.vote(stepPrevote, Hash{})
+		}
+	case v.votes[stepPrecommit][self] == nil:
+		if prevotesOver {
+			return b.vote(stepPrecommit, Hash{})
+		}
+	}
+	return nil
+}
+
+func (b *ballot) vote(step uint8, id Hash) error {
+	return b.r.say(Slot{Phase: Agree, View: b.view, Step: step}, votePayload{id}.encode())
+}
+
+// acceptable is valid(v) of the paper: enough holders, enough deals, and signed
+// attestations that every holder holds every included deal. Whether a proposal
+// is acceptable depends on the proposal alone, so all honest hospitals agree.
+func (b *ballot) acceptable(p *proposalState) bool {
+	if !p.checked {
+		p.checked, p.ok = true, b.r.justified(p.payload)
+	}
+	return p.ok
+}
+
+func (r *Round) justified(p proposalPayload) bool {
+	c := p.Choice
+	if c.Holders.Len() < r.t.Parties-r.t.Missing() || !c.Holders.Within(r.all) ||
+		len(c.Included) < r.t.SmallestSet() || !c.set().Within(r.all) {
+		return false
+	}
+	var attesting Set
+	for _, row := range p.Attests {
+		if row.From < 1 || !r.all.Has(row.From) {
+			return false
+		}
+		m := p.attestation(row, r.hash, r.cfg.Description.Round)
+		content, err := decodeAttest(m.Payload)
+		if err != nil || !attestsAll(content, c.Included) || !r.signed(m) {
+			return false
+		}
+		attesting.Add(row.From)
+	}
+	return c.Holders.Within(attesting)
+}
+
+// signed verifies a message, unless it is held already.
+func (r *Round) signed(m Message) bool {
+	if known, ok := r.posts[m.From][m.Slot.key()]; ok && known.id == m.id() {
+		return true
+	}
+	return r.cfg.Signer.Verify(m.From, m.signedBytes(r.cfg.Description.Federation, r.cfg.Description.Epoch), m.Signature)
+}

@@ -1,0 +1,292 @@
+package protocol
+
+import (
+	"errors"
+	"fmt"
+)
+
+// dealState is somebody's deal and what this hospital has of it.
+type dealState struct {
+	payload dealPayload
+	status  dealStatus
+	held    Body // the parts for this hospital, opened
+}
+
+type dealStatus uint8
+
+const (
+	dealPending dealStatus = iota
+	dealHeld               // all that is for this hospital is here and verified
+	dealInvalid            // what is for this hospital is not valid
+)
+
+// reveal posts this hospital's deal once its commitment counts, with a box for
+// everybody whose key is here.
+func (r *Round) reveal() error {
+	slot := Slot{Phase: Deal, Step: stepDeal}
+	if r.dealing == nil || r.said(slot) || !r.counted(r.cfg.Self) {
+		return nil
+	}
+	p := dealPayload{Nonce: r.dealing.nonce, Body: r.dealing.header}
+	size := uint64(0)
+	for _, to := range r.recipients().Parties() {
+		box, err := r.box(to)
+		if err != nil {
+			return err
+		}
+		ref, err := RefOf(box)
+		if err != nil {
+			return err
+		}
+		size += ref.Size
+		p.Boxes = append(p.Boxes, sealedBox{To: to, Ref: ref})
+	}
+	if size <= inlineBoxes {
+		for i := range p.Boxes {
+			if err := r.inlineBox(&p.Boxes[i]); err != nil {
+				return err
+			}
+		}
+	}
+	if err := r.say(slot, p.encode()); err != nil {
+		return err
+	}
+	return r.serveBoxes(p.Boxes...)
+}
+
+// recipients are the hospitals that a box can be sealed for now.
+func (r *Round) recipients() Set {
+	var s Set
+	for _, p := range r.described.Minus(NewSet(r.cfg.Self)).Parties() {
+		if _, ok := r.dealing.body.Parts[p]; ok {
+			s.Add(p)
+		}
+	}
+	return s
+}
+
+func (r *Round) inlineBox(b *sealedBox) error {
+	box, err := r.box(b.To)
+	if err != nil {
+		return err
+	}
+	b.Inline, err = inMemory(box)
+	return err
+}
+
+// sealLate posts boxes for hospitals that described the round after this one
+// had dealt: they came back, or their description was late.
+func (r *Round) sealLate() error {
+	if r.dealing == nil || !r.said(Slot{Phase: Deal, Step: stepDeal}) || r.ballot.decided != nil {
+		return nil
+	}
+	if r.described.Within(r.boxed) {
+		return nil
+	}
+	for _, to := range r.recipients().Minus(r.boxed).Parties() {
+		slot := Slot{Phase: Deal, Step: stepBox, Subject: to}
+		box, err := r.box(to)
+		if err != nil {
+			return err
+		}
+		b := sealedBox{To: to}
+		if b.Ref, err = RefOf(box); err != nil {
+			return err
+		}
+		if b.Ref.Size <= inlineBoxes {
+			if err := r.inlineBox(&b); err != nil {
+				return err
+			}
+		}
+		if err := r.say(slot, boxPayload{b}.encode()); err != nil {
+			return err
+		}
+		if err := r.serveBoxes(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p dealPayload) box(to Party) (sealedBox, bool) {
+	for _, b := range p.Boxes {
+		if b.To == to {
+			return b, true
+		}
+	}
+	return sealedBox{}, false
+}
+
+// serveBoxes offers the boxes that did not fit into a message, and part 0.
+func (r *Round) serveBoxes(boxes ...sealedBox) error {
+	for _, b := range boxes {
+		if b.Inline != nil {
+			continue
+		}
+		box, err := r.box(b.To)
+		if err != nil {
+			return err
+		}
+		r.out.Serve = append(r.out.Serve, Part{b.Ref, box})
+	}
+	r.serve(r.dealing.header, r.dealing.body)
+	return nil
+}
+
+// serve offers part 0 of a body when it did not fit into its announcement.
+func (r *Round) serve(h header, b Body) {
+	if ref, ok := h.part(0); ok && h.Inline == nil {
+		r.out.Serve = append(r.out.Serve, Part{ref, b.Parts[0]})
+	}
+}
+
+// serveAgain offers after a restart what was offered before.
+func (r *Round) serveAgain() error {
+	if r.dealing == nil || r.deals[r.cfg.Self] == nil {
+		return nil
+	}
+	if err := r.serveBoxes(r.deals[r.cfg.Self].payload.Boxes...); err != nil {
+		return err
+	}
+	for _, p := range r.sorted(r.cfg.Self) {
+		if slot := p.message.Slot; slot.Phase != Deal || slot.Step != stepBox {
+			continue
+		}
+		late, err := decodeBox(p.message.Payload)
+		if err != nil {
+			return err
+		}
+		if err := r.serveBoxes(late.Box); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hold takes in the deals that count: the commitment must match, and what is
+// for this hospital must be here, open and pass the scheme's check.
+func (r *Round) hold() error {
+	for _, p := range r.all.Parties() {
+		d := r.deals[p]
+		if d == nil || d.status != dealPending || !r.counted(p) {
+			continue
+		}
+		if commitment(r.hash, p, d.payload.Nonce, d.payload.Body.root()) != r.commits[p].Commitment {
+			d.status = dealInvalid
+			continue
+		}
+		if err := r.takeIn(p, d); err != nil {
+			return err
+		}
+		r.changed = r.changed || d.status != dealPending
+	}
+	return nil
+}
+
+// takeIn takes in one deal, as far as its parts are here.
+func (r *Round) takeIn(p Party, d *dealState) error {
+	if p == r.cfg.Self {
+		if r.dealing != nil {
+			d.held, d.status = r.dealing.body, dealHeld
+		}
+		return nil
+	}
+	held := Body{Public: d.payload.Body.Public, Parts: map[Party]Source{}}
+	complete := true
+	if ref, ok := d.payload.Body.part(0); ok {
+		held.Parts[0] = r.content(p, ref, d.payload.Body.Inline)
+		complete = held.Parts[0] != nil
+	}
+	if committed, ok := d.payload.Body.part(r.cfg.Self); ok {
+		box := r.boxFrom(p, d)
+		if box == nil || !complete {
+			return nil
+		}
+		content, err := openBox(r.cfg.Sealer, r.private, box, sealInfo(r.hash, p, r.cfg.Self), committed)
+		if err != nil {
+			return d.judge(p, err)
+		}
+		held.Parts[r.cfg.Self] = content
+	}
+	if !complete {
+		return nil
+	}
+	d.held = held
+	return d.judge(p, r.scheme.Check(p, held))
+}
+
+// judge sets the status of a deal that was looked at. A failure to read one's
+// own copy is not the dealer's fault.
+func (d *dealState) judge(from Party, err error) error {
+	if invalid := (*Invalid)(nil); errors.As(err, &invalid) {
+		d.status = dealInvalid
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("check the deal of hospital %d: %w", from, err)
+	}
+	d.status = dealHeld
+	return nil
+}
+
+// boxFrom is the box that p sealed for this hospital, with its deal or later;
+// nil while it is not here.
+func (r *Round) boxFrom(p Party, d *dealState) Source {
+	b, ok := d.payload.box(r.cfg.Self)
+	if !ok && r.boxes[p] != nil {
+		b, ok = *r.boxes[p], true
+	}
+	if !ok {
+		return nil
+	}
+	return r.content(p, b.Ref, b.Inline)
+}
+
+// content is what a reference names: inline, fetched, or nil while it is being
+// fetched from the hospital that announced it.
+func (r *Round) content(from Party, ref Ref, inline Chunks) Source {
+	if inline != nil {
+		return inline
+	}
+	if ref.Chunks == 0 {
+		return Chunks{}
+	}
+	if source := r.fetched[ref.Root]; source != nil {
+		return source
+	}
+	if !r.wanted[ref.Root] {
+		r.wanted[ref.Root] = true
+		r.out.Want = append(r.out.Want, Want{from, ref})
+	}
+	return nil
+}
+
+// dealers are the parties whose deals are in a state.
+func (r *Round) dealers(status dealStatus) Set {
+	var s Set
+	for _, p := range r.all.Parties() {
+		if r.deals[p] != nil && r.deals[p].status == status {
+			s.Add(p)
+		}
+	}
+	return s
+}
+
+// expectedDeals are the parties whose commitment is on q lists, or may still
+// come to be.
+func (r *Round) expectedDeals() Set {
+	var s Set
+	open := r.t.Parties - r.listed.Len()
+	for _, p := range r.all.Parties() {
+		on := 0
+		for _, l := range r.listed.Parties() {
+			if h, ok := find(r.lists[l].Commitments, p); ok && h != (Hash{}) {
+				on++
+			}
+		}
+		if on > 0 && on+open >= r.t.Quorum() {
+			s.Add(p)
+		}
+	}
+	return s
+}

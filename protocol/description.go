@@ -1,0 +1,109 @@
+package protocol
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+)
+
+// Description is what the hospitals must agree on before a round begins. Its
+// hash is in every signature, box and proof of the round, so hospitals that
+// see the round differently cannot combine anything (model inconsistency,
+// arXiv 2111.07380).
+type Description struct {
+	Federation   string // name of the federation
+	Epoch        uint64 // of the roster
+	Roster       Hash   // of the roster
+	Study        Hash   // of the study and its task: data columns, model, trainer, quantiser
+	Round        uint64
+	Step         string // what is summed, for people: "standardise", "train", …
+	State        Ref    // the model that the round starts from
+	Scheme       string
+	Thresholds   Thresholds
+	Length       uint64 // values in an update
+	FractionBits uint32 // of the fixed-point encoding of a value
+	Deadlines    Deadlines
+}
+
+// Deadlines say how many ticks a hospital waits in a phase for those that may
+// be missing. They are local: clocks are never compared.
+type Deadlines struct {
+	Commit uint32 // for commitments, from one's own: the slack in training time and the wait for who is away
+	Deal   uint32 // for deals and their boxes, from the list of commitments
+	Attest uint32 // for attestations, from one's own
+	View   uint32 // for each step of an agreement; grows with the view
+}
+
+const maxName = 256
+
+// Encode is the canonical encoding of d.
+func (d Description) Encode() []byte {
+	b := appendBytes(nil, []byte(d.Federation))
+	b = binary.BigEndian.AppendUint64(b, d.Epoch)
+	b = append(b, d.Roster[:]...)
+	b = append(b, d.Study[:]...)
+	b = binary.BigEndian.AppendUint64(b, d.Round)
+	b = appendBytes(b, []byte(d.Step))
+	b = append(b, d.State.Root[:]...)
+	b = binary.BigEndian.AppendUint32(b, d.State.Chunks)
+	b = binary.BigEndian.AppendUint64(b, d.State.Size)
+	b = appendBytes(b, []byte(d.Scheme))
+	for _, v := range []int{d.Thresholds.Parties, d.Thresholds.Liars, d.Thresholds.Dropouts} {
+		b = binary.BigEndian.AppendUint16(b, uint16(v))
+	}
+	b = binary.BigEndian.AppendUint64(b, d.Length)
+	b = binary.BigEndian.AppendUint32(b, d.FractionBits)
+	for _, v := range []uint32{d.Deadlines.Commit, d.Deadlines.Deal, d.Deadlines.Attest, d.Deadlines.View} {
+		b = binary.BigEndian.AppendUint32(b, v)
+	}
+	return b
+}
+
+// DecodeDescription is the inverse of Encode; it accepts nothing else.
+func DecodeDescription(data []byte) (Description, error) {
+	r := reader{data: data}
+	d := Description{
+		Federation: string(r.bytes(maxName)),
+		Epoch:      r.uint64(),
+		Roster:     r.hash(),
+		Study:      r.hash(),
+		Round:      r.uint64(),
+		Step:       string(r.bytes(maxName)),
+		State:      Ref{Root: r.hash(), Chunks: r.uint32(), Size: r.uint64()},
+		Scheme:     string(r.bytes(maxName)),
+		Thresholds: Thresholds{Parties: int(r.uint16()), Liars: int(r.uint16()), Dropouts: int(r.uint16())},
+		Length:     r.uint64(), FractionBits: r.uint32(),
+		Deadlines: Deadlines{Commit: r.uint32(), Deal: r.uint32(), Attest: r.uint32(), View: r.uint32()},
+	}
+	if err := r.end(); err != nil {
+		return Description{}, fmt.Errorf("decode round description: %w", err)
+	}
+	return d, nil
+}
+
+// Hash names d.
+func (d Description) Hash() Hash { return digest("consilium/description/1", d.Encode()) }
+
+// Differences lists for people what another hospital's description says
+// otherwise.
+func (d Description) Differences(other Description) string {
+	var diffs []string
+	note := func(what string, mine, theirs any) {
+		if mine != theirs {
+			diffs = append(diffs, fmt.Sprintf("%s is %v there and %v here", what, theirs, mine))
+		}
+	}
+	note("the federation", d.Federation, other.Federation)
+	note("the epoch", d.Epoch, other.Epoch)
+	note("the roster", d.Roster.Short(), other.Roster.Short())
+	note("the study", d.Study.Short(), other.Study.Short())
+	note("the round", d.Round, other.Round)
+	note("the step", d.Step, other.Step)
+	note("the model", d.State.Root.Short(), other.State.Root.Short())
+	note("the scheme", d.Scheme, other.Scheme)
+	note("the threshold setting", d.Thresholds, other.Thresholds)
+	note("the number of values", d.Length, other.Length)
+	note("the fixed point", d.FractionBits, other.FractionBits)
+	note("the deadline setting", d.Deadlines, other.Deadlines)
+	return strings.Join(diffs, "; ")
+}

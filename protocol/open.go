@@ -1,0 +1,176 @@
+package protocol
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// openingState is somebody's opening of the certified set.
+type openingState struct {
+	payload openPayload
+	held    *Body
+	bad     string // why it is proved wrong, or empty
+}
+
+// open locks and opens: the choice is certified, and this is the only place
+// where an opening is made. The message that carries it is the lock: it names
+// the set and the exact bytes, fills the one slot for openings, and is durable
+// before it is sent. After a restart an opening that travels over streams is
+// computed again, to be served under the name that was posted.
+func (r *Round) open() error {
+	c := r.ballot.decided
+	if c == nil || !c.Holders.Has(r.cfg.Self) || r.amnesiac || r.opened {
+		return nil
+	}
+	body, err := r.opening(*c)
+	if err != nil || body == nil {
+		return err
+	}
+	h, err := announce(Body{Public: body.Public, Parts: map[Party]Source{0: body.Parts[0]}}, 0, nil)
+	if err != nil {
+		return err
+	}
+	if mine := r.openings[r.cfg.Self]; mine != nil && mine.payload.Body.root() != h.root() {
+		return fmt.Errorf("the opening computed after the restart is not the one that was posted")
+	}
+	r.opened = true
+	r.serve(h, *body)
+	if err := r.say(Slot{Phase: Open}, openPayload{r.ballot.decidedID, h}.encode()); err != nil {
+		return err
+	}
+	r.openings[r.cfg.Self].held = body
+	return nil
+}
+
+// opening computes this hospital's opening, or nil while a deal that it
+// attested is still to be read back after a restart.
+func (r *Round) opening(c choice) (*Body, error) {
+	deals := make([]Opening, 0, len(c.Included))
+	for _, e := range c.Included {
+		d := r.deals[e.Party]
+		if d == nil || d.status != dealHeld || d.payload.Body.root() != e.Hash {
+			return nil, nil
+		}
+		deals = append(deals, Opening{e.Party, d.held})
+	}
+	var seed Seed
+	if r.dealing != nil {
+		seed = r.dealing.seed
+	}
+	body, err := r.scheme.Open(c.set().Parties(), deals, seed)
+	if err != nil {
+		return nil, fmt.Errorf("open: %w", err)
+	}
+	return &body, nil
+}
+
+// combine reconstructs the sum from the openings that are here and posts its
+// hash, or the reason why there is none. Both fill one slot.
+func (r *Round) combine() error {
+	c := r.ballot.decided
+	slot := Slot{Phase: Combine}
+	if c == nil || r.sum != nil {
+		return nil
+	}
+	if mine := r.results[r.cfg.Self]; mine != nil && mine.Reason != "" {
+		return nil
+	}
+	openings := r.openingsHere(*c)
+	if len(openings) < r.t.Openings() || len(openings) == r.combined {
+		return nil
+	}
+	r.combined = len(openings)
+	sum, err := r.scheme.Combine(c.set().Parties(), openings)
+	bad, inconsistent := (*BadOpening)(nil), (*Inconsistent)(nil)
+	switch {
+	case errors.Is(err, ErrMoreOpenings):
+		return nil
+	case errors.As(err, &bad):
+		r.openings[bad.From].bad = bad.Why
+		r.combined, r.changed = 0, true
+		return nil
+	case errors.As(err, &inconsistent):
+		return r.say(slot, resultPayload{Reason: cut(inconsistent.Why, maxReason)}.encode())
+	case err != nil:
+		return fmt.Errorf("combine: %w", err)
+	}
+	r.sum, r.sumHash, r.changed = sum, sum.hash(r.hash, r.ballot.decidedID), true
+	return r.say(slot, resultPayload{Sum: r.sumHash}.encode())
+}
+
+// openingsHere lists the usable openings of holders, by party.
+func (r *Round) openingsHere(c choice) []Opening {
+	var list []Opening
+	for _, p := range c.Holders.Parties() {
+		o := r.openings[p]
+		if o == nil || o.bad != "" || o.payload.Set != r.ballot.decidedID {
+			continue
+		}
+		if o.held == nil {
+			if p == r.cfg.Self { // still to be computed again after a restart
+				continue
+			}
+			held := Body{Public: o.payload.Body.Public, Parts: map[Party]Source{}}
+			if ref, ok := o.payload.Body.part(0); ok {
+				content := r.content(p, ref, o.payload.Body.Inline)
+				if content == nil {
+					continue
+				}
+				held.Parts[0] = content
+			}
+			o.held = &held
+		}
+		list = append(list, Opening{p, *o.held})
+	}
+	return list
+}
+
+// finish ends the round when a quorum has signed the same result, or the same
+// wish to abort.
+func (r *Round) finish() error {
+	if r.outcome != nil || r.ballot.decided == nil {
+		return nil
+	}
+	votes := map[Hash]int{}
+	aborts, reason := 0, ""
+	for _, p := range r.all.Parties() {
+		switch v := r.results[p]; {
+		case v == nil:
+		case v.Reason != "":
+			aborts++
+			reason = v.Reason
+		default:
+			votes[v.Sum]++
+		}
+	}
+	c, q := r.ballot.decided, r.t.Quorum()
+	o := &Outcome{Set: r.ballot.decidedID, Included: c.set().Parties(), Holders: c.Holders.Parties()}
+	switch {
+	case r.sum != nil && votes[r.sumHash] >= q:
+		o.Sum, o.Hash = r.sum, r.sumHash
+	case aborts >= q:
+		o.Aborted = reason
+	default:
+		return nil
+	}
+	r.outcome = o
+	r.out.Outcome = o
+	return nil
+}
+
+// hash names a sum of a set.
+func (v Vector) hash(description, set Hash) Hash {
+	data := make([]byte, 0, 8*len(v))
+	for _, x := range v {
+		data = binary.BigEndian.AppendUint64(data, uint64(x))
+	}
+	return digest("consilium/sum/1", description[:], set[:], data)
+}
+
+func cut(s string, limit int) string {
+	if len(s) > limit {
+		return s[:limit]
+	}
+	return s
+}

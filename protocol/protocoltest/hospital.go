@@ -1,0 +1,309 @@
+package protocoltest
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"consilium/protocol"
+)
+
+// hospital is one simulated node: the pure machine, a disk that survives
+// crashes, and whatever fault it suffers from.
+type hospital struct {
+	sim     *sim
+	party   protocol.Party
+	session *protocol.Session
+	random  *random // for keys and seeds
+	disk    disk
+	serving map[protocol.Hash]protocol.Source
+	phase   protocol.Phase
+	life    int // counts restarts: events of an earlier life are void
+	away0   int64
+
+	alive, finished                         bool
+	paused, isolated                        bool
+	slow, lossy, corrupt, duplicate, skewed bool
+	forGood                                 bool // killed, paused or cut off and never back
+	held                                    []protocol.Event
+	frozen                                  *protocol.Effects // what a paused hospital was about to do
+	faults                                  []*Fault
+	saved                                   int // records saved in all lives
+	crashAt                                 int // −1 for never
+	seen                                    []protocol.Evidence
+}
+
+// disk is what survives a crash.
+type disk struct {
+	round   uint64 // the round to run
+	state   protocol.Hash
+	records []protocol.Record // of that round
+	parts   map[protocol.Hash]protocol.Source
+}
+
+func newHospital(s *sim, p protocol.Party) (*hospital, error) {
+	h := &hospital{sim: s, party: p, random: newRandom(s.opt.Seed, 1000+uint64(p)), crashAt: -1}
+	h.disk = disk{round: 1, parts: map[protocol.Hash]protocol.Source{}}
+	if at, ok := s.opt.CrashAt[p]; ok {
+		h.crashAt = at
+	}
+	for i := range s.opt.Faults {
+		if s.opt.Faults[i].Party == p {
+			h.faults = append(h.faults, &s.opt.Faults[i])
+		}
+	}
+	return h, nil
+}
+
+func (h *hospital) signer() protocol.Signer {
+	if h.sim.opt.Signer != nil {
+		return h.sim.opt.Signer(h.party)
+	}
+	return standInSigner{h.party}
+}
+
+func (h *hospital) sealer() protocol.Sealer {
+	if h.sim.opt.Sealer != nil {
+		return h.sim.opt.Sealer(h.party)
+	}
+	return standInSealer{h.random}
+}
+
+// start brings a hospital up, with what its disk holds.
+func (h *hospital) start() error {
+	h.life++
+	h.alive, h.paused, h.frozen, h.held = true, false, nil, nil
+	h.serving = map[protocol.Hash]protocol.Source{}
+	h.session = protocol.NewSession(protocol.SessionConfig{
+		Self: h.party, Federation: "simulation", Epoch: 1, Thresholds: h.sim.opt.Thresholds,
+		Signer: h.signer(), Patience: patience,
+	}, h.disk.round)
+	life := h.life
+	h.sim.after(h.sim.random.between(1, tickEvery), "start", h.party, [32]byte{}, func() error {
+		if h.life != life {
+			return nil
+		}
+		if err := h.begin(); err != nil {
+			return err
+		}
+		h.ticking(life)
+		h.syncing(life)
+		return nil
+	})
+	return nil
+}
+
+// begin begins the round that the disk says, or goes on with it.
+func (h *hospital) begin() error {
+	if h.disk.round > uint64(h.sim.opt.Rounds) {
+		h.finished = true
+		h.sim.log(h.party, "finished")
+		return nil
+	}
+	round, err := h.round()
+	if err != nil {
+		return err
+	}
+	effects, refused := h.session.Begin(round)
+	if err := h.own(refused...); err != nil {
+		return err
+	}
+	h.phase = protocol.Describe
+	h.sim.reached(h.disk.round)
+	if err := h.apply(effects); err != nil {
+		return err
+	}
+	life, number := h.life, h.disk.round
+	h.sim.after(h.sim.random.between(minDelay, maxDelay), "train", h.party, [32]byte{}, func() error {
+		if h.life != life || h.disk.round != number {
+			return nil
+		}
+		return h.deliver(protocol.Trained{Update: h.sim.update(h.party, number)})
+	})
+	return h.deliver(protocol.Ticked{})
+}
+
+func (h *hospital) round() (*protocol.Round, error) {
+	scheme, err := h.sim.opt.Scheme(h.party)
+	if err != nil {
+		return nil, err
+	}
+	return protocol.Restore(protocol.Config{
+		Self:   h.party,
+		Signer: h.signer(), Sealer: h.sealer(), Random: h.random,
+		Description: protocol.Description{
+			Federation: "simulation", Epoch: 1, Round: h.disk.round, Step: "sum", Scheme: scheme.Name(),
+			State: protocol.Ref{Root: h.disk.state}, Thresholds: h.sim.opt.Thresholds,
+			Length: uint64(h.sim.opt.Values), Deadlines: deadlines,
+		},
+	}, scheme, h.disk.records)
+}
+
+// update is the vector of one hospital in one round.
+func (s *sim) update(p protocol.Party, round uint64) protocol.Vector {
+	r := newRandom(s.opt.Seed, round<<16|uint64(p))
+	v := make(protocol.Vector, s.opt.Values)
+	for i := range v {
+		v[i] = r.between(-1<<50, 1<<50)
+	}
+	return v
+}
+
+// deliver lets an event happen to a hospital that is there to see it.
+func (h *hospital) deliver(e protocol.Event) error {
+	if !h.alive {
+		return nil
+	}
+	if h.paused {
+		if _, tick := e.(protocol.Ticked); !tick {
+			h.held = append(h.held, e)
+		}
+		return nil
+	}
+	effects, err := h.session.Step(e)
+	if err := h.own(err); err != nil {
+		return err
+	}
+	return h.apply(effects)
+}
+
+// own returns those of the errors that are not about somebody's message.
+func (h *hospital) own(errs ...error) error {
+	for _, err := range errs {
+		refusal := (*protocol.Refusal)(nil)
+		if err != nil && !errors.As(err, &refusal) {
+			return fmt.Errorf("hospital %d: %w", h.party, err)
+		}
+	}
+	return nil
+}
+
+// apply does what a step asks for: save, then send. A fault or a crash may
+// come in between.
+func (h *hospital) apply(e protocol.Effects) error {
+	if h.struck(e) {
+		return nil
+	}
+	for _, rec := range e.Save {
+		h.disk.records = append(h.disk.records, rec)
+		if h.saved++; h.saved == h.crashAt {
+			h.crash()
+			h.restartAfter(h.sim.opt.RestartAfter)
+			return nil
+		}
+	}
+	for _, part := range e.Serve {
+		if _, ok := h.serving[part.Ref.Root]; !ok {
+			h.serving[part.Ref.Root] = part.Source
+			h.sim.res.Bytes += int64(part.Ref.Size)
+		}
+	}
+	for _, m := range e.Send {
+		h.sim.posted(m)
+		h.sim.broadcast(h, m)
+	}
+	for _, want := range e.Want {
+		h.sim.fetch(h, want)
+	}
+	h.watch()
+	if e.Outcome != nil {
+		return h.conclude(*e.Outcome)
+	}
+	if e.Behind != nil {
+		h.sim.log(h.party, "follows to round %d", e.Behind.Round)
+		h.turn(e.Behind.Round, e.Behind.State.Root)
+		return h.begin()
+	}
+	return nil
+}
+
+func (h *hospital) watch() {
+	if h.session.Round() == nil {
+		return
+	}
+	if phase := h.session.Round().Phase(); phase != h.phase {
+		h.phase = phase
+		h.sim.progress = h.sim.now
+		h.sim.log(h.party, "%s", phase)
+	}
+}
+
+// conclude ends the round at this hospital and begins the next.
+func (h *hospital) conclude(o protocol.Outcome) error {
+	if o.Aborted != "" {
+		return fmt.Errorf("hospital %d: round %d aborted: %s", h.party, h.disk.round, o.Aborted)
+	}
+	h.seen = append(h.seen, h.session.Round().Evidence()...)
+	h.sim.judge(h.disk.round, o)
+	h.sim.log(h.party, "sum of %v", protocol.NewSet(o.Included...))
+	h.turn(h.disk.round+1, sha256.Sum256(append(h.disk.state[:], o.Hash[:]...)))
+	return h.begin()
+}
+
+// turn moves the disk on to another round: what was secret in the old one goes.
+func (h *hospital) turn(round uint64, state protocol.Hash) {
+	h.disk.round, h.disk.state, h.disk.records = round, state, nil
+	h.disk.parts = map[protocol.Hash]protocol.Source{}
+}
+
+func (h *hospital) evidence() []protocol.Evidence {
+	if h.session.Round() == nil || h.session.Round().Outcome() != nil {
+		return h.seen
+	}
+	return append(h.seen, h.session.Round().Evidence()...)
+}
+
+func (h *hospital) ticking(life int) {
+	every := int64(tickEvery)
+	if h.skewed {
+		every = []int64{1, 20 * tickEvery}[h.party%2]
+	}
+	h.sim.after(every, "tick", h.party, [32]byte{}, func() error {
+		if h.life != life {
+			return nil
+		}
+		h.ticking(life)
+		return h.deliver(protocol.Ticked{Absent: h.sim.knownAway(h)})
+	})
+}
+
+func (h *hospital) syncing(life int) {
+	h.sim.after(syncEvery+h.sim.random.between(0, syncEvery), "sync", h.party, [32]byte{}, func() error {
+		if h.life != life {
+			return nil
+		}
+		if !h.paused {
+			h.sim.exchange(h)
+		}
+		h.syncing(life)
+		return nil
+	})
+}
+
+// posted accounts for a post. Sent again after a restart it counts again.
+func (s *sim) posted(m protocol.Message) {
+	s.res.Messages++
+	s.res.Bytes += int64(m.Size())
+	if m.Slot.Phase == protocol.Open {
+		s.opened[m.Round][protocol.Hash(m.Payload[:32])] = true
+	}
+}
+
+// judge compares a result with the plain sum of its set.
+func (s *sim) judge(round uint64, o protocol.Outcome) {
+	s.results[round][o.Hash] = protocol.NewSet(o.Included...)
+	plain := make(protocol.Vector, s.opt.Values)
+	for _, p := range o.Included {
+		for i, v := range s.update(p, round) {
+			plain[i] += v
+		}
+	}
+	for i := range plain {
+		if plain[i] != o.Sum[i] {
+			s.res.Wrong = true
+		}
+	}
+	if len(o.Included) < s.opt.Thresholds.SmallestSet() {
+		s.res.Wrong = true
+	}
+}

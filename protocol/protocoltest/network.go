@@ -1,0 +1,160 @@
+package protocoltest
+
+import (
+	"container/heap"
+
+	"consilium/protocol"
+)
+
+// event happens to a hospital at a time.
+type event struct {
+	at       int64
+	sequence uint64 // breaks ties
+	what     string
+	to       protocol.Party
+	id       [32]byte // of what is delivered, for the trace
+	do       func() error
+}
+
+type queue []*event
+
+func (q queue) Len() int { return len(q) }
+func (q queue) Less(i, j int) bool {
+	return q[i].at < q[j].at || q[i].at == q[j].at && q[i].sequence < q[j].sequence
+}
+func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q *queue) Push(x any)   { *q = append(*q, x.(*event)) }
+func (q *queue) Pop() any {
+	old := *q
+	e := old[len(old)-1]
+	old[len(old)-1] = nil
+	*q = old[:len(old)-1]
+	return e
+}
+
+func (s *sim) after(delay int64, what string, to protocol.Party, id [32]byte, do func() error) {
+	s.sequence++
+	heap.Push(&s.queue, &event{at: s.now + delay, sequence: s.sequence, what: what, to: to, id: id, do: do})
+}
+
+// connected tells whether two hospitals can reach each other.
+func (s *sim) connected(a, b *hospital) bool {
+	return a.alive && b.alive && !a.isolated && !b.isolated
+}
+
+// delay of one message between two hospitals.
+func (s *sim) delay(a, b *hospital) int64 {
+	d := s.random.between(minDelay, maxDelay)
+	if a.slow || b.slow {
+		d *= slowdown
+	}
+	return d
+}
+
+func (s *sim) lost(a, b *hospital) bool {
+	p := s.opt.RandomFaults / 5
+	if a.lossy || b.lossy {
+		p = lossyShare
+	}
+	return s.random.chance(p)
+}
+
+// broadcast sends a message of h to all others, each copy on its own way.
+func (s *sim) broadcast(h *hospital, m protocol.Message) {
+	for _, to := range s.hospitals[1:] {
+		if to == h {
+			continue
+		}
+		copies := 1
+		if h.duplicate {
+			copies = int(s.random.between(2, 4))
+		}
+		for range copies {
+			s.send(h, to, m)
+		}
+	}
+}
+
+func (s *sim) send(from, to *hospital, m protocol.Message) {
+	if !s.connected(from, to) || s.lost(from, to) {
+		return
+	}
+	if from.corrupt && s.random.chance(corruptShare) {
+		encoded := m.Encode()
+		encoded[s.random.IntN(len(encoded))] ^= byte(1 << s.random.IntN(8))
+		damaged, err := protocol.DecodeMessage(encoded)
+		if err != nil {
+			return // refused before it reaches the round
+		}
+		m = damaged
+	}
+	id := [32]byte(m.Signature[protocol.SignatureSize-32:])
+	s.after(s.delay(from, to), "message", to.party, id, func() error { return to.deliver(protocol.Received{Message: m}) })
+}
+
+// exchange is one pass of anti-entropy: h asks a random other hospital for what
+// it has missed.
+func (s *sim) exchange(h *hospital) {
+	other := s.hospitals[1+s.random.IntN(len(s.hospitals)-1)]
+	if other == h || !s.connected(h, other) || s.lost(h, other) {
+		return
+	}
+	query := h.session.Query()
+	s.after(s.delay(h, other), "query", other.party, [32]byte{}, func() error {
+		if !s.connected(h, other) || other.paused {
+			return nil
+		}
+		answer, err := other.session.Answer(query)
+		if err != nil {
+			return err
+		}
+		for _, m := range answer {
+			s.send(other, h, m)
+		}
+		return nil
+	})
+}
+
+// fetch looks for a part at anybody who serves it, until it is found.
+func (s *sim) fetch(h *hospital, want protocol.Want) {
+	life := h.life
+	s.after(s.delay(h, h), "fetch", h.party, want.Ref.Root, func() error {
+		if h.life != life {
+			return nil
+		}
+		if content, ok := h.disk.parts[want.Ref.Root]; ok {
+			return h.deliver(protocol.Fetched{Root: want.Ref.Root, Source: content})
+		}
+		for _, other := range s.hospitals[1:] {
+			content, ok := other.serving[want.Ref.Root]
+			if !ok || !s.connected(h, other) || other.paused {
+				continue
+			}
+			copied, err := copyOf(content)
+			if err != nil {
+				return err
+			}
+			h.disk.parts[want.Ref.Root] = copied
+			return h.deliver(protocol.Fetched{Root: want.Ref.Root, Source: copied})
+		}
+		s.after(retryFetch, "retry", h.party, want.Ref.Root, func() error {
+			if h.life == life {
+				s.fetch(h, want)
+			}
+			return nil
+		})
+		return nil
+	})
+}
+
+func copyOf(s protocol.Source) (protocol.Chunks, error) {
+	chunks := make(protocol.Chunks, s.Chunks())
+	for i := range chunks {
+		chunk, err := s.Chunk(i)
+		if err != nil {
+			return nil, err
+		}
+		chunks[i] = append([]byte{}, chunk...)
+	}
+	return chunks, nil
+}

@@ -1,0 +1,217 @@
+package protocoltest
+
+import (
+	"container/heap"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"hash"
+
+	"consilium/protocol"
+)
+
+// Options describe the hospitals and what befalls them.
+type Options struct {
+	Thresholds protocol.Thresholds
+	Values     int // in an update
+	Rounds     int // at least 1; raised so that every fault begins and ends
+	// Scheme makes the scheme of one hospital.
+	Scheme func(self protocol.Party) (protocol.Scheme, error)
+	Faults []Fault
+	// RandomFaults is the probability that a hospital is hit by a random fault;
+	// messages are lost at a fifth of it.
+	RandomFaults float64
+	// CrashAt crashes a hospital after so many records were saved, counted over
+	// its life, and restarts it RestartAfter milliseconds later.
+	CrashAt      map[protocol.Party]int
+	RestartAfter int64
+	Seed         uint64
+	// Signer and Sealer of one hospital; nil for fast stand-ins.
+	Signer func(self protocol.Party) protocol.Signer
+	Sealer func(self protocol.Party) protocol.Sealer
+	// Log, if set, is told what happens, for people.
+	Log func(at int64, hospital protocol.Party, what string)
+}
+
+// Result is how a run ended. Exactly one of Completed, Aborted and Hung is set.
+type Result struct {
+	Completed bool   // every hospital that can has finished every round
+	Aborted   string // why the rounds could not be finished, or empty
+	Hung      bool   // neither, though enough hospitals are there
+	Wrong     bool   // somebody holds a sum that is not that of its set
+	Split     bool   // two sets were opened, or two hospitals hold different results
+	Named     []protocol.Party
+	Bytes     int64 // posted by all hospitals together, each post once
+	Messages  int64 // posted
+	Virtual   int64 // milliseconds of virtual time
+	Included  []protocol.Set
+	Trace     [sha256.Size]byte
+}
+
+// The simulated world, in milliseconds of virtual time.
+const (
+	tickEvery    = 20
+	syncEvery    = 300
+	minDelay     = 1
+	maxDelay     = 40
+	noticeAfter  = 200    // a crashed or disconnected hospital is known to be away
+	stallAfter   = 30_000 // nothing new for so long: the run is over
+	longestRun   = 3_600_000
+	retryFetch   = 100
+	slowdown     = 30
+	lossyShare   = 0.5
+	corruptShare = 0.5
+)
+
+var deadlines = protocol.Deadlines{Commit: 50, Deal: 50, Attest: 50, View: 25}
+
+const patience = 50
+
+// sim is one run.
+type sim struct {
+	opt       Options
+	random    *random
+	now       int64
+	sequence  uint64
+	queue     queue
+	hospitals []*hospital // by party; 0 is nil
+	furthest  uint64      // the latest round that anybody has begun
+	progress  int64       // when something new was last said
+	waiting   []waiting
+	opened    []map[protocol.Hash]bool
+	results   []map[protocol.Hash]protocol.Set // by round: result hash to included
+	res       Result
+	trace     hash.Hash
+}
+
+// Run simulates once.
+func Run(opt Options) (Result, error) {
+	opt.Rounds = max(opt.Rounds, 1)
+	for _, f := range opt.Faults {
+		if f.Lie() {
+			return Result{}, fmt.Errorf("fault %s makes a hospital lie: that needs an agreement that tolerates liars, and this one stands crashes only", f)
+		}
+		if f.Round < 1 {
+			return Result{}, fmt.Errorf("fault %s: the first simulated round is 1", f)
+		}
+		opt.Rounds = max(opt.Rounds, int(f.Round), int(f.End()))
+	}
+	s := &sim{opt: opt, random: newRandom(opt.Seed, 0), trace: sha256.New()}
+	s.opened = make([]map[protocol.Hash]bool, opt.Rounds+1)
+	s.results = make([]map[protocol.Hash]protocol.Set, opt.Rounds+1)
+	for i := range s.opened {
+		s.opened[i], s.results[i] = map[protocol.Hash]bool{}, map[protocol.Hash]protocol.Set{}
+	}
+	s.hospitals = make([]*hospital, opt.Thresholds.Parties+1)
+	for p := 1; p < len(s.hospitals); p++ {
+		h, err := newHospital(s, protocol.Party(p))
+		if err != nil {
+			return Result{}, err
+		}
+		s.hospitals[p] = h
+	}
+	s.drawFaults()
+	for _, h := range s.hospitals[1:] {
+		if err := h.start(); err != nil {
+			return Result{}, err
+		}
+	}
+	if err := s.loop(); err != nil {
+		return Result{}, err
+	}
+	return s.finish(), nil
+}
+
+// loop processes events until every hospital that can has finished, or nothing
+// new has been said for long.
+func (s *sim) loop() error {
+	for len(s.queue) > 0 && !s.finished() {
+		e := heap.Pop(&s.queue).(*event)
+		s.now = e.at
+		if s.now-s.progress > stallAfter || s.now > longestRun {
+			return nil
+		}
+		s.note(e)
+		if err := e.do(); err != nil {
+			return fmt.Errorf("seed %d, at %d ms: %w", s.opt.Seed, s.now, err)
+		}
+	}
+	return nil
+}
+
+// note adds an event to the trace.
+func (s *sim) note(e *event) {
+	b := binary.BigEndian.AppendUint64([]byte(e.what), uint64(e.at))
+	b = binary.BigEndian.AppendUint16(b, uint16(e.to))
+	s.trace.Write(b)
+	s.trace.Write(e.id[:])
+}
+
+func (s *sim) finished() bool {
+	for _, h := range s.hospitals[1:] {
+		if !h.finished && !h.goneForGood() {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *sim) log(p protocol.Party, format string, args ...any) {
+	if s.opt.Log != nil {
+		s.opt.Log(s.now, p, fmt.Sprintf(format, args...))
+	}
+}
+
+// finish judges the run.
+func (s *sim) finish() Result {
+	s.res.Virtual = s.now
+	for round := 1; round < len(s.results); round++ {
+		if len(s.results[round]) > 1 || len(s.opened[round]) > 1 {
+			s.res.Split = true
+		}
+		for _, set := range s.results[round] {
+			s.res.Included = append(s.res.Included, set)
+		}
+	}
+	var named protocol.Set
+	for _, h := range s.hospitals[1:] {
+		for _, e := range h.evidence() {
+			named.Add(e.First.From)
+		}
+	}
+	s.res.Named = named.Parties()
+	s.res.Completed = s.finished()
+	if !s.res.Completed {
+		s.res.Aborted = s.noQuorum()
+		s.res.Hung = s.res.Aborted == ""
+	}
+	copy(s.res.Trace[:], s.trace.Sum(nil))
+	return s.res
+}
+
+// noQuorum explains a stall by the hospitals that are away, or returns "" when
+// it cannot be explained by them.
+func (s *sim) noQuorum() string {
+	var away protocol.Set
+	for p, h := range s.hospitals {
+		if h != nil && h.away() {
+			away.Add(protocol.Party(p))
+		}
+	}
+	for _, h := range s.hospitals[1:] {
+		if h.away() || h.finished || h.session.Round() == nil {
+			continue
+		}
+		status := h.session.Round().Status()
+		here := 0
+		for _, p := range status.Waiting {
+			if !away.Has(p) {
+				here++
+			}
+		}
+		if status.Needed > here {
+			return "quorum not reached in " + status.Phase.String()
+		}
+	}
+	return ""
+}

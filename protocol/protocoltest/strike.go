@@ -1,0 +1,213 @@
+package protocoltest
+
+import "consilium/protocol"
+
+// struck tells whether a fault keeps a hospital from doing what it was about
+// to do. A fault strikes when its hospital is about to send its first message
+// of the phase, or of a later one.
+func (h *hospital) struck(e protocol.Effects) bool {
+	if h.session.Round() == nil {
+		return false
+	}
+	for i, f := range h.faults {
+		if f == nil || !due(*f, h.disk.round, e.Send) {
+			continue
+		}
+		h.faults[i] = nil
+		h.sim.log(h.party, "fault %s", f)
+		if stops := h.suffer(*f, e); stops {
+			return true
+		}
+	}
+	return false
+}
+
+func due(f Fault, round uint64, sends []protocol.Message) bool {
+	if round > f.Round {
+		return true
+	}
+	for _, m := range sends {
+		if m.Round == f.Round && m.Slot.Phase >= f.Phase {
+			return true
+		}
+	}
+	return false
+}
+
+// suffer begins a fault; true when the hospital does not get to act.
+func (h *hospital) suffer(f Fault, e protocol.Effects) bool {
+	if f.For > 0 {
+		h.sim.whenReached(f.End(), func() error { return h.recover(f) })
+	}
+	switch f.Kind {
+	case Kill, DiskFull:
+		h.crash()
+		h.forGood = f.For == 0
+		return true
+	case Pause:
+		h.paused, h.frozen, h.forGood = true, &e, f.For == 0
+		h.away0 = h.sim.now
+		return true
+	case Disconnect:
+		h.isolated, h.forGood = true, f.For == 0
+		h.away0 = h.sim.now
+	default:
+		h.set(f.Kind, true)
+	}
+	return false
+}
+
+func (h *hospital) set(kind string, on bool) {
+	switch kind {
+	case Slow:
+		h.slow = on
+	case Lossy:
+		h.lossy = on
+	case Corrupt:
+		h.corrupt = on
+	case Duplicate:
+		h.duplicate = on
+	case ClockSkew:
+		h.skewed = on
+	}
+}
+
+// recover ends a fault.
+func (h *hospital) recover(f Fault) error {
+	h.sim.log(h.party, "recovers from %s", f.Kind)
+	h.sim.progress = h.sim.now
+	switch f.Kind {
+	case Kill, DiskFull:
+		if h.alive {
+			return nil
+		}
+		return h.start()
+	case Pause:
+		return h.resume()
+	case Disconnect:
+		h.isolated = false
+	default:
+		h.set(f.Kind, false)
+	}
+	return nil
+}
+
+func (h *hospital) resume() error {
+	if !h.paused {
+		return nil
+	}
+	h.paused = false
+	held, frozen := h.held, h.frozen
+	h.held, h.frozen = nil, nil
+	if frozen != nil {
+		if err := h.apply(*frozen); err != nil {
+			return err
+		}
+	}
+	for _, e := range held {
+		if err := h.deliver(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// crash loses everything that is not on the disk.
+func (h *hospital) crash() {
+	h.seen = h.evidence()
+	h.alive = false
+	h.life++
+	h.away0 = h.sim.now
+	h.sim.log(h.party, "crashes after %d records", len(h.disk.records))
+}
+
+func (h *hospital) restartAfter(delay int64) {
+	h.sim.after(delay, "restart", h.party, [32]byte{}, func() error {
+		if h.alive {
+			return nil
+		}
+		h.sim.progress = h.sim.now
+		h.sim.log(h.party, "restarts")
+		return h.start()
+	})
+}
+
+// away tells whether a hospital is not there now.
+func (h *hospital) away() bool { return !h.alive || h.paused || h.isolated }
+
+func (h *hospital) goneForGood() bool { return h.away() && h.forGood }
+
+// knownAway are the hospitals whose absence h has noticed. A paused one looks
+// like a slow one.
+func (s *sim) knownAway(h *hospital) protocol.Set {
+	var set protocol.Set
+	for _, other := range s.hospitals[1:] {
+		if other != h && (!other.alive || other.isolated || h.isolated) && s.now-other.away0 >= noticeAfter {
+			set.Add(other.party)
+		}
+	}
+	return set
+}
+
+// reached notes that somebody has begun a round, which ends faults.
+func (s *sim) reached(round uint64) {
+	if round <= s.furthest {
+		return
+	}
+	s.furthest = round
+	for _, w := range s.waiting {
+		if w.round == round {
+			s.after(0, "recovery", 0, [32]byte{}, w.do)
+		}
+	}
+}
+
+type waiting struct {
+	round uint64
+	do    func() error
+}
+
+func (s *sim) whenReached(round uint64, do func() error) {
+	if round <= s.furthest {
+		s.after(0, "recovery", 0, [32]byte{}, do)
+		return
+	}
+	s.waiting = append(s.waiting, waiting{round, do})
+}
+
+// drawFaults hits hospitals at random.
+func (s *sim) drawFaults() {
+	for _, h := range s.hospitals[1:] {
+		if !s.random.chance(s.opt.RandomFaults) {
+			continue
+		}
+		at := s.random.between(0, 600*int64(s.opt.Rounds))
+		span := s.random.between(10, 4000)
+		switch kind := []string{Kill, Kill, Kill, Pause, Disconnect, Slow, Lossy, Corrupt, Duplicate, ClockSkew}[s.random.IntN(10)]; kind {
+		case Kill:
+			h.crashAt = int(s.random.between(1, 30*int64(s.opt.Rounds)))
+			s.opt.RestartAfter = max(s.opt.RestartAfter, span)
+		default:
+			f := Fault{Kind: kind, Party: h.party, For: 1}
+			s.after(at, "fault", h.party, [32]byte{}, func() error {
+				if h.alive && !h.away() {
+					s.strikeAtRandom(h, f, span)
+				}
+				return nil
+			})
+		}
+	}
+}
+
+func (s *sim) strikeAtRandom(h *hospital, f Fault, span int64) {
+	s.log(h.party, "random fault %s for %d ms", f.Kind, span)
+	switch f.Kind {
+	case Pause:
+		h.paused = true
+	case Disconnect:
+		h.isolated, h.away0 = true, s.now
+	default:
+		h.set(f.Kind, true)
+	}
+	s.after(span, "recovery", h.party, [32]byte{}, func() error { return h.recover(f) })
+}

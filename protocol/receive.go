@@ -1,0 +1,175 @@
+package protocol
+
+import "fmt"
+
+// receive accepts a message or says why not.
+func (r *Round) receive(m Message) error {
+	if m.From < 1 || int(m.From) >= len(r.posts) {
+		return &Refusal{Why: fmt.Sprintf("sender %d is not in a roster of %d", m.From, r.t.Parties)}
+	}
+	if m.Round != r.cfg.Description.Round {
+		return &Refusal{From: m.From, Why: fmt.Sprintf("round %d in round %d", m.Round, r.cfg.Description.Round)}
+	}
+	if known, ok := r.posts[m.From][m.Slot.key()]; ok && known.id == m.id() {
+		return nil
+	}
+	if !r.cfg.Signer.Verify(m.From, m.signedBytes(r.cfg.Description.Federation, r.cfg.Description.Epoch), m.Signature) {
+		return &Refusal{From: m.From, Why: "the signature does not verify in this federation and epoch"}
+	}
+	if m.Description != r.hash {
+		return r.refuseOther(m)
+	}
+	return r.acceptSigned(m)
+}
+
+// refuseOther explains a message that was signed for another description of
+// this round.
+func (r *Round) refuseOther(m Message) error {
+	refusal := &Refusal{From: m.From, Why: "it describes the round differently"}
+	if m.Slot.Phase != Describe {
+		return refusal
+	}
+	p, err := decodeDescribe(m.Payload)
+	if err != nil {
+		return refusal
+	}
+	other, err := DecodeDescription(p.Description)
+	if err != nil || other.Hash() != m.Description {
+		return refusal
+	}
+	refusal.Why += ": " + r.cfg.Description.Differences(other)
+	refusal.Described = &other
+	return refusal
+}
+
+// acceptSigned keeps a message whose signature was verified.
+func (r *Round) acceptSigned(m Message) error {
+	if known, ok := r.posts[m.From][m.Slot.key()]; ok {
+		r.evidence = append(r.evidence, Evidence{known.message, m})
+		return &Refusal{From: m.From, Lie: true, Why: fmt.Sprintf("a second message for slot %v", m.Slot)}
+	}
+	if m.From == r.cfg.Self {
+		// Signed by this hospital, which has no record of it: its store was lost
+		// or put back from a backup. It must not sign in this round again.
+		r.amnesiac = true
+		return &Refusal{From: m.From, Why: fmt.Sprintf("this hospital signed slot %v and does not remember: it sits out round %d", m.Slot, m.Round)}
+	}
+	content, err := decodePayload(m.Slot, m.Payload)
+	if err == nil {
+		err = r.acceptable(m, content)
+	}
+	if err != nil {
+		return &Refusal{From: m.From, Lie: true, Why: err.Error()}
+	}
+	if len(r.posts[m.From]) >= maxPosts {
+		return &Refusal{From: m.From, Why: fmt.Sprintf("more than %d messages in one round", maxPosts)}
+	}
+	r.out.Save = append(r.out.Save, Record{Message: &m})
+	r.keep(m, content)
+	return nil
+}
+
+// decodePayload decodes the payload of a slot; it refuses slots that no
+// message fills.
+func decodePayload(s Slot, payload []byte) (content any, err error) {
+	viewed := s.Phase == Attest || s.Phase == Agree
+	about := s.Phase == Deal && s.Step == stepBox
+	if (s.Subject != 0) != about || s.View != 0 && !viewed {
+		return nil, fmt.Errorf("no message fills slot %v", s)
+	}
+	switch {
+	case s.Phase == Describe && s.Step == 0:
+		content, err = decodeDescribe(payload)
+	case s.Phase == Commit && s.Step == stepCommitment:
+		content, err = decodeCommit(payload)
+	case s.Phase == Commit && s.Step == stepList:
+		content, err = decodeList(payload)
+	case s.Phase == Deal && s.Step == stepDeal:
+		content, err = decodeDeal(payload)
+	case s.Phase == Deal && s.Step == stepBox:
+		content, err = decodeBox(payload)
+	case s.Phase == Attest && s.Step == 0:
+		content, err = decodeAttest(payload)
+	case s.Phase == Agree && s.Step == stepPropose:
+		content, err = decodeProposal(payload)
+	case s.Phase == Agree && (s.Step == stepPrevote || s.Step == stepPrecommit):
+		content, err = decodeVote(payload)
+	case s.Phase == Open && s.Step == 0:
+		content, err = decodeOpen(payload)
+	case s.Phase == Combine && s.Step == 0:
+		content, err = decodeResult(payload)
+	default:
+		return nil, fmt.Errorf("no message fills slot %v", s)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("slot %v: %w", s, err)
+	}
+	return content, nil
+}
+
+// acceptable checks what needs more than the payload.
+func (r *Round) acceptable(m Message, content any) error {
+	switch p := content.(type) {
+	case describePayload:
+		if digest("consilium/description/1", p.Description) != r.hash {
+			return fmt.Errorf("the description is not the one that the message is signed for")
+		}
+	case boxPayload:
+		if p.Box.To != m.Slot.Subject {
+			return fmt.Errorf("a box for hospital %d in the slot of hospital %d", p.Box.To, m.Slot.Subject)
+		}
+	case proposalPayload:
+		if m.From != r.ballot.leader(m.Slot.View) {
+			return fmt.Errorf("a proposal in view %d, which hospital %d leads", m.Slot.View, r.ballot.leader(m.Slot.View))
+		}
+		if p.ValidView > m.Slot.View {
+			return fmt.Errorf("a proposal in view %d that leans on view %d", m.Slot.View, p.ValidView-1)
+		}
+	}
+	return nil
+}
+
+// keep files a message under its sender and slot, and its content where the
+// rules look for it.
+func (r *Round) keep(m Message, content any) {
+	from := m.From
+	r.posts[from][m.Slot.key()] = post{m, m.id()}
+	r.changed = true
+	switch p := content.(type) {
+	case describePayload:
+		r.described.Add(from)
+		r.keys[from] = p.Key
+	case commitPayload:
+		r.commits[from] = &p
+		r.committed.Add(from)
+		if (p.Commitment == Hash{}) {
+			r.abstained.Add(from)
+		}
+	case listPayload:
+		r.lists[from] = &p
+		r.listed.Add(from)
+	case dealPayload:
+		r.deals[from] = &dealState{payload: p}
+		if from == r.cfg.Self {
+			r.boxed.Add(from)
+			for _, b := range p.Boxes {
+				r.boxed.Add(b.To)
+			}
+		}
+	case boxPayload:
+		if from == r.cfg.Self {
+			r.boxed.Add(p.Box.To)
+		}
+		if p.Box.To == r.cfg.Self {
+			r.boxes[from] = &p.Box
+		}
+	case attestPayload:
+		r.keepAttest(m, p)
+	case proposalPayload, votePayload:
+		r.ballot.keep(m, content)
+	case openPayload:
+		r.openings[from] = &openingState{payload: p}
+	case resultPayload:
+		r.results[from] = &p
+	}
+}

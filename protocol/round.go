@@ -1,0 +1,246 @@
+package protocol
+
+import "fmt"
+
+// Round is one hospital's view of one round. It changes in Step only.
+//
+// What a hospital has said is what it remembers: every rule first looks for its
+// own message in the slot that it would fill. So a round restored from its
+// records goes on where it was and can never say two things in one slot.
+type Round struct {
+	cfg    Config
+	scheme Scheme
+	hash   Hash // of the description
+	t      Thresholds
+	all    Set
+
+	posts     []map[slotKey]post // by party
+	described Set
+	keys      [][]byte // by party: public keys for boxes
+	commits   []*commitPayload
+	committed Set // have said whether they will deal
+	abstained Set // will not deal
+	lists     []*listPayload
+	listed    Set // parties whose lists are held
+	deals     []*dealState
+	boxes     []*sealedBox // by dealer: boxes for this hospital, sealed after the deal
+	attests   []*attestState
+	attested  Set
+	ballot    *ballot
+	openings  []*openingState
+	results   []*resultPayload
+	evidence  []Evidence
+
+	private  []byte   // of the round's sealing key
+	dealing  *dealing // this hospital's own deal
+	boxed    Set      // whom this hospital has posted a box for, and itself
+	update   Vector
+	trained  bool
+	fetched  map[Hash]Source
+	wanted   map[Hash]bool
+	tick     uint64
+	began    [Done + 1]uint64 // when this hospital began to wait in a phase
+	absent   Set
+	amnesiac bool // has seen a message of its own that it does not remember
+	restored bool // own messages wait to be sent again
+	changed  bool // a rule acted in this pass
+	sum      Vector
+	sumHash  Hash
+	opened   bool // the opening is made, and served where it needs to be
+	combined int  // how many openings the last attempt to combine had
+	outcome  *Outcome
+	out      Effects
+}
+
+// post is a message that was accepted.
+type post struct {
+	message Message
+	id      MessageID
+}
+
+// Evidence is a pair of messages that one hospital signed for one slot.
+type Evidence struct{ First, Second Message }
+
+// maxPosts bounds what one hospital can make the others keep in a round.
+const maxPosts = 4096
+
+// NewRound begins a round. Nothing happens before the first Step.
+func NewRound(cfg Config, s Scheme) (*Round, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if s.Name() != cfg.Description.Scheme {
+		return nil, fmt.Errorf("scheme %s in a round described as %s", s.Name(), cfg.Description.Scheme)
+	}
+	n := cfg.Description.Thresholds.Parties
+	r := &Round{
+		cfg: cfg, scheme: s, hash: cfg.Description.Hash(), t: cfg.Description.Thresholds, all: AllOf(n),
+		posts: make([]map[slotKey]post, n+1), keys: make([][]byte, n+1), commits: make([]*commitPayload, n+1),
+		lists: make([]*listPayload, n+1), deals: make([]*dealState, n+1), boxes: make([]*sealedBox, n+1), attests: make([]*attestState, n+1),
+		openings: make([]*openingState, n+1), results: make([]*resultPayload, n+1),
+		fetched: map[Hash]Source{}, wanted: map[Hash]bool{},
+	}
+	for p := range r.posts {
+		r.posts[p] = map[slotKey]post{}
+	}
+	r.ballot = newBallot(r)
+	return r, nil
+}
+
+// Restore continues a round from what the store kept of it, in the order in
+// which it was saved; the records after some point may be missing. Records are
+// this hospital's own and are trusted.
+func Restore(cfg Config, s Scheme, records []Record) (*Round, error) {
+	r, err := NewRound(cfg, s)
+	if err != nil {
+		return nil, err
+	}
+	for i, rec := range records {
+		if err := r.restore(rec); err != nil {
+			return nil, fmt.Errorf("restore record %d: %w", i, err)
+		}
+	}
+	r.restored = true
+	return r, nil
+}
+
+func (r *Round) restore(rec Record) error {
+	if rec.Message == nil {
+		return r.restoreSecret(rec.Secret)
+	}
+	m := *rec.Message
+	if m.Description != r.hash || m.From < 1 || int(m.From) >= len(r.posts) {
+		return fmt.Errorf("a message of hospital %d for another round", m.From)
+	}
+	content, err := decodePayload(m.Slot, m.Payload)
+	if err != nil {
+		return err
+	}
+	r.keep(m, content)
+	return nil
+}
+
+// Step lets an event happen. An error refuses this event and changes nothing
+// else: a *Refusal is about a peer's message; any other error means that this
+// hospital itself cannot go on, because of its disk, its randomness or its
+// keys.
+func (r *Round) Step(e Event) (Effects, error) {
+	r.out = Effects{}
+	r.changed = false
+	if err := r.take(e); err != nil {
+		return r.effects(), err
+	}
+	if !r.changed && !r.restored {
+		return r.effects(), nil
+	}
+	if r.restored {
+		r.restored = false
+		if err := r.resend(); err != nil {
+			return Effects{}, err
+		}
+	}
+	if err := r.advance(); err != nil {
+		return Effects{}, err
+	}
+	return r.effects(), nil
+}
+
+func (r *Round) effects() Effects {
+	out := r.out
+	r.out = Effects{}
+	return out
+}
+
+func (r *Round) take(e Event) error {
+	switch e := e.(type) {
+	case Received:
+		return r.receive(e.Message)
+	case Fetched:
+		if r.wanted[e.Root] {
+			r.fetched[e.Root] = e.Source
+			r.changed = true
+		}
+	case Trained:
+		if r.trained || r.dealing != nil {
+			return nil // after a restart the first update stands
+		}
+		if e.Update != nil && uint64(len(e.Update)) != r.cfg.Description.Length {
+			return fmt.Errorf("an update of %d values in a round of %d", len(e.Update), r.cfg.Description.Length)
+		}
+		r.trained, r.update, r.changed = true, e.Update, true
+	case Ticked:
+		r.tick++
+		r.absent, r.changed = e.Absent, true
+	default:
+		return fmt.Errorf("unknown event %T", e)
+	}
+	return nil
+}
+
+// advance applies the rules until none of them acts. They are idempotent: each
+// looks at what is held and at what this hospital has said so far.
+func (r *Round) advance() error {
+	rules := []func() error{
+		r.describe, r.commit, r.list, r.reveal, r.sealLate, r.hold, r.attest, r.ballot.advance, r.open, r.combine, r.finish,
+	}
+	for r.changed = true; r.changed && r.outcome == nil; {
+		r.changed = false
+		for _, rule := range rules {
+			if err := rule(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// say fills a slot with a payload: saved, then sent, and held like anybody's.
+// A slot that is filled already stays as it is.
+func (r *Round) say(slot Slot, payload []byte) error {
+	if _, said := r.posts[r.cfg.Self][slot.key()]; said || r.amnesiac {
+		return nil
+	}
+	m := Message{Round: r.cfg.Description.Round, Description: r.hash, Slot: slot, From: r.cfg.Self, Payload: payload}
+	m.Signature = r.cfg.Signer.Sign(m.signedBytes(r.cfg.Description.Federation, r.cfg.Description.Epoch))
+	if m.Size() > MaxMessage {
+		return fmt.Errorf("a message of %d bytes for slot %v, at most %d", m.Size(), slot, MaxMessage)
+	}
+	content, err := decodePayload(slot, payload)
+	if err != nil {
+		return fmt.Errorf("a message of one's own for slot %v: %w", slot, err)
+	}
+	r.out.Save = append(r.out.Save, Record{Message: &m})
+	r.out.Send = append(r.out.Send, m)
+	r.keep(m, content)
+	return nil
+}
+
+func (r *Round) saveSecret(data []byte) {
+	r.out.Save = append(r.out.Save, Record{Secret: data})
+}
+
+// resend repeats what was said before the restart; others ignore what they
+// already hold.
+func (r *Round) resend() error {
+	for _, p := range r.sorted(r.cfg.Self) {
+		r.out.Send = append(r.out.Send, p.message)
+	}
+	return r.serveAgain()
+}
+
+func (r *Round) said(slot Slot) bool {
+	_, ok := r.posts[r.cfg.Self][slot.key()]
+	return ok
+}
+
+// ready decides whether to go on in a phase with those that we have, out of
+// those that may still come. Never with more than f+c of all missing; at once
+// when nobody else can be expected; else when the deadline has passed.
+func (r *Round) ready(have, expected Set, began uint64, deadline uint32) bool {
+	return r.all.Minus(have).Len() <= r.t.Missing() && r.waited(expected.Minus(have), began, deadline)
+}
+
+// waited tells whether there is no reason to wait for these hospitals any more.
+func (r *Round) waited(missing Set, began uint64, deadline uint32) bool {
+	return missing.Within(r.absent) || r.tick-began >= uint64(deadline)
+}

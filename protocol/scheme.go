@@ -1,0 +1,76 @@
+package protocol
+
+import "fmt"
+
+// Vector is an update in fixed point, or a sum of updates.
+type Vector []int64
+
+// Seed is the randomness of one hospital in one round. A scheme draws
+// everything from it, so that after a crash it makes the very same bytes.
+type Seed [32]byte
+
+// Opening is one hospital's opening of the certified set.
+type Opening struct {
+	From Party
+	Body Body
+}
+
+// Scheme is how updates are hidden and sums opened. A scheme is pure: no
+// clock, no network, randomness handed in. It neither signs nor seals: part j
+// of a body reaches hospital j and nobody else.
+//
+// Bodies that a scheme gets back are those that hospitals posted: Public and
+// part 0, and part j at hospital j.
+type Scheme interface {
+	// Name as in --scheme.
+	Name() string
+	// Phases are those that the scheme uses, in order.
+	Phases() []Phase
+	// Deal hides an update. Equal arguments give equal bodies.
+	Deal(update Vector, seed Seed) (Body, error)
+	// Check verifies what this hospital holds of a deal; *Invalid is a
+	// complaint about the dealer.
+	Check(from Party, deal Body) error
+	// Mask gives the masked update over the hospitals that joined (masked
+	// scheme; an empty body elsewhere).
+	Mask(joined []Party) (Body, error)
+	// Justify answers a complaint about one's own deal in public.
+	Justify(c Complaint) (Body, error)
+	// Open gives this hospital's opening of the included deals, in part 0.
+	// Round calls it once, after the set is certified, and never for another.
+	Open(joined []Party, included []Opening, seed Seed) (Body, error)
+	// Combine reconstructs the sum. ErrMoreOpenings asks for another opening;
+	// *BadOpening names a hospital whose opening is proved wrong.
+	Combine(included []Party, openings []Opening) (Vector, error)
+}
+
+// Complaint says that a hospital was dealt something invalid.
+type Complaint struct {
+	From  Party // who complains
+	About Party // the dealer
+}
+
+// ErrMoreOpenings says that the openings so far do not determine the sum.
+var ErrMoreOpenings = fmt.Errorf("more openings are needed")
+
+// Invalid says that what a hospital posted is wrong, whoever reads it. Any
+// other error from a body means that this hospital could not read its own copy.
+type Invalid struct{ Why string }
+
+func (e *Invalid) Error() string { return e.Why }
+
+// BadOpening is an opening that is proved wrong.
+type BadOpening struct {
+	From Party
+	Why  string
+}
+
+func (e *BadOpening) Error() string {
+	return fmt.Sprintf("the opening of hospital %d is wrong: %s", e.From, e.Why)
+}
+
+// Inconsistent says that openings contradict each other and that it cannot be
+// told which one is wrong. It ends the round.
+type Inconsistent struct{ Why string }
+
+func (e *Inconsistent) Error() string { return e.Why }
