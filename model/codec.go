@@ -38,6 +38,14 @@ func (c Codec) rangeBits() int {
 
 func (c Codec) partyBits() int { return bits.Len(uint(c.Parties - 1)) }
 
+// narrowed is a codec for values of up to a smaller range in the same number
+// of bits: those that the range no longer needs go behind the point.
+func (c Codec) narrowed(smaller float64) Codec {
+	n := Codec{Range: smaller, Parties: c.Parties}
+	n.FractionBits = c.FractionBits + c.rangeBits() - n.rangeBits()
+	return n
+}
+
 // Validate checks that sums fit into 60 bits; the error shows the calculation.
 func (c Codec) Validate() error {
 	if c.FractionBits < 0 || c.FractionBits > maxCodecBits {
@@ -105,11 +113,12 @@ func (c Codec) Decode(dst []float64, sum []int64) error {
 	}
 	// At most 2⁵⁹, so that the conversion and the negation below are safe.
 	largest := int64(c.Parties) * int64(math.RoundToEven(math.Ldexp(c.Range, c.FractionBits)))
+	resolution := c.Resolution()
 	for i, v := range sum {
 		if v > largest || v < -largest {
 			return fmt.Errorf("decode value %d of %d: %d is beyond ±%d, the largest sum of %d encodings", i, len(sum), v, largest, c.Parties)
 		}
-		dst[i] = float64(v) * c.Resolution() // exact product: a power of two
+		dst[i] = float64(v) * resolution // exact product: a power of two
 	}
 	return nil
 }

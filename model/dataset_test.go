@@ -75,6 +75,19 @@ func TestSplitDependsOnTheSeed(t *testing.T) {
 	}
 }
 
+// Seeds are quoted in documents and bug reports: the same seed must keep
+// giving the same rows.
+func TestSplitsAreStable(t *testing.T) {
+	d := numbered([]float64{0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1})
+	_, test, _ := d.Split(0.34, 1)
+	if want := []float64{1, 2, 5, 6}; !slices.Equal(test.X, want) {
+		t.Errorf("test rows %v, want %v", test.X, want)
+	}
+	if got, want := d.deal(4, 1)[0].X, []float64{3, 4, 10}; !slices.Equal(got, want) {
+		t.Errorf("the first hospital gets rows %v, want %v", got, want)
+	}
+}
+
 func TestSplitRefusesFractions(t *testing.T) {
 	for _, fraction := range []float64{-0.1, 1, 2, math.NaN()} {
 		_, _, err := numbered(nil).Split(fraction, 0)

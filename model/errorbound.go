@@ -10,14 +10,14 @@ import (
 // far any of its weights lies from the same run in exact arithmetic: what
 // weights_max_diff may be. path holds the states after round 0, 1, …, R.
 //
-// Let n be the number of hospitals, e = n·2^−(f+1) the error of each opened
-// sum ([Codec.SumError]), N the rows of round 0 and R those of a training
-// round. Three things are added up.
+// Let n be the number of hospitals, e = n·2^−(f+1) the error of an opened sum
+// ([Codec.SumError]; smaller in round 0, which has more fraction bits), N the
+// rows of round 0 and R those of a training round. Three things add up.
 //
 //   - Encoding. Each weight moves by an error of at most Rate·e/R in a round.
-//   - The standardiser. e moves the mean of a feature by at most e/N and its
-//     variance by 3e/N, in units of the declared range squared. So a standardised value z
-//     is off by at most ρ|z|+μ, with ρ = |Δsd|/sd and μ = |Δmean|/sd. The mean
+//   - The standardiser. The mean of a feature is off by at most e/N and its
+//     variance by 3e/N, in units of the declared range. So a standardised value
+//     z is off by at most ρ|z|+μ, with ρ = |Δsd|/sd and μ = |Δmean|/sd. The mean
 //     gradient is then off by at most B(ρⱼ√q+μⱼ) + κ·Σₖ|wₖ|(ρₖq+μₖ√q) where B
 //     bounds the root mean square of the residual, κ the second derivative of
 //     the loss (1 and ¼ for logistic regression), and q = max(1, N/R) covers
@@ -38,7 +38,7 @@ func (p *Program) WeightErrorBound(path []State) (float64, error) {
 		return 0, errors.New("bound the error of the weights: the first state must be the one after round 0")
 	}
 	e := p.codec.SumError(p.plan.Hospitals)
-	errorsOfZ := p.standardiserErrors(*path[0].Standardiser, e)
+	errorsOfZ := p.standardiserErrors(*path[0].Standardiser, p.unitCodec.SumError(p.plan.Hospitals))
 	var bound float64
 	for i := 1; i < len(path) && path[i].Round <= p.plan.Rounds+1; i++ {
 		rows := float64(path[i].TrainRows)
@@ -71,7 +71,7 @@ func (p *Program) standardiserErrors(z Standardiser, sumError float64) []zError 
 			found[1+j] = zError{absolute: mean * p.intervals[j].span} // z is in the column's own unit
 			continue
 		}
-		variance := 3 * mean
+		variance := mean * (3 + mean) // of Σx'²/N, and twice of the mean squared
 		smallest := math.Sqrt(max(0, sd*sd-variance)) // of the exact standard deviation
 		found[1+j] = zError{
 			relative: variance / (sd + smallest) / sd,

@@ -20,7 +20,8 @@ type Program struct {
 	plan      Plan
 	model     Model
 	trainer   Trainer
-	codec     Codec
+	codec     Codec      // of training and evaluation
+	unitCodec Codec      // of round 0
 	features  []string   // d names
 	intervals []interval // d declared ranges
 	label     interval   // declared range of a label that is a number
@@ -48,11 +49,12 @@ func NewProgram(plan Plan) (*Program, error) {
 	p := &Program{
 		plan:      plan,
 		model:     newModel(t),
-		codec:     Codec{FractionBits: t.FixedPoint.FractionBits, Range: t.FixedPoint.Range, Parties: plan.Hospitals},
 		features:  t.FeatureNames(),
 		intervals: unitIntervals(t.Features),
 		label:     interval{low: t.Label.Min, span: t.Label.Max - t.Label.Min},
 	}
+	p.codec = Codec{FractionBits: t.FixedPoint.FractionBits, Range: t.FixedPoint.Range, Parties: plan.Hospitals}
+	p.unitCodec = p.codec.narrowed(float64(t.MaxRows))
 	var err error
 	if p.trainer, err = newTrainer(plan, p.model); err != nil {
 		return nil, fmt.Errorf("plan study of task %s: %w", t.Name, err)
@@ -64,9 +66,9 @@ func NewProgram(plan Plan) (*Program, error) {
 }
 
 // checkHeadroom makes sure that values fit the range and sums fit the codec.
-// The sums of standardise and evaluate are at most the rows: values there are
-// in units of the declared ranges. (The log-loss of a badly diverged model
-// could exceed that, and Encode would refuse it.)
+// Values of round 0 and of the evaluation are sums over rows in units of the
+// declared ranges, at most max_rows. (The log-loss of a badly diverged model
+// could exceed that; it has the whole range, and beyond it Encode refuses.)
 func (p *Program) checkHeadroom() error {
 	if err := p.codec.Validate(); err != nil {
 		return fmt.Errorf("fixed point: %w", err)
@@ -104,7 +106,7 @@ func (p *Program) Next(s State) (Step, bool) {
 	step := Step{Round: s.Round, Codec: p.codec}
 	switch {
 	case s.Round == 0:
-		step.Name, step.Length = StepStandardise, standardiseLength(len(p.features))
+		step.Name, step.Length, step.Codec = StepStandardise, standardiseLength(len(p.features)), p.unitCodec
 	case s.Round >= 1 && s.Round <= p.plan.Rounds:
 		step.Name, step.Length = StepTrain, p.trainer.Length()
 	case s.Round == p.plan.Rounds+1 && p.plan.Evaluate:
@@ -205,7 +207,7 @@ func (p *Program) Apply(s State, sum []float64) (State, error) {
 	switch step.Name {
 	case StepStandardise:
 		var z Standardiser
-		z, err = standardiseApply(p.intervals, sum, p.codec.SumError(p.plan.Hospitals))
+		z, err = standardiseApply(p.intervals, sum, p.unitCodec.SumError(p.plan.Hospitals))
 		next.Standardiser = &z
 	case StepTrain:
 		next, err = p.trainer.Apply(s, sum)

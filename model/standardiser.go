@@ -127,7 +127,7 @@ func standardiseApply(features []interval, sum []float64, sumError float64) (Sta
 // = sumError/rows + rows·2⁻⁵³ (the second term is float64 summation), and so
 // the variance Σx'²/rows − mean² by 3e, since the mean is at most 1.
 func smallestVariance(sumError float64, rows int64) float64 {
-	return 4 * (sumError/float64(rows) + float64(rows)*0x1p-53)
+	return 4 * (sumError/float64(rows) + float64(float64(rows)*0x1p-53))
 }
 
 // countOf reads a number that must be a count of rows.

@@ -133,22 +133,22 @@ func (d *stateDecoder) state() State {
 	if header := d.bytes(len(stateHeader)); d.err == nil && string(header) != stateHeader {
 		d.fail("it does not begin with %q", stateHeader)
 	}
-	s := State{Round: int(d.integer(4, maxStateRound))}
-	if d.flag() {
+	s := State{Round: int(d.integer("round", 4, maxStateRound))}
+	if d.flag("standardiser") {
 		s.Standardiser = d.standardiser()
 	}
-	s.Weights = d.floats(int(d.integer(4, maxStateWeights)))
-	s.TrainRows = int64(d.integer(8, 1<<53))
-	if d.flag() {
+	s.Weights = d.floats("weight", int(d.integer("number of weights", 4, maxStateWeights)))
+	s.TrainRows = int64(d.integer("number of training rows", 8, 1<<53))
+	if d.flag("metrics") {
 		s.Metrics = d.metrics()
 	}
 	return s
 }
 
 func (d *stateDecoder) standardiser() *Standardiser {
-	z := &Standardiser{Rows: int64(d.integer(8, 1<<53))}
-	features := int(d.integer(4, maxStateFeatures))
-	z.Mean, z.SD = d.floats(features), d.floats(features)
+	z := &Standardiser{Rows: int64(d.integer("number of standardised rows", 8, 1<<53))}
+	features := int(d.integer("number of features", 4, maxStateFeatures))
+	z.Mean, z.SD = d.floats("mean", features), d.floats("standard deviation", features)
 	for j, sd := range z.SD {
 		if math.Signbit(sd) {
 			d.fail("standard deviation %d is negative", j)
@@ -158,11 +158,11 @@ func (d *stateDecoder) standardiser() *Standardiser {
 }
 
 func (d *stateDecoder) metrics() *Metrics {
-	m := &Metrics{Rows: int64(d.integer(8, 1<<53))}
-	defined := d.integer(1, 255)
+	m := &Metrics{Rows: int64(d.integer("number of test rows", 8, 1<<53))}
+	defined := d.integer("set of metrics", 1, 255)
 	for i, field := range m.fields() {
 		if defined&(1<<i) != 0 {
-			if value := d.floats(1); value != nil {
+			if value := d.floats("metric", 1); value != nil {
 				*field = &value[0]
 			}
 		}
@@ -184,23 +184,23 @@ func (d *stateDecoder) bytes(n int) []byte {
 }
 
 // integer takes a big-endian integer of so many bytes, or 0 after an error.
-func (d *stateDecoder) integer(bytes int, largest uint64) uint64 {
+func (d *stateDecoder) integer(name string, bytes int, largest uint64) uint64 {
 	var value uint64
 	for _, b := range d.bytes(bytes) {
 		value = value<<8 | uint64(b)
 	}
 	if value > largest {
-		d.fail("a number is %d, the limit is %d", value, largest)
+		d.fail("%s is %d, the limit is %d", name, value, largest)
 		return 0
 	}
 	return value
 }
 
-func (d *stateDecoder) flag() bool { return d.integer(1, 1) == 1 }
+func (d *stateDecoder) flag(name string) bool { return d.integer(name+" flag", 1, 1) == 1 }
 
 // floats takes n finite numbers, or nil after an error. It checks the length
 // before it makes room.
-func (d *stateDecoder) floats(n int) []float64 {
+func (d *stateDecoder) floats(name string, n int) []float64 {
 	encoded := d.bytes(8 * n)
 	if d.err != nil {
 		return nil
@@ -209,7 +209,7 @@ func (d *stateDecoder) floats(n int) []float64 {
 	for i := range values {
 		values[i] = math.Float64frombits(binary.BigEndian.Uint64(encoded[8*i:]))
 		if math.IsNaN(values[i]) || math.IsInf(values[i], 0) {
-			d.fail("a number is %v; all must be finite", values[i])
+			d.fail("%s %d is %v; it must be finite", name, i, values[i])
 			return nil
 		}
 	}

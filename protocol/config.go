@@ -3,6 +3,7 @@ package protocol
 import (
 	"fmt"
 	"io"
+	"slices"
 )
 
 // Config is what one hospital brings to one round.
@@ -108,6 +109,25 @@ type Part struct {
 type Want struct {
 	From Party
 	Ref  Ref
+}
+
+// Split parts the effects before the first message of a phase, or of a later
+// one, and tells whether there is such a message; else all comes before. A
+// fault that is bound to a phase strikes between the two parts.
+func (e Effects) Split(phase Phase) (before, after Effects, found bool) {
+	reaches := func(m Message) bool { return m.Slot.Phase >= phase }
+	send := slices.IndexFunc(e.Send, reaches)
+	if send < 0 {
+		return e, Effects{}, false
+	}
+	self := e.Send[send].From
+	save := slices.IndexFunc(e.Save, func(rec Record) bool {
+		return rec.Message != nil && rec.Message.From == self && reaches(*rec.Message)
+	})
+	save = max(save, 0)
+	before = Effects{Save: e.Save[:save], Send: e.Send[:send], Serve: e.Serve, Want: e.Want}
+	after = Effects{Save: e.Save[save:], Send: e.Send[send:], Outcome: e.Outcome, Behind: e.Behind}
+	return before, after, true
 }
 
 // Outcome is how the round ended.

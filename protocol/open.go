@@ -23,6 +23,10 @@ func (r *Round) open() error {
 	if c == nil || !c.Holders.Has(r.cfg.Self) || r.amnesiac || r.opened {
 		return nil
 	}
+	mine := r.openings[r.cfg.Self]
+	if mine != nil && mine.payload.Set != r.ballot.decidedID {
+		return fmt.Errorf("this hospital is locked on another set than the certified one")
+	}
 	body, err := r.opening(*c)
 	if err != nil || body == nil {
 		return err
@@ -31,7 +35,7 @@ func (r *Round) open() error {
 	if err != nil {
 		return err
 	}
-	if mine := r.openings[r.cfg.Self]; mine != nil && mine.payload.Body.root() != h.root() {
+	if mine != nil && mine.payload.Body.root() != h.root() {
 		return fmt.Errorf("the opening computed after the restart is not the one that was posted")
 	}
 	r.opened = true

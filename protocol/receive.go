@@ -69,12 +69,16 @@ func (r *Round) acceptSigned(m Message) error {
 	return nil
 }
 
+// maxView bounds the views of an agreement. An honest hospital would need months
+// of timeouts to get there.
+const maxView = 1 << 20
+
 // decodePayload decodes the payload of a slot; it refuses slots that no
 // message fills.
 func decodePayload(s Slot, payload []byte) (content any, err error) {
 	viewed := s.Phase == Attest || s.Phase == Agree
 	about := s.Phase == Deal && s.Step == stepBox
-	if (s.Subject != 0) != about || s.View != 0 && !viewed {
+	if (s.Subject != 0) != about || s.View != 0 && !viewed || s.View > maxView {
 		return nil, fmt.Errorf("no message fills slot %v", s)
 	}
 	switch {

@@ -178,12 +178,31 @@ func (h *hospital) own(errs ...error) error {
 	return nil
 }
 
-// apply does what a step asks for: save, then send. A fault or a crash may
-// come in between.
+// apply does what a step asks for, up to the point where a fault strikes.
 func (h *hospital) apply(e protocol.Effects) error {
-	if h.struck(e) {
-		return nil
+	for i, f := range h.faults {
+		if f == nil || h.session.Round() == nil || h.disk.round < f.Round {
+			continue
+		}
+		before, after, due := e.Split(f.Phase)
+		if h.disk.round == f.Round && !due {
+			continue
+		}
+		h.faults[i] = nil
+		if err := h.carryOut(before); err != nil || !h.alive {
+			return err
+		}
+		h.sim.log(h.party, "fault %s", f)
+		if h.suffer(*f, after) {
+			return nil
+		}
+		return h.carryOut(after)
 	}
+	return h.carryOut(e)
+}
+
+// carryOut saves, then sends. A crash at a save point may come in between.
+func (h *hospital) carryOut(e protocol.Effects) error {
 	for _, rec := range e.Save {
 		h.disk.records = append(h.disk.records, rec)
 		if h.saved++; h.saved == h.crashAt {

@@ -2,55 +2,23 @@ package protocoltest
 
 import "consilium/protocol"
 
-// struck tells whether a fault keeps a hospital from doing what it was about
-// to do. A fault strikes when its hospital is about to send its first message
-// of the phase, or of a later one.
-func (h *hospital) struck(e protocol.Effects) bool {
-	if h.session.Round() == nil {
-		return false
-	}
-	for i, f := range h.faults {
-		if f == nil || !due(*f, h.disk.round, e.Send) {
-			continue
-		}
-		h.faults[i] = nil
-		h.sim.log(h.party, "fault %s", f)
-		if stops := h.suffer(*f, e); stops {
-			return true
-		}
-	}
-	return false
-}
-
-func due(f Fault, round uint64, sends []protocol.Message) bool {
-	if round > f.Round {
-		return true
-	}
-	for _, m := range sends {
-		if m.Round == f.Round && m.Slot.Phase >= f.Phase {
-			return true
-		}
-	}
-	return false
-}
-
-// suffer begins a fault; true when the hospital does not get to act.
+// suffer begins a fault, which strikes when its hospital is about to send its
+// first message of the phase, or of a later one: the effects. True when the
+// hospital does not get to do it now.
 func (h *hospital) suffer(f Fault, e protocol.Effects) bool {
 	if f.For > 0 {
 		h.sim.whenReached(f.End(), func() error { return h.recover(f) })
 	}
+	h.forGood = f.For == 0
 	switch f.Kind {
 	case Kill, DiskFull:
 		h.crash()
-		h.forGood = f.For == 0
 		return true
 	case Pause:
-		h.paused, h.frozen, h.forGood = true, &e, f.For == 0
-		h.away0 = h.sim.now
+		h.paused, h.frozen, h.away0 = true, &e, h.sim.now
 		return true
 	case Disconnect:
-		h.isolated, h.forGood = true, f.For == 0
-		h.away0 = h.sim.now
+		h.isolated, h.away0 = true, h.sim.now
 	default:
 		h.set(f.Kind, true)
 	}
@@ -100,7 +68,7 @@ func (h *hospital) resume() error {
 	held, frozen := h.held, h.frozen
 	h.held, h.frozen = nil, nil
 	if frozen != nil {
-		if err := h.apply(*frozen); err != nil {
+		if err := h.carryOut(*frozen); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,181 @@
+package model
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"math"
+	"reflect"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func drawState(t *rapid.T) State {
+	finite := rapid.Float64().Filter(func(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) })
+	s := State{
+		Round:     rapid.IntRange(0, maxStateRound).Draw(t, "round"),
+		Weights:   rapid.SliceOfN(finite, 0, 20).Draw(t, "weights"),
+		TrainRows: rapid.Int64Range(0, 1<<53).Draw(t, "rows"),
+	}
+	if rapid.Bool().Draw(t, "standardised") {
+		d := rapid.IntRange(0, 10).Draw(t, "features")
+		s.Standardiser = &Standardiser{
+			Rows: rapid.Int64Range(0, 1<<53).Draw(t, "rows"),
+			Mean: rapid.SliceOfN(finite, d, d).Draw(t, "mean"),
+			SD:   rapid.SliceOfN(rapid.Float64Range(0, math.MaxFloat64), d, d).Draw(t, "sd"),
+		}
+	}
+	if rapid.Bool().Draw(t, "evaluated") {
+		s.Metrics = &Metrics{Rows: rapid.Int64Range(0, 1<<53).Draw(t, "rows")}
+		for _, field := range s.Metrics.fields() {
+			if rapid.Bool().Draw(t, "defined") {
+				*field = pointer(finite.Draw(t, "value"))
+			}
+		}
+	}
+	return s
+}
+
+func TestStateRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawState(t)
+		encoded, err := s.MarshalBinary()
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := UnmarshalState(encoded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(back, s) {
+			t.Fatalf("%+v came back as %+v", s, back)
+		}
+		if back.Hash() != s.Hash() {
+			t.Fatal("equal states, two hashes")
+		}
+		// Anything shorter or longer is refused.
+		cut := rapid.IntRange(0, len(encoded)-1).Draw(t, "cut")
+		if _, err := UnmarshalState(encoded[:cut]); err == nil {
+			t.Fatalf("the first %d of %d bytes are accepted", cut, len(encoded))
+		}
+		if _, err := UnmarshalState(append(bytes.Clone(encoded), 0)); err == nil {
+			t.Fatal("a byte too many is accepted")
+		}
+	})
+}
+
+// Every bit of the state reaches the hash, also the sign of zero.
+func TestStateHashSeesEveryField(t *testing.T) {
+	base := func() State {
+		return State{
+			Round: 3, Weights: []float64{0, 1}, TrainRows: 7,
+			Standardiser: &Standardiser{Rows: 7, Mean: []float64{2}, SD: []float64{3}},
+			Metrics:      &Metrics{Rows: 2, Accuracy: pointer(0.5)},
+		}
+	}
+	changes := map[string]func(*State){
+		"round":        func(s *State) { s.Round++ },
+		"weight":       func(s *State) { s.Weights[1] = math.Nextafter(1, 2) },
+		"sign of zero": func(s *State) { s.Weights[0] = math.Copysign(0, -1) },
+		"train rows":   func(s *State) { s.TrainRows++ },
+		"joint rows":   func(s *State) { s.Standardiser.Rows++ },
+		"mean":         func(s *State) { s.Standardiser.Mean[0]++ },
+		"sd":           func(s *State) { s.Standardiser.SD[0]++ },
+		"standardiser": func(s *State) { s.Standardiser = nil },
+		"metrics":      func(s *State) { s.Metrics = nil },
+		"test rows":    func(s *State) { s.Metrics.Rows++ },
+		"accuracy":     func(s *State) { s.Metrics.Accuracy = nil },
+		"which metric": func(s *State) { s.Metrics.AUC, s.Metrics.Accuracy = s.Metrics.Accuracy, nil },
+	}
+	for name, change := range changes {
+		s := base()
+		change(&s)
+		if s.Hash() == base().Hash() {
+			t.Errorf("%s: the hash does not change", name)
+		}
+	}
+	if base().Hash() != base().Hash() {
+		t.Error("the hash changes by itself")
+	}
+}
+
+func TestStatesThatAreRefused(t *testing.T) {
+	encode := func(s State, change func(b []byte)) []byte {
+		b := s.encode()
+		change(b)
+		return b
+	}
+	small := State{Weights: []float64{1}}
+	at := len(stateHeader) + 4 // the flag of the standardiser
+	cases := []struct {
+		name string
+		data []byte
+		want string
+	}{
+		{"empty", nil, "decode state: 17 bytes are missing"},
+		{"header", encode(small, func(b []byte) { b[0] = 'C' }), `decode state: it does not begin with "consilium/state/1"`},
+		{"round", encode(small, func(b []byte) { b[at-4] = 1 }), "decode state: round is 16777216, the limit is 1000002"},
+		{"flag", encode(small, func(b []byte) { b[at] = 2 }), "decode state: standardiser flag is 2, the limit is 1"},
+		{"weights", encode(small, func(b []byte) { binary.BigEndian.PutUint32(b[at+1:], 2) }), "decode state: 7 bytes are missing"},
+		{"many weights", encode(small, func(b []byte) { binary.BigEndian.PutUint32(b[at+1:], 1<<24) }), "decode state: 134217711 bytes are missing"},
+		{"too many weights", encode(small, func(b []byte) { binary.BigEndian.PutUint32(b[at+1:], 1<<24+1) }), "decode state: number of weights is 16777217, the limit is 16777216"},
+		{"NaN", encode(State{Weights: []float64{math.NaN()}}, func([]byte) {}), "decode state: weight 0 is NaN; it must be finite"},
+		{"infinity", encode(State{Weights: []float64{math.Inf(-1)}}, func([]byte) {}), "decode state: weight 0 is -Inf; it must be finite"},
+		{"negative spread", encode(State{Standardiser: &Standardiser{Mean: []float64{0}, SD: []float64{-1}}}, func([]byte) {}), "decode state: standard deviation 0 is negative"},
+		{"left over", append(small.encode(), 0, 0), "decode state: 2 bytes left over"},
+	}
+	for _, c := range cases {
+		_, err := UnmarshalState(c.data)
+		if err == nil || err.Error() != c.want {
+			t.Errorf("%s: %v, want %s", c.name, err, c.want)
+		}
+	}
+}
+
+func TestMarshalRefusesStatesThatCannotBe(t *testing.T) {
+	_, err := State{Round: -1}.MarshalBinary()
+	checkError(t, err, "encode state: round -1 is not between 0 and 1000002")
+	_, err = State{Standardiser: &Standardiser{Mean: []float64{1}}}.MarshalBinary()
+	checkError(t, err, "encode state: 1 means but 0 standard deviations")
+	_, err = State{TrainRows: -1}.MarshalBinary()
+	checkError(t, err, "encode state: number of training rows is 18446744073709551615, the limit is 9007199254740992")
+	_, err = State{Weights: []float64{math.NaN()}}.MarshalBinary()
+	checkError(t, err, "encode state: weight 0 is NaN; it must be finite")
+}
+
+// The documented layout, byte by byte.
+func TestStateLayout(t *testing.T) {
+	s := State{
+		Round: 2, Weights: []float64{1}, TrainRows: 5,
+		Standardiser: &Standardiser{Rows: 9, Mean: []float64{-2}, SD: []float64{0.5}},
+		Metrics:      &Metrics{Rows: 3, AUC: pointer(0.75)},
+	}
+	want := hex.EncodeToString([]byte("consilium/state/1")) + "00000002" +
+		"01" + "0000000000000009" + "00000001" + "c000000000000000" + "3fe0000000000000" +
+		"00000001" + "3ff0000000000000" + "0000000000000005" +
+		"01" + "0000000000000003" + "02" + "3fe8000000000000"
+	encoded, err := s.MarshalBinary()
+	if got := hex.EncodeToString(encoded); err != nil || got != want {
+		t.Errorf("encoded as\n%s, want\n%s, %v", got, want, err)
+	}
+}
+
+func FuzzUnmarshalState(f *testing.F) {
+	f.Add(State{}.encode())
+	f.Add(State{
+		Round: 2, Weights: []float64{1, -1}, TrainRows: 5,
+		Standardiser: &Standardiser{Rows: 9, Mean: []float64{-2}, SD: []float64{0.5}},
+		Metrics:      &Metrics{Rows: 3, AUC: pointer(0.75)},
+	}.encode())
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := UnmarshalState(data)
+		if err != nil {
+			return
+		}
+		encoded, err := s.MarshalBinary()
+		if err != nil || !bytes.Equal(encoded, data) {
+			t.Errorf("%x was accepted and encodes as %x, %v", data, encoded, err)
+		}
+	})
+}

@@ -1,0 +1,95 @@
+package protocol
+
+import (
+	"bytes"
+	"testing"
+)
+
+// A decoder accepts exactly what an encoder makes.
+func FuzzMessage(f *testing.F) {
+	m := Message{Round: 1, From: 2, Slot: Slot{Phase: Agree, View: 3, Step: 1}, Payload: []byte("payload"), Signature: make([]byte, SignatureSize)}
+	f.Add(m.Encode())
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m, err := DecodeMessage(data)
+		if err == nil && !bytes.Equal(m.Encode(), data) {
+			t.Fatalf("%x decodes and encodes to %x", data, m.Encode())
+		}
+	})
+}
+
+func FuzzDescription(f *testing.F) {
+	f.Add(testDescription(4).Encode())
+	f.Fuzz(func(t *testing.T, data []byte) {
+		d, err := DecodeDescription(data)
+		if err == nil && !bytes.Equal(d.Encode(), data) {
+			t.Fatalf("%x decodes and encodes to %x", data, d.Encode())
+		}
+	})
+}
+
+// payloads are one of each kind, from a real round.
+func payloads(f *testing.F) map[Slot][]byte {
+	w := newWorld(&testing.T{}, 4)
+	w.run(Done)
+	found := map[Slot][]byte{}
+	for _, held := range w.rounds[1].posts {
+		for _, p := range held {
+			found[p.message.Slot] = p.message.Payload
+		}
+	}
+	box := sealedBox{To: 3, Ref: Ref{Chunks: 1, Size: 3}, Inline: Chunks{{1, 2, 3}}}
+	found[Slot{Phase: Deal, Step: stepBox, Subject: 3}] = boxPayload{box}.encode()
+	if len(found) < 10 {
+		f.Fatalf("only %d kinds of payload", len(found))
+	}
+	return found
+}
+
+func FuzzPayload(f *testing.F) {
+	for slot, payload := range payloads(f) {
+		f.Add(uint8(slot.Phase), slot.Step, slot.View, uint16(slot.Subject), payload)
+	}
+	f.Fuzz(func(t *testing.T, phase, step uint8, view uint32, subject uint16, payload []byte) {
+		content, err := decodePayload(Slot{Phase(phase), view, step, Party(subject)}, payload)
+		if err != nil {
+			return
+		}
+		if again := content.(interface{ encode() []byte }).encode(); !bytes.Equal(again, payload) {
+			t.Fatalf("%x decodes and encodes to %x", payload, again)
+		}
+	})
+}
+
+// "A peer's bad message never crashes, blocks or confuses a node": whatever a
+// hospital signs, the others still finish with the sum over an agreed set.
+func FuzzSignedGarbage(f *testing.F) {
+	for slot, payload := range payloads(f) {
+		f.Add(uint8(slot.Phase), slot.Step, slot.View, uint16(slot.Subject), payload)
+	}
+	f.Fuzz(func(t *testing.T, phase, step uint8, view uint32, subject uint16, payload []byte) {
+		w := newWorld(t, 4)
+		m := w.message(4, Slot{Phase(phase), view, step, Party(subject)}, payload)
+		w.rounds = w.rounds[:4] // hospital 4 says nothing else
+		for p := Party(1); p < 4; p++ {
+			_ = w.step(p, Received{m}) // refused or not
+		}
+		w.run(Done)
+		for tick := 0; tick < 200 && w.rounds[1].Outcome() == nil; tick++ {
+			for p := Party(1); p < 4; p++ {
+				if err := w.step(p, Ticked{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.carry()
+		}
+		for p := Party(1); p < 4; p++ {
+			o := w.rounds[p].Outcome()
+			if o == nil {
+				t.Fatalf("hospital %d hangs: %+v", p, w.rounds[p].Status())
+			}
+			if NewSet(o.Included...) != NewSet(1, 2, 3) || o.Sum[0] != 6 {
+				t.Fatalf("hospital %d holds %v over %v", p, o.Sum, o.Included)
+			}
+		}
+	})
+}

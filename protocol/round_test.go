@@ -1,0 +1,425 @@
+package protocol
+
+import (
+	"crypto/ed25519"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// world is a handful of rounds whose messages the test carries by hand.
+type world struct {
+	t      *testing.T
+	rounds []*Round // by party
+	sent   []Message
+	saved  [][]Record
+}
+
+type testSigner struct {
+	self Party
+	n    int
+}
+
+func testKey(p Party) ed25519.PrivateKey {
+	seed := sha256.Sum256([]byte{byte(p)})
+	return ed25519.NewKeyFromSeed(seed[:])
+}
+
+func (s testSigner) Sign(m []byte) []byte { return ed25519.Sign(testKey(s.self), m) }
+
+func (s testSigner) Verify(from Party, m, sig []byte) bool {
+	return ed25519.Verify(testKey(from).Public().(ed25519.PublicKey), m, sig)
+}
+
+// testSealer is insecure: the key is a hash of what everybody sees.
+type testSealer struct{}
+
+func (testSealer) NewKey() (private, public []byte, err error) { return []byte{1}, []byte{1}, nil }
+
+func (testSealer) Seal(_, info []byte) (encapsulation, key []byte, err error) {
+	h := sha256.Sum256(info)
+	return []byte("encapsulation"), h[:], nil
+}
+
+func (testSealer) Open(_, _, info []byte) ([]byte, error) {
+	h := sha256.Sum256(info)
+	return h[:], nil
+}
+
+// counter is a source that never gives the same bytes twice.
+type counter struct{ n byte }
+
+func (c *counter) Read(b []byte) (int, error) {
+	for i := range b {
+		c.n++
+		b[i] = c.n
+	}
+	return len(b), nil
+}
+
+func testDescription(n int) Description {
+	return Description{
+		Federation: "test", Epoch: 1, Round: 5, Step: "sum", Scheme: "shamir", Length: 2,
+		Thresholds: Thresholds{Parties: n, Dropouts: MostDropouts(n, 0)},
+		Deadlines:  Deadlines{Commit: 10, Deal: 10, Attest: 10, View: 10},
+	}
+}
+
+func testConfig(self Party, d Description) Config {
+	return Config{Self: self, Description: d, Signer: testSigner{self, d.Thresholds.Parties}, Sealer: testSealer{}, Random: &counter{byte(self)}}
+}
+
+func newWorld(t *testing.T, n int) *world {
+	t.Helper()
+	w := &world{t: t, rounds: make([]*Round, n+1), saved: make([][]Record, n+1)}
+	for p := 1; p <= n; p++ {
+		d := testDescription(n)
+		scheme, err := NewShamir(Party(p), d.Thresholds, int(d.Length))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w.rounds[p], err = NewRound(testConfig(Party(p), d), scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return w
+}
+
+func (w *world) step(p Party, e Event) error {
+	effects, err := w.rounds[p].Step(e)
+	w.sent = append(w.sent, effects.Send...)
+	w.saved[p] = append(w.saved[p], effects.Save...)
+	return err
+}
+
+// run lets everybody train, and carries messages until the phase is reached
+// everywhere, or nothing is left to carry.
+func (w *world) run(until Phase) {
+	w.t.Helper()
+	for p := 1; p < len(w.rounds); p++ {
+		if err := w.step(Party(p), Trained{Vector{int64(p), -10 * int64(p)}}); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	for len(w.sent) > 0 && w.sent[0].Slot.Phase < until {
+		w.carryOne()
+	}
+}
+
+// carry brings everything that was sent to everybody.
+func (w *world) carry() {
+	for len(w.sent) > 0 {
+		w.carryOne()
+	}
+}
+
+func (w *world) carryOne() {
+	w.t.Helper()
+	m := w.sent[0]
+	w.sent = w.sent[1:]
+	for p := 1; p < len(w.rounds); p++ {
+		if Party(p) == m.From {
+			continue
+		}
+		if err := w.step(Party(p), Received{m}); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+func (w *world) sign(m Message) Message {
+	d := testDescription(len(w.rounds) - 1)
+	m.Signature = testSigner{self: m.From}.Sign(m.signedBytes(d.Federation, d.Epoch))
+	return m
+}
+
+func (w *world) message(from Party, slot Slot, payload []byte) Message {
+	return w.sign(Message{Round: 5, Description: testDescription(len(w.rounds) - 1).Hash(), From: from, Slot: slot, Payload: payload})
+}
+
+func refused(t *testing.T, err error, from Party, lie bool, why string) {
+	t.Helper()
+	var r *Refusal
+	if !errors.As(err, &r) {
+		t.Fatalf("got %v, want a refusal about %q", err, why)
+	}
+	if r.From != from || r.Lie != lie || !strings.Contains(r.Why, why) {
+		t.Fatalf("got refusal %+v, want hospital %d, lie %v, %q", r, from, lie, why)
+	}
+}
+
+func TestRoundSumsExactly(t *testing.T) {
+	for n := 3; n <= 10; n++ {
+		w := newWorld(t, n)
+		w.run(Done)
+		for p := 1; p <= n; p++ {
+			o := w.rounds[p].Outcome()
+			if o == nil {
+				t.Fatalf("n %d: hospital %d did not finish: %+v", n, p, w.rounds[p].Status())
+			}
+			want := int64(n * (n + 1) / 2)
+			if len(o.Included) != n || o.Sum[0] != want || o.Sum[1] != -10*want {
+				t.Fatalf("n %d: hospital %d holds %v over %v, want %d", n, p, o.Sum, o.Included, want)
+			}
+		}
+	}
+}
+
+// "Two different signed messages for one slot are evidence of equivocation."
+func TestEquivocationIsEvidence(t *testing.T) {
+	w := newWorld(t, 4)
+	w.run(Agree)
+	lie := w.message(3, Slot{Phase: Commit}, commitPayload{Hash{1}}.encode())
+	refused(t, w.step(1, Received{lie}), 3, true, "a second message for slot commit")
+	evidence := w.rounds[1].Evidence()
+	if len(evidence) != 1 || evidence[0].First.From != 3 || evidence[0].Second.From != 3 {
+		t.Fatalf("evidence %+v", evidence)
+	}
+	if known := w.rounds[1].commits[3].Commitment; known == (Hash{1}) {
+		t.Fatal("the second message replaced the first")
+	}
+}
+
+func TestBadMessagesAreRefused(t *testing.T) {
+	w := newWorld(t, 4)
+	w.run(Attest)
+	good := w.message(2, Slot{Phase: Attest}, attestPayload{}.encode())
+	r := w.rounds[1]
+	before := r.Digest()
+	change := func(change func(*Message)) Message {
+		m := good
+		change(&m)
+		return m
+	}
+	cases := []struct {
+		name string
+		m    Message
+		from Party
+		lie  bool
+		why  string
+	}{
+		{"sender 0", change(func(m *Message) { m.From = 0 }), 0, false, "not in a roster"},
+		{"sender above n", change(func(m *Message) { m.From = 5 }), 0, false, "not in a roster"},
+		{"another sender's name", change(func(m *Message) { m.From = 3 }), 3, false, "signature"},
+		{"another round", change(func(m *Message) { m.Round = 6 }), 2, false, "round 6 in round 5"},
+		{"another slot", change(func(m *Message) { m.Slot.View = 1 }), 2, false, "signature"},
+		{"another payload", Message{Round: 5, Description: good.Description, From: 2, Slot: good.Slot, Payload: []byte{1}, Signature: good.Signature}, 2, false, "signature"},
+		{"no signature", change(func(m *Message) { m.Signature = nil }), 2, false, "signature"},
+		{"garbage, signed", w.message(2, Slot{Phase: Attest}, []byte{1, 2, 3}), 2, true, "slot attest"},
+		{"a slot that nobody fills", w.message(2, Slot{Phase: Check}, nil), 2, true, "no message fills slot check"},
+		{"a subject where none belongs", w.message(2, Slot{Phase: Commit, Subject: 1}, make([]byte, 32)), 2, true, "no message fills"},
+		{"a view where none belongs", w.message(2, Slot{Phase: Open, View: 1}, nil), 2, true, "no message fills"},
+		{"a proposal out of turn", w.message(1, Slot{Phase: Agree}, r.justify(choice{}).encode()), 1, false, ""},
+		{"a proposal by no leader", w.message(3, Slot{Phase: Agree}, proposalPayload{}.encode()), 3, true, "which hospital 2 leads"},
+		{"neither result nor abort", w.message(2, Slot{Phase: Combine}, resultPayload{}.encode()), 2, true, "neither a result nor an abort"},
+		{"both result and abort", w.message(2, Slot{Phase: Combine}, resultPayload{Hash{1}, "why"}.encode()), 2, true, "neither a result nor an abort"},
+	}
+	for _, c := range cases {
+		if c.name == "a proposal out of turn" {
+			continue // a message in this hospital's own name is tested below
+		}
+		t.Run(c.name, func(t *testing.T) { refused(t, w.step(1, Received{c.m}), c.from, c.lie, c.why) })
+	}
+	if string(r.Digest()) != string(before) {
+		t.Fatal("a refused message was kept")
+	}
+}
+
+// A message signed for another description, epoch or federation is no message
+// of this round: "hospitals with different views cannot combine".
+func TestSignatureBindsPlace(t *testing.T) {
+	w := newWorld(t, 4)
+	for _, change := range []func(*Description){
+		func(d *Description) { d.Federation = "other" },
+		func(d *Description) { d.Epoch = 2 },
+	} {
+		d := testDescription(4)
+		change(&d)
+		m := Message{Round: 5, Description: testDescription(4).Hash(), From: 2, Slot: Slot{Phase: Commit}, Payload: make([]byte, 32)}
+		m.Signature = testSigner{self: 2}.Sign(m.signedBytes(d.Federation, d.Epoch))
+		refused(t, w.step(1, Received{m}), 2, false, "signature")
+	}
+}
+
+func TestDifferentDescriptionIsExplained(t *testing.T) {
+	w := newWorld(t, 4)
+	d := testDescription(4)
+	d.Study = Hash{9}
+	m := Message{Round: 5, Description: d.Hash(), From: 2, Slot: Slot{Phase: Describe}, Payload: describePayload{d.Encode(), nil}.encode()}
+	err := w.step(1, Received{w.sign(m)})
+	refused(t, err, 2, false, "the study is 0900")
+	var r *Refusal
+	if errors.As(err, &r); r.Described == nil || r.Described.Study != d.Study {
+		t.Fatalf("the refusal does not carry the other description: %+v", r)
+	}
+}
+
+// A hospital whose store was put back from a backup learns from the others that
+// it has signed already, and says nothing more in the round.
+func TestForgetfulHospitalSitsOut(t *testing.T) {
+	w := newWorld(t, 4)
+	w.run(Agree)
+	old := w.rounds[1].posts[1][Slot{Phase: Deal}.key()].message
+	fresh := newWorld(t, 4)
+	refused(t, fresh.step(1, Received{old}), 1, false, "does not remember")
+	for range 100 {
+		if err := fresh.step(1, Ticked{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := fresh.step(1, Trained{Vector{1, 2}}); err != nil {
+		t.Fatal(err)
+	}
+	if len(fresh.sent) > 0 {
+		t.Fatalf("it signed %v", fresh.sent[0].Slot)
+	}
+}
+
+// "Nobody can commit after seeing another's payload": the attacker sees every
+// deal before it commits. Its commitment reaches everybody, but no list is open
+// any more, so its deal does not count.
+func TestLateCommitmentDoesNotCount(t *testing.T) {
+	const attacker = 4
+	w := newWorld(t, 4)
+	silent := w.rounds[attacker]
+	w.rounds = w.rounds[:attacker] // it listens elsewhere
+	w.run(Attest)
+	for range 11 { // the commit deadline passes without it
+		for p := Party(1); p < attacker; p++ {
+			if err := w.step(p, Ticked{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	var deals []Message
+	for len(w.sent) > 0 {
+		m := w.sent[0]
+		w.sent = w.sent[1:]
+		if m.Slot.Phase == Deal {
+			deals = append(deals, m)
+		}
+		for p := Party(1); p < attacker; p++ {
+			if p != m.From {
+				if err := w.step(p, Received{m}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	if len(deals) == 0 {
+		t.Fatal("nobody dealt: the attack did not happen")
+	}
+	w.rounds = append(w.rounds, silent)
+	copied, err := decodeDeal(deals[0].Payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := commitment(silent.hash, attacker, copied.Nonce, copied.Body.root())
+	for p := Party(1); p < attacker; p++ {
+		if err := w.step(p, Received{w.message(attacker, Slot{Phase: Commit}, commitPayload{c}.encode())}); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.step(p, Received{w.message(attacker, Slot{Phase: Deal}, copied.encode())}); err != nil {
+			t.Fatal(err)
+		}
+		if w.rounds[p].counted(attacker) || w.rounds[p].deals[attacker].status == dealHeld {
+			t.Fatalf("hospital %d counts a deal that was committed to after the others were seen", p)
+		}
+	}
+}
+
+// A copied deal does not fit the copier's own commitment: the sender is in the
+// hash.
+func TestCommitmentBindsSender(t *testing.T) {
+	root, nonce, d := Hash{1}, Hash{2}, Hash{3}
+	if commitment(d, 1, nonce, root) == commitment(d, 2, nonce, root) {
+		t.Fatal("two hospitals have one commitment")
+	}
+}
+
+// "An honest hospital opens at most one set per round, ever": restored at the
+// point where its opening was saved, with a certificate for another set in
+// front of it, it must not open that.
+func TestRestoredHospitalOpensNoOtherSet(t *testing.T) {
+	w := newWorld(t, 4)
+	w.run(Combine)
+	r := w.rounds[1]
+	if r.openings[1] == nil {
+		t.Fatal("hospital 1 did not open")
+	}
+	d := testDescription(4)
+	scheme, err := NewShamir(1, d.Thresholds, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mine []Record // what it said itself; the others now tell another story
+	for _, rec := range w.saved[1] {
+		if rec.Message == nil || rec.Message.From == 1 || rec.Message.Slot.Phase < Agree {
+			mine = append(mine, rec)
+		}
+	}
+	again, err := Restore(testConfig(1, d), scheme, mine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := choice{Holders: NewSet(1, 2, 3), Included: r.ballot.decided.Included[:3]}
+	again.ballot.decided, again.ballot.decidedID = &forged, forged.id(r.hash)
+	effects, err := again.Step(Ticked{})
+	for _, m := range effects.Send {
+		if p, e := decodeOpen(m.Payload); m.Slot.Phase == Open && e == nil && p.Set == again.ballot.decidedID {
+			t.Fatal("it opened a second set")
+		}
+	}
+	if err == nil {
+		t.Fatal("a certificate for another set than the one it is locked on went unnoticed")
+	}
+}
+
+func TestThresholds(t *testing.T) {
+	// The table of docs/protocol.md.
+	for _, c := range []struct{ n, f, c, k int }{
+		{3, 0, 1, 2}, {4, 1, 0, 3}, {4, 0, 1, 3}, {5, 0, 2, 3}, {5, 1, 0, 4}, {6, 1, 1, 4},
+		{7, 2, 0, 5}, {10, 2, 1, 7}, {10, 3, 0, 7}, {20, 6, 0, 14}, {100, 33, 0, 67},
+	} {
+		th := Thresholds{c.n, c.f, c.c}
+		if err := th.Validate(); err != nil || th.Openings() != c.k {
+			t.Errorf("n %d, f %d, c %d: k = %d, %v; want %d", c.n, c.f, c.c, th.Openings(), err, c.k)
+		}
+		if 2*th.Openings() <= c.n+c.f {
+			t.Errorf("n %d, f %d: two sets could both reach %d openings", c.n, c.f, th.Openings())
+		}
+	}
+	for _, c := range []struct {
+		n, f, c int
+		why     string
+	}{
+		{1, 0, 0, "nobody to train with"}, {2, 0, 0, "three is the least"}, {0, 0, 0, "3 to 256"}, {257, 0, 0, "3 to 256"},
+		{3, 1, 0, "4 hospitals would do"}, {4, 1, 1, "6 hospitals would do"}, {4, 0, 2, "5 hospitals would do"}, {4, -1, 0, "negative"},
+	} {
+		err := Thresholds{c.n, c.f, c.c}.Validate()
+		if err == nil || !strings.Contains(err.Error(), c.why) {
+			t.Errorf("n %d, f %d, c %d: %v, want %q", c.n, c.f, c.c, err, c.why)
+		}
+	}
+	for n := 3; n <= 100; n++ {
+		for f := 0; f <= n; f++ {
+			c := MostDropouts(n, f)
+			fits := c >= 0 && Thresholds{n, f, c}.Validate() == nil
+			if fits != (n > 3*f) || fits && (Thresholds{n, f, c + 1}).Validate() == nil {
+				t.Fatalf("n %d, f %d: most dropouts %d", n, f, c)
+			}
+		}
+	}
+}
+
+func TestStepRefusesUpdatesOfAnotherLength(t *testing.T) {
+	w := newWorld(t, 4)
+	if err := w.step(1, Trained{Vector{1, 2, 3}}); err == nil {
+		t.Fatal("three values in a round of two")
+	}
+	if err := w.step(1, Trained{Vector{1, 2}}); err != nil {
+		t.Fatal(fmt.Errorf("after a refused update: %w", err))
+	}
+}
