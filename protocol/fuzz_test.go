@@ -27,6 +27,16 @@ func FuzzDescription(f *testing.F) {
 	})
 }
 
+func FuzzQuery(f *testing.F) {
+	f.Add(Query{7, make([]byte, 32)}.Encode())
+	f.Fuzz(func(t *testing.T, data []byte) {
+		q, err := DecodeQuery(data)
+		if err == nil && !bytes.Equal(q.Encode(), data) {
+			t.Fatalf("%x decodes and encodes to %x", data, q.Encode())
+		}
+	})
+}
+
 // payloads are one of each kind, from a real round.
 func payloads(f *testing.F) map[Slot][]byte {
 	w := newWorld(&testing.T{}, 4)

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 )
@@ -151,9 +152,26 @@ type Query struct {
 	Digest []byte
 }
 
-// Query says where this hospital is and what it holds.
+// maxQuery bounds an encoded query: every hospital's messages in a round.
+const maxQuery = 8 + 16*MaxParties*64
+
+// Encode is the canonical encoding of q.
+func (q Query) Encode() []byte {
+	return append(binary.BigEndian.AppendUint64(nil, q.Round), q.Digest...)
+}
+
+// DecodeQuery is the inverse of Encode; it accepts nothing else.
+func DecodeQuery(data []byte) (Query, error) {
+	if len(data) > maxQuery || len(data) < 8 || (len(data)-8)%len(MessageID{}) != 0 {
+		return Query{}, fmt.Errorf("decode query: %d bytes", len(data))
+	}
+	return Query{binary.BigEndian.Uint64(data), data[8:]}, nil
+}
+
+// Query says where this hospital is and what it holds. A hospital that has
+// finished a round is at the next, and holds nothing of that.
 func (s *Session) Query() Query {
-	if s.current == nil {
+	if s.current == nil || s.current.outcome != nil {
 		return Query{Round: s.next}
 	}
 	return Query{s.current.cfg.Description.Round, s.current.Digest()}
