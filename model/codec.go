@@ -58,7 +58,7 @@ func (c Codec) Validate() error {
 		return fmt.Errorf("%d parties; there must be at least 1", c.Parties)
 	}
 	if c.Bits() > maxCodecBits {
-		return fmt.Errorf("sums need %d bits, only %d fit: %d fraction + %d for the range %v + %d for %d hospitals + 1 sign; use at most %d fraction bits or a smaller range",
+		return fmt.Errorf("sums need %d bits, only %d fit: %d fraction + %d for the range %.12g + %d for %d hospitals + 1 sign; use at most %d fraction bits or a smaller range",
 			c.Bits(), maxCodecBits, c.FractionBits, c.rangeBits(), c.Range, c.partyBits(), c.Parties, c.FractionBits-(c.Bits()-maxCodecBits))
 	}
 	return nil
@@ -98,7 +98,7 @@ func (c Codec) refuse(x float64) error {
 	if math.IsNaN(x) {
 		return errors.New("it is not a number (NaN); look for a division by zero or a diverging model")
 	}
-	return fmt.Errorf("%v is beyond ±%v, the fixed-point range of the task; raise fixed_point.range, or lower max_rows or the learning rate", x, c.Range)
+	return fmt.Errorf("%v is beyond ±%.12g, the fixed-point range of the task; raise fixed_point.range, or lower max_rows or the learning rate", x, c.Range)
 }
 
 // Decode writes the real numbers of a sum of encodings to dst, which has the

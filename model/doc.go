@@ -37,10 +37,11 @@
 // hospital. [Program.Apply] and [Program.Next] therefore use only +, −, ×, ÷
 // and √, which IEEE 754 rounds correctly, in plain loops of a fixed order, and
 // wrap every product that is then added to in float64(…): without that the Go
-// specification lets a compiler fuse the two operations into one (arm64,
-// ppc64le, riscv64 and s390x do, amd64 does not), and the last bit differs
-// between hospitals. [Program.Update] is free of this: each hospital computes
-// its own vector, so that gonum's kernels and math.Exp may be used there.
+// specification lets a compiler fuse the two operations into one (it does so
+// on arm64, ppc64le, riscv64 and s390x, and on amd64 with GOAMD64=v3), and the
+// last bit differs between hospitals. [Program.Update] is free of this: each
+// hospital computes its own vector, so that gonum's kernels and math.Exp may
+// be used there.
 //
 // # What the sums show
 //

@@ -71,7 +71,7 @@ func (p *Program) standardiserErrors(z Standardiser, sumError float64) []zError 
 			found[1+j] = zError{absolute: mean * p.intervals[j].span} // z is in the column's own unit
 			continue
 		}
-		variance := mean * (3 + mean) // of Σx'²/N, and twice of the mean squared
+		variance := mean * (3 + mean)                 // of Σx'²/N, and twice of the mean squared
 		smallest := math.Sqrt(max(0, sd*sd-variance)) // of the exact standard deviation
 		found[1+j] = zError{
 			relative: variance / (sd + smallest) / sd,

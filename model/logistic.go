@@ -39,15 +39,9 @@ func (m Logistic) GradientReach(rows, hospitals int) float64 {
 	return float64(rows) * math.Sqrt(float64(hospitals))
 }
 
-// Sigmoid is 1/(1+e^−x), computed so that no exponential overflows and small
-// probabilities keep their relative precision.
-func Sigmoid(x float64) float64 {
-	if x >= 0 {
-		return 1 / (1 + math.Exp(-x))
-	}
-	e := math.Exp(x)
-	return e / (1 + e)
-}
+// Sigmoid is 1/(1+e^−x). It needs no cases: where e^−x overflows to infinity
+// the result is 0, and small probabilities keep their relative precision.
+func Sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
 // LogLoss is the negative log-likelihood of a label y of 0 or 1 at the given
 // log-odds, in nats: log(1+e^−score) for a positive row, log(1+e^score) for a

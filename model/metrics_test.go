@@ -116,6 +116,10 @@ func TestJointMetricsRefuseImpossibleCounts(t *testing.T) {
 func TestNumberMetrics(t *testing.T) {
 	label := interval{low: -100, span: 400}
 	labels := []float64{1, 2, 4, 5}
+	// Labels enter the sums in units of their declared range, from 0 to 1.
+	if sums := numberSums(make([]float64, 2), []float64{-100, 300}, label); sums[3] != 1 || sums[4] != 1 {
+		t.Errorf("sums of labels at both ends are %v", sums)
+	}
 	m, err := numberMetrics(numberSums([]float64{2, 2, 2, 6}, labels, label), label, 0)
 	if err != nil {
 		t.Fatal(err)

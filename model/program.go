@@ -75,7 +75,7 @@ func (p *Program) checkHeadroom() error {
 	}
 	rows := p.plan.Task.MaxRows
 	if reach := p.trainer.Reach(rows, p.plan.Hospitals); reach > p.codec.Range {
-		return fmt.Errorf("fixed point: a value of %s can reach %.3g (max_rows %d, %d hospitals), beyond the range %v; lower max_rows or the learning rate, or raise fixed_point.range (%d of %d bits are used)",
+		return fmt.Errorf("fixed point: a value of %s can reach %.3g (max_rows %d, %d hospitals), beyond the range %.12g; lower max_rows or the learning rate, or raise fixed_point.range (%d of %d bits are used)",
 			p.plan.Trainer, reach, rows, p.plan.Hospitals, p.codec.Range, p.codec.Bits(), maxCodecBits)
 	}
 	return nil

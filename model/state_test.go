@@ -95,8 +95,8 @@ func TestStateHashSeesEveryField(t *testing.T) {
 			t.Errorf("%s: the hash does not change", name)
 		}
 	}
-	if base().Hash() != base().Hash() {
-		t.Error("the hash changes by itself")
+	if first, second := base(), base(); first.Hash() != second.Hash() {
+		t.Error("equal states have two hashes")
 	}
 }
 
@@ -123,6 +123,7 @@ func TestStatesThatAreRefused(t *testing.T) {
 		{"NaN", encode(State{Weights: []float64{math.NaN()}}, func([]byte) {}), "decode state: weight 0 is NaN; it must be finite"},
 		{"infinity", encode(State{Weights: []float64{math.Inf(-1)}}, func([]byte) {}), "decode state: weight 0 is -Inf; it must be finite"},
 		{"negative spread", encode(State{Standardiser: &Standardiser{Mean: []float64{0}, SD: []float64{-1}}}, func([]byte) {}), "decode state: standard deviation 0 is negative"},
+		{"negative zero spread", encode(State{Standardiser: &Standardiser{Mean: []float64{0}, SD: []float64{math.Copysign(0, -1)}}}, func([]byte) {}), "decode state: standard deviation 0 is negative"},
 		{"left over", append(small.encode(), 0, 0), "decode state: 2 bytes left over"},
 	}
 	for _, c := range cases {

@@ -123,6 +123,9 @@ func (t *tableReader) readHeader() error {
 	if err != nil {
 		return err
 	}
+	if len(record) > maxColumns {
+		return fmt.Errorf("line %d: the header has %d columns, the limit is %d", t.line, len(record), maxColumns)
+	}
 	for _, field := range record {
 		column := strings.TrimSpace(field)
 		if column != "" && slices.Contains(t.columns, column) {

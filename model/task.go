@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 
-	"github.com/BurntSushi/toml"
+	"consilium/internal/strict"
 )
 
 // maxTaskBytes bounds a task file, which may come from another hospital.
@@ -145,11 +145,7 @@ func ParseTask(name string, data []byte) (*Task, error) {
 	}
 	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
 	var t Task
-	meta, err := toml.Decode(string(data), &t)
-	if err != nil {
-		return nil, fmt.Errorf("parse task %s: %w", name, err) // the decoder's error names line and key
-	}
-	if err := checkKeys(meta.Keys(), data); err != nil {
+	if err := strict.TOML(data, &t); err != nil {
 		return nil, fmt.Errorf("parse task %s: %w", name, err)
 	}
 	if err := t.Validate(); err != nil {
@@ -187,9 +183,11 @@ func (f Feature) names() []string {
 	if f.Kind == Number {
 		return []string{f.Column}
 	}
-	names := make([]string, 0, len(f.Levels)-1)
-	for _, level := range f.Levels[1:] {
-		names = append(names, f.Column+"="+level)
+	var names []string
+	for i, level := range f.Levels {
+		if i > 0 {
+			names = append(names, f.Column+"="+level)
+		}
 	}
 	return names
 }

@@ -10,10 +10,13 @@ import (
 )
 
 // Bounds of a task that keep sizes and sums within what the rest of the
-// program is built for.
+// program is built for, and the checks of a hostile file quick.
 const (
 	maxRowsLimit   = 10_000_000
-	maxFeatures    = 100_000
+	maxColumns     = 10_000
+	maxLevels      = 1_000
+	maxMissing     = 100
+	maxFeatures    = 100_000 // after encoding
 	maxRounds      = 1_000_000
 	maxLocalEpochs = 10_000
 	maxParties     = 1_000
@@ -60,6 +63,9 @@ func (f TableFormat) validate() error {
 	if !f.Header && len(f.Columns) == 0 {
 		return errors.New("table.columns is missing: without a header line the task must name all columns in order")
 	}
+	if len(f.Columns) > maxColumns || len(f.Missing) > maxMissing {
+		return fmt.Errorf("table has %d columns and %d missing markers; the limits are %d and %d", len(f.Columns), len(f.Missing), maxColumns, maxMissing)
+	}
 	for i, column := range f.Columns {
 		if strings.TrimSpace(column) == "" {
 			return fmt.Errorf("table.columns: name %d is empty", i+1)
@@ -74,6 +80,9 @@ func (f TableFormat) validate() error {
 func (t *Task) validateFeatures() error {
 	if len(t.Features) == 0 {
 		return errors.New("the task has no [[feature]]")
+	}
+	if len(t.Features) > maxColumns {
+		return fmt.Errorf("the task has %d features, the limit is %d", len(t.Features), maxColumns)
 	}
 	count := 0
 	for i, f := range t.Features {
@@ -95,6 +104,9 @@ func (t *Task) validateFeatures() error {
 }
 
 func (f Feature) validate(missing []string) error {
+	if len(f.Levels) > maxLevels || len(f.Missing) > maxMissing {
+		return fmt.Errorf("%d levels and %d missing markers; the limits are %d and %d", len(f.Levels), len(f.Missing), maxLevels, maxMissing)
+	}
 	switch f.Kind {
 	case Number:
 		if len(f.Levels) > 0 {
@@ -271,7 +283,7 @@ func (t *Task) validateFixedPoint() error {
 		return fmt.Errorf("fixed_point: %w", err)
 	}
 	if float64(t.MaxRows) > t.FixedPoint.Range {
-		return fmt.Errorf("max_rows is %d but fixed_point.range only %v: a hospital could not even count its rows", t.MaxRows, t.FixedPoint.Range)
+		return fmt.Errorf("max_rows is %d but fixed_point.range only %.12g: a hospital could not even count its rows", t.MaxRows, t.FixedPoint.Range)
 	}
 	return nil
 }

@@ -14,9 +14,6 @@ import (
 // with the line where there is one; the caller adds the file.
 func TOML(data []byte, v any) error {
 	meta, err := toml.Decode(string(data), v)
-	if parse := (toml.ParseError{}); errors.As(err, &parse) {
-		return fmt.Errorf("line %d: %s", parse.Position.Line, parse.Message)
-	}
 	if err != nil {
 		return errors.New(strings.TrimPrefix(err.Error(), "toml: "))
 	}

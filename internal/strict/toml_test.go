@@ -27,7 +27,7 @@ func TestTOML(t *testing.T) {
 		{"Name = \"a\"\n", `line 1: unknown key "Name"; did you mean "name"?`},
 		{"[[link]]\nto = \"b\"\n[[link]]\nfrom = \"c\"\n", `line 4: unknown key "link.from"; did you mean "link.to"?`},
 		{"zzzzzzzzzzzzzzzz = 1\n", `line 1: unknown key "zzzzzzzzzzzzzzzz"`},
-		{"name = \n", "line 1: "},
+		{"name = \n", "line 1 (last key \"name\"): "},
 		{"name = 3\n", "name"},
 	} {
 		var f file
@@ -37,6 +37,18 @@ func TestTOML(t *testing.T) {
 			t.Errorf("%q: %v", c.text, err)
 		case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
 			t.Errorf("%q: %v, want %q", c.text, err, c.want)
+		}
+	}
+}
+
+func TestEditDistance(t *testing.T) {
+	cases := []struct {
+		a, b string
+		want int
+	}{{"", "", 0}, {"", "abc", 3}, {"kitten", "sitting", 3}, {"rate", "rate", 0}, {"ab", "ba", 2}}
+	for _, c := range cases {
+		if got := editDistance(c.a, c.b); got != c.want {
+			t.Errorf("distance of %q and %q is %d, want %d", c.a, c.b, got, c.want)
 		}
 	}
 }
