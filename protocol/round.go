@@ -244,3 +244,14 @@ func (r *Round) ready(have, expected Set, began uint64, deadline uint32) bool {
 func (r *Round) waited(missing Set, began uint64, deadline uint32) bool {
 	return missing.Within(r.absent) || r.tick-began >= uint64(deadline)
 }
+
+// Follow is a round in which this hospital says nothing: it has forgotten what
+// it signed. It still learns the sum.
+func Follow(cfg Config, s Scheme) (*Round, error) {
+	r, err := NewRound(cfg, s)
+	if err != nil {
+		return nil, err
+	}
+	r.amnesiac = true
+	return r, nil
+}

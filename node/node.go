@@ -1,0 +1,300 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/host"
+
+	"consilium/node/identity"
+	"consilium/node/roster"
+	"consilium/node/store"
+	"consilium/node/study"
+	"consilium/protocol"
+)
+
+// Config is what a node is made of.
+type Config struct {
+	// Home is the hospital's folder: its key, its lock, its store.
+	Home string
+	// Roster is the federation; every member has signed it.
+	Roster *roster.Roster
+	// Study is what the federation computes.
+	Study *study.Study
+	// Work computes this hospital's updates from its rows, which never leave it.
+	Work Work
+	// Listen are the multiaddresses to listen on; the port of a /tcp or /udp
+	// address may be 0 in tests.
+	Listen []string
+	// Dial replaces the roster's addresses of some hospitals, in tests.
+	Dial func(protocol.Party) []string
+	// Linger is how long to stay for slower hospitals after the last round.
+	Linger time.Duration
+	// SitOut says to miss the rounds whose log is damaged, instead of stopping.
+	SitOut bool
+	// Logger is told what an operator may want to know. Never a value of a
+	// patient, an update, a share or a key.
+	Logger *slog.Logger
+	// Progress is told of every step, in the driver's goroutine.
+	Progress func(Progress)
+	// Hooks let a testnet interfere. Zero in production.
+	Hooks Hooks
+	// HostOptions are added to the host's, in tests on a simulated network.
+	HostOptions []libp2p.Option
+}
+
+// Hooks are the places where a testnet interferes with a node.
+type Hooks struct {
+	// BeforeRound is called before a round begins.
+	BeforeRound func(ctx context.Context, round uint64) error
+	// BeforePhase is called when the first message of a phase is about to be
+	// saved and sent. It may block; an error stops the node at once, as a crash
+	// does.
+	BeforePhase func(ctx context.Context, round uint64, phase protocol.Phase) error
+	// Outgoing replaces what is published by nothing, something else, or more.
+	Outgoing func(data []byte) [][]byte
+}
+
+// Progress is a step of a node.
+type Progress struct {
+	Round    uint64
+	Step     string // standardise, train, evaluate
+	Phase    protocol.Phase
+	Status   protocol.Status
+	Finished *RoundReport // the round is over
+}
+
+// RoundReport is what is left of a round. Nothing in it is secret.
+type RoundReport struct {
+	Round    uint64           `json:"round"`
+	Step     string           `json:"step"`
+	Included []protocol.Party `json:"included"`
+	Sum      protocol.Vector  `json:"-"`
+	Set      protocol.Hash    `json:"-"`
+	Started  time.Time        `json:"started"`
+	Seconds  float64          `json:"seconds"`
+}
+
+// Node is one running hospital.
+type Node struct {
+	cfg     Config
+	id      *identity.Identity
+	self    protocol.Party
+	members *members
+	lock    *store.Lock
+	dir     string // of the study, in the home
+	parts   *store.Parts
+	host    host.Host
+	gate    *gate
+	gossip  *gossip
+	peers   *peers
+	fetcher *fetcher
+	signer  *identity.Signer
+	traffic traffic
+
+	calls chan func() error // run by the driver
+	rounds
+	background sync.WaitGroup
+}
+
+// NotAdmittedError says that the federation does not admit this hospital.
+type NotAdmittedError struct{ Why string }
+
+func (e *NotAdmittedError) Error() string { return "not admitted: " + e.Why }
+
+// New opens the home and starts to listen. Close ends what New began; Run does
+// so too.
+func New(cfg Config) (_ *Node, err error) {
+	n := &Node{cfg: cfg, calls: make(chan func() error, 64)}
+	if n.cfg.Logger == nil {
+		n.cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if n.cfg.Progress == nil {
+		n.cfg.Progress = func(Progress) {}
+	}
+	if n.lock, err = store.LockHome(cfg.Home); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			n.Close()
+		}
+	}()
+	if n.id, err = identity.Load(cfg.Home); err != nil {
+		return nil, err
+	}
+	if err := n.join(); err != nil {
+		return nil, err
+	}
+	n.dir = filepath.Join(cfg.Home, "studies", cfg.Study.Hash().String()[:16])
+	if n.parts, err = store.OpenParts(filepath.Join(n.dir, "parts")); err != nil {
+		return nil, err
+	}
+	if err := n.loadState(); err != nil {
+		return nil, err
+	}
+	if n.host, err = newHost(n.id, n.gate, cfg.HostOptions...); err != nil {
+		return nil, fmt.Errorf("make a libp2p host: %w", err)
+	}
+	return n, listen(n.host, cfg.Listen)
+}
+
+// join finds this hospital in the roster.
+func (n *Node) join() error {
+	r := n.cfg.Roster
+	missing, err := r.Unsigned()
+	if err != nil {
+		return &NotAdmittedError{err.Error()}
+	}
+	if len(missing) > 0 {
+		return &NotAdmittedError{fmt.Sprintf("the roster is not signed by %s: each runs `hospital-node cluster sign`", strings.Join(missing, ", "))}
+	}
+	self, ok := r.Find(n.id.Public())
+	if !ok {
+		return &NotAdmittedError{fmt.Sprintf("the key %s of this home is not in the roster of %s", identity.Fingerprint(n.id.Public()), r.Federation)}
+	}
+	if n.members, err = newMembers(r); err != nil {
+		return err
+	}
+	n.self, n.gate = self, &gate{members: n.members}
+	n.signer = identity.NewSigner(n.id, r.Keys())
+	return nil
+}
+
+// Self is this hospital's number.
+func (n *Node) Self() protocol.Party { return n.self }
+
+// Addresses are those that the node listens on.
+func (n *Node) Addresses() []string {
+	var list []string
+	for _, a := range n.host.Network().ListenAddresses() {
+		list = append(list, a.String())
+	}
+	return list
+}
+
+// Run takes part in the study until it is finished and the slower hospitals
+// have what they need, or until the context ends. The state is the last one
+// that this hospital reached.
+func (n *Node) Run(ctx context.Context) (state []byte, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer n.Close()
+	if err := n.begin(ctx); err != nil {
+		return n.state, err
+	}
+	err = n.drive(ctx)
+	cancel()
+	return n.state, err
+}
+
+// Close ends the host and gives the home free.
+func (n *Node) Close() error {
+	var errs []error
+	if n.host != nil {
+		errs = append(errs, n.host.Close())
+		n.host = nil
+	}
+	n.background.Wait()
+	if n.log != nil {
+		errs = append(errs, n.log.Close())
+		n.log = nil
+	}
+	if n.lock != nil {
+		errs = append(errs, n.lock.Unlock())
+		n.lock = nil
+	}
+	return errors.Join(errs...)
+}
+
+// Isolate cuts the node off from the network, or lets it back. A testnet does
+// so.
+func (n *Node) Isolate(cut bool) {
+	n.gate.closed.Store(cut)
+	if !cut {
+		n.peers.wake()
+		return
+	}
+	for _, c := range n.host.Network().Conns() {
+		_ = c.Close()
+	}
+}
+
+// begin starts everything that runs beside the driver.
+func (n *Node) begin(ctx context.Context) error {
+	var err error
+	if n.gossip, err = joinGossip(ctx, n); err != nil {
+		return err
+	}
+	n.fetcher = newFetcher(n)
+	n.host.SetStreamHandler(partProtocol, n.servePart)
+	n.host.SetStreamHandler(exchangeProtocol, n.serveExchange)
+	n.peers = newPeers(n)
+	n.goes(func() { n.gossip.receive(ctx) })
+	n.goes(func() { n.gossip.watch(ctx) })
+	n.peers.start(ctx)
+	n.session = protocol.NewSession(protocol.SessionConfig{
+		Self: n.self, Federation: n.cfg.Roster.Federation, Epoch: n.cfg.Roster.Epoch,
+		Thresholds: n.cfg.Roster.Thresholds(), Signer: n.signer, Patience: patience,
+	}, n.step.Round)
+	return nil
+}
+
+// goes runs f in the background, until it ends by itself.
+func (n *Node) goes(f func()) {
+	n.background.Add(1)
+	go func() {
+		defer n.background.Done()
+		f()
+	}()
+}
+
+// call lets the driver run f, and waits until it has.
+func (n *Node) call(ctx context.Context, f func() error) error {
+	done := make(chan error, 1)
+	select {
+	case n.calls <- func() error { done <- f(); return nil }:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// post hands f to the driver without waiting for it.
+func (n *Node) post(ctx context.Context, f func() error) {
+	select {
+	case n.calls <- f:
+	case <-ctx.Done():
+	}
+}
+
+// loadState finds the state to go on from, in the store or at the start.
+func (n *Node) loadState() error {
+	round, state, found, err := store.ReadState(n.dir)
+	if err == nil && !found {
+		state, err = n.cfg.Work.Start()
+	}
+	if err != nil {
+		return err
+	}
+	n.state = state
+	if n.step, n.more, err = n.cfg.Work.Next(state); err != nil {
+		return fmt.Errorf("read the state of %s: %w", n.dir, err)
+	}
+	if found && n.step.Round != round {
+		return fmt.Errorf("read the state of %s: it is of round %d and was kept for round %d", n.dir, n.step.Round, round)
+	}
+	return nil
+}

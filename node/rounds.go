@@ -1,0 +1,343 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"crypto/rand"
+
+	"consilium/node/identity"
+	"consilium/node/store"
+	"consilium/protocol"
+)
+
+// rounds is what the driver knows of the study. Only the driver's goroutine
+// touches it.
+type rounds struct {
+	session  *protocol.Session
+	state    []byte
+	step     Step // the round that the state calls for
+	more     bool // there is such a round
+	log      *store.Log
+	roundCtx context.Context // ends with the round
+	endRound context.CancelFunc
+	open     []*store.Part            // of this round
+	kept     map[protocol.Hash]uint64 // parts on disk, by the round that they belong to
+	started  time.Time
+	begun    int // rounds begun since the start
+	finished bool
+	done     time.Time // when it finished
+	follows  uint64    // the round that is being fetched to follow to
+
+	heard     []uint64 // by party: the latest round of a message
+	reached   []uint64 // by party: the round that it says it is in
+	differing []protocol.Hash
+	hooked    [protocol.Done + 1]bool
+	quiet     int // ticks since something new came
+	compared  time.Time
+	shown     protocol.Status
+
+	refusals struct {
+		sync.Mutex
+		count []int
+	}
+}
+
+// number is the current round.
+func (n *Node) number() uint64 { return n.step.Round }
+
+// beginRound begins the round that the state calls for, or goes on with it
+// after a restart. With no round left the study is finished.
+func (n *Node) beginRound(ctx context.Context) error {
+	if n.heard == nil {
+		size := len(n.members.ids)
+		n.heard, n.reached, n.differing = make([]uint64, size), make([]uint64, size), make([]protocol.Hash, size)
+		n.kept = map[protocol.Hash]uint64{}
+	}
+	if !n.more {
+		n.finished, n.done = true, time.Now()
+		n.roundCtx, n.endRound = context.WithCancel(ctx)
+		n.cfg.Progress(Progress{Round: n.number(), Phase: protocol.Done})
+		return nil
+	}
+	if hook := n.cfg.Hooks.BeforeRound; hook != nil {
+		if err := hook(ctx, n.number()); err != nil {
+			return err
+		}
+	}
+	n.started, n.quiet, n.hooked = time.Now(), 0, [protocol.Done + 1]bool{}
+	n.begun++
+	clear(n.differing)
+	description, err := n.describe()
+	if err != nil {
+		return err
+	}
+	round, err := n.restore(description)
+	if err != nil {
+		return err
+	}
+	n.roundCtx, n.endRound = context.WithCancel(ctx)
+	effects, errs := n.session.Begin(round)
+	if err := n.noteRefusals(errs...); err != nil {
+		return err
+	}
+	if err := n.carryOut(ctx, effects); err != nil {
+		return err
+	}
+	n.train(ctx)
+	return n.handle(ctx, protocol.Ticked{Absent: n.absent()})
+}
+
+// describe is the round as this hospital sees it. The state is served from now
+// on: a hospital that was away fetches it under the name that the description
+// gives it.
+func (n *Node) describe() (protocol.Description, error) {
+	ref, err := n.serveState()
+	if err != nil {
+		return protocol.Description{}, err
+	}
+	r, s := n.cfg.Roster, n.cfg.Study
+	return protocol.Description{
+		Federation: r.Federation, Epoch: r.Epoch, Roster: r.Hash(), Study: s.Hash(),
+		Round: n.step.Round, Step: n.step.Name, State: ref, Scheme: s.Scheme, Thresholds: r.Thresholds(),
+		Length: uint64(n.step.Length), FractionBits: uint32(n.step.FractionBits), Deadlines: s.RoundDeadlines(),
+	}, nil
+}
+
+func (n *Node) serveState() (protocol.Ref, error) {
+	var chunks protocol.Chunks
+	for at := 0; at < len(n.state); at += protocol.ChunkSize {
+		chunks = append(chunks, n.state[at:min(at+protocol.ChunkSize, len(n.state))])
+	}
+	ref, err := protocol.RefOf(chunks)
+	if err != nil {
+		return protocol.Ref{}, err
+	}
+	n.kept[ref.Root] = n.number()
+	return ref, n.parts.Put(ref, chunks)
+}
+
+// restore makes the round from what the log holds of it.
+func (n *Node) restore(d protocol.Description) (*protocol.Round, error) {
+	scheme, err := protocol.NewShamir(n.self, d.Thresholds, int(d.Length))
+	if err != nil {
+		return nil, err
+	}
+	if err := store.EndRounds(n.dir, d.Round); err != nil {
+		return nil, fmt.Errorf("erase the secrets of earlier rounds: %w", err)
+	}
+	log, records, err := store.OpenLog(n.dir, d.Round, d.Hash())
+	damaged := (*store.DamagedError)(nil)
+	if errors.As(err, &damaged) && n.cfg.SitOut {
+		n.cfg.Logger.Warn("sitting out a round", "round", d.Round, "why", damaged.Why)
+		return protocol.Follow(n.roundConfig(d), scheme)
+	}
+	if err != nil {
+		return nil, err
+	}
+	n.log = log
+	if len(records) > 0 {
+		n.cfg.Logger.Info("going on with a round", "round", d.Round, "records", len(records))
+	}
+	return protocol.Restore(n.roundConfig(d), scheme, records)
+}
+
+func (n *Node) roundConfig(d protocol.Description) protocol.Config {
+	return protocol.Config{Self: n.self, Description: d, Signer: n.signer, Sealer: identity.Sealer{}, Random: rand.Reader}
+}
+
+// train computes this hospital's update beside the driver. An update that does
+// not fit the fixed point is never clipped: the hospital takes part without
+// dealing, and its operator is told.
+func (n *Node) train(ctx context.Context) {
+	state, round := n.state, n.number()
+	n.goes(func() {
+		update, err := n.cfg.Work.Update(state)
+		if err != nil {
+			update = nil
+		}
+		n.post(ctx, func() error {
+			if n.number() != round || n.finished {
+				return nil
+			}
+			if err != nil {
+				n.cfg.Logger.Error("no update in this round: taking part without one", "round", round, "error", err)
+			}
+			return n.handle(ctx, protocol.Trained{Update: update})
+		})
+	})
+}
+
+// conclude turns the sum into the next state, makes that durable, erases what
+// was secret, and begins the next round.
+func (n *Node) conclude(ctx context.Context, o protocol.Outcome) error {
+	if o.Aborted != "" {
+		return &AbortedError{n.number(), o.Aborted}
+	}
+	next, err := n.cfg.Work.Apply(n.state, o.Sum)
+	if err != nil {
+		return err
+	}
+	report := RoundReport{
+		Round: n.number(), Step: n.step.Name, Included: o.Included, Sum: o.Sum, Set: o.Set,
+		Started: n.started.UTC(), Seconds: time.Since(n.started).Seconds(),
+	}
+	if err := n.appendHistory(report); err != nil {
+		return err
+	}
+	n.cfg.Progress(Progress{Round: report.Round, Step: report.Step, Phase: protocol.Done, Finished: &report})
+	if err := n.turnTo(next); err != nil {
+		return err
+	}
+	return n.beginRound(ctx)
+}
+
+// AbortedError says that a quorum ended a round without a result.
+type AbortedError struct {
+	Round uint64
+	Why   string
+}
+
+func (e *AbortedError) Error() string { return fmt.Sprintf("round %d was aborted: %s", e.Round, e.Why) }
+
+// turnTo makes a state the one to go on from: first it is durable, then the
+// secrets of the round before go.
+func (n *Node) turnTo(state []byte) error {
+	step, more, err := n.cfg.Work.Next(state)
+	if err != nil {
+		return err
+	}
+	if err := store.WriteState(n.dir, step.Round, state); err != nil {
+		return err
+	}
+	if n.endRound != nil {
+		n.endRound()
+	}
+	var errs []error
+	for _, part := range n.open {
+		errs = append(errs, part.Close())
+	}
+	n.open = nil
+	if n.log != nil {
+		errs = append(errs, n.log.Close())
+		n.log = nil
+	}
+	errs = append(errs, store.EndRounds(n.dir, step.Round))
+	// Parts of the round that just ended stay for slower hospitals.
+	keep := map[protocol.Hash]bool{}
+	for root, round := range n.kept {
+		if keep[root] = round+1 >= step.Round; !keep[root] {
+			delete(n.kept, root)
+		}
+	}
+	errs = append(errs, n.parts.Clear(keep))
+	n.state, n.step, n.more = state, step, more
+	return errors.Join(errs...)
+}
+
+// follow fetches the state of a round that a quorum has begun, and begins that.
+func (n *Node) follow(ctx context.Context, d protocol.Description) error {
+	if n.follows >= d.Round {
+		return nil
+	}
+	r := n.cfg.Roster
+	if d.Federation != r.Federation || d.Epoch != r.Epoch || d.Roster != r.Hash() || d.Study != n.cfg.Study.Hash() {
+		mine := protocol.Description{Federation: r.Federation, Epoch: r.Epoch, Roster: r.Hash(), Study: n.cfg.Study.Hash(), Round: d.Round}
+		mine.Step, mine.State, mine.Scheme, mine.Thresholds, mine.Length = d.Step, d.State, d.Scheme, d.Thresholds, d.Length
+		mine.FractionBits, mine.Deadlines = d.FractionBits, d.Deadlines
+		return &DiffersError{r.Thresholds().Quorum(), mine.Differences(d)}
+	}
+	n.follows = d.Round
+	n.cfg.Logger.Info("behind: fetching the model of a later round", "round", n.number(), "later", d.Round)
+	n.goes(func() {
+		part, err := n.fetcher.fetch(ctx, 0, d.State)
+		if err != nil {
+			n.post(ctx, func() error { return fmt.Errorf("fetch the model of round %d: %w", d.Round, err) })
+			return
+		}
+		defer part.Close()
+		state, err := n.readState(part, d)
+		n.post(ctx, func() error {
+			if err != nil {
+				return err
+			}
+			if n.finished || n.number() >= d.Round {
+				return nil // caught up by itself in the meantime
+			}
+			if err := n.turnTo(state); err != nil {
+				return err
+			}
+			return n.beginRound(ctx)
+		})
+	})
+	return nil
+}
+
+// readState reads a state and checks that it is of the round described.
+func (n *Node) readState(part *store.Part, d protocol.Description) ([]byte, error) {
+	var state []byte
+	for i := range part.Chunks() {
+		chunk, err := part.Chunk(i)
+		if err != nil {
+			return nil, err
+		}
+		state = append(state, chunk...)
+	}
+	step, _, err := n.cfg.Work.Next(state)
+	if err == nil && step.Round != d.Round {
+		err = fmt.Errorf("it is of round %d", step.Round)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the model of round %d: %w", d.Round, err)
+	}
+	return state, nil
+}
+
+// lingering ends the driver when every connected hospital has finished, or
+// after a while.
+func (n *Node) lingering() error {
+	if time.Since(n.done) >= n.cfg.Linger {
+		return errFinished
+	}
+	for party := range n.members.ids {
+		p := protocol.Party(party)
+		if p != 0 && p != n.self && n.peers.isConnected(p) && n.reached[p] < n.number() {
+			return nil
+		}
+	}
+	return errFinished
+}
+
+// showProgress tells of a change of phase, or of who is waited for.
+func (n *Node) showProgress() {
+	r := n.session.Round()
+	if r == nil || n.finished {
+		return
+	}
+	status := r.Status()
+	if status.Phase == n.shown.Phase && len(status.Waiting) == len(n.shown.Waiting) {
+		return
+	}
+	n.shown = status
+	n.cfg.Progress(Progress{Round: n.number(), Step: n.step.Name, Phase: status.Phase, Status: status})
+}
+
+// appendHistory keeps who was in which sum.
+func (n *Node) appendHistory(r RoundReport) error {
+	line, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(filepath.Join(n.dir, "history.jsonl"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(line, '\n'))
+	return errors.Join(err, f.Close())
+}

@@ -1,0 +1,208 @@
+package study
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/BurntSushi/toml"
+
+	"consilium/internal/strict"
+	"consilium/model"
+	"consilium/protocol"
+)
+
+// Study is the file, with its task.
+type Study struct {
+	Name         string      `toml:"name"`
+	Task         string      `toml:"task"`          // an embedded task, or the name of a file beside the study
+	Scheme       string      `toml:"scheme"`        // how updates are hidden: "shamir"; empty chooses
+	Trainer      string      `toml:"trainer"`       // these five: empty or zero takes the task's
+	Rounds       int         `toml:"rounds"`        //
+	Rate         float64     `toml:"rate"`          //
+	LocalEpochs  int         `toml:"local_epochs"`  //
+	L2           float64     `toml:"l2"`            //
+	TestFraction *float64    `toml:"test_fraction"` // of each hospital's rows, in [0, 1); 0.34 unless said
+	Seed         uint64      `toml:"seed"`          // of the split into training and test rows, and of synthetic rows
+	Tick         string      `toml:"tick"`          // how long a tick lasts, such as "100ms"
+	Thresholds   *Thresholds `toml:"thresholds"`    // must be those of the roster; left out, they are
+	Deadlines    Deadlines   `toml:"deadlines"`     // in ticks
+
+	task *model.Task
+	hash protocol.Hash
+}
+
+// Thresholds repeat what the study counts on.
+type Thresholds struct {
+	Liars    int `toml:"liars"`
+	Dropouts int `toml:"dropouts"`
+}
+
+// Deadlines say how many ticks to wait for hospitals that may be missing; see
+// protocol.Deadlines. Zero takes the default.
+type Deadlines struct {
+	Commit uint32 `toml:"commit"` // for the others' training, and for who is away
+	Deal   uint32 `toml:"deal"`
+	Attest uint32 `toml:"attest"`
+	View   uint32 `toml:"view"`
+}
+
+// What a study has when it does not say otherwise.
+const (
+	DefaultScheme       = "shamir"
+	DefaultTestFraction = 0.34
+	DefaultTick         = 100 * time.Millisecond
+	maxFile             = 1 << 20
+	minTick             = 5 * time.Millisecond
+)
+
+var defaultDeadlines = Deadlines{Commit: 100, Deal: 100, Attest: 100, View: 20}
+
+// Schemes are the values of scheme that this version knows.
+var Schemes = []string{"shamir"}
+
+// Read reads a study and its task.
+func Read(file string) (*Study, error) {
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s is missing: all hospitals of the federation need the same study file", file)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s, err := Parse(data, func(name string) ([]byte, error) {
+		return os.ReadFile(filepath.Join(filepath.Dir(file), name))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return s, nil
+}
+
+// Parse decodes a study; readTask reads a task file that it names.
+func Parse(data []byte, readTask func(name string) ([]byte, error)) (*Study, error) {
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("a study of %d bytes, at most %d", len(data), maxFile)
+	}
+	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
+	s := &Study{}
+	if err := strict.TOML(data, s); err != nil {
+		return nil, err
+	}
+	if err := s.findTask(readTask); err != nil {
+		return nil, err
+	}
+	s.setDefaults()
+	digest := sha256.New()
+	fmt.Fprintf(digest, "consilium/study/1\n%x\n%d\n", s.task.Hash, len(data))
+	digest.Write(data)
+	s.hash = protocol.Hash(digest.Sum(nil))
+	return s, s.validate()
+}
+
+// New makes a study as if it had been read from the file that Encode writes.
+func New(s Study) (*Study, error) {
+	var b bytes.Buffer
+	if err := toml.NewEncoder(&b).Encode(s); err != nil {
+		return nil, err
+	}
+	return Parse(b.Bytes(), func(name string) ([]byte, error) {
+		return nil, fmt.Errorf("task %q is not embedded", name)
+	})
+}
+
+func (s *Study) findTask(read func(string) ([]byte, error)) error {
+	if s.Task == "" {
+		return fmt.Errorf("no task: name one of %s, or a task file beside the study", strings.Join(model.EmbeddedNames(), ", "))
+	}
+	task, ok := model.Embedded(s.Task)
+	if ok {
+		s.task = task
+		return nil
+	}
+	if !strings.HasSuffix(s.Task, ".toml") || s.Task != filepath.Base(s.Task) {
+		message := fmt.Sprintf("unknown task %q: the embedded ones are %s; a task file beside the study ends in .toml", s.Task, strings.Join(model.EmbeddedNames(), ", "))
+		if nearest := strict.Nearest(s.Task, model.EmbeddedNames()); nearest != "" {
+			message += fmt.Sprintf("; did you mean %q?", nearest)
+		}
+		return errors.New(message)
+	}
+	data, err := read(s.Task)
+	if err != nil {
+		return err
+	}
+	s.task, err = model.ParseTask(s.Task, data)
+	return err
+}
+
+func (s *Study) setDefaults() {
+	if s.Name == "" {
+		s.Name = s.task.Name
+	}
+	if s.Scheme == "" || s.Scheme == "auto" {
+		s.Scheme = DefaultScheme
+	}
+	if s.TestFraction == nil {
+		fraction := DefaultTestFraction
+		s.TestFraction = &fraction
+	}
+	if s.Tick == "" {
+		s.Tick = DefaultTick.String()
+	}
+	for _, d := range []struct{ set, fallback *uint32 }{
+		{&s.Deadlines.Commit, &defaultDeadlines.Commit}, {&s.Deadlines.Deal, &defaultDeadlines.Deal},
+		{&s.Deadlines.Attest, &defaultDeadlines.Attest}, {&s.Deadlines.View, &defaultDeadlines.View},
+	} {
+		if *d.set == 0 {
+			*d.set = *d.fallback
+		}
+	}
+}
+
+func (s *Study) validate() error {
+	if s.Scheme != "shamir" {
+		return fmt.Errorf("scheme %q: this version knows %s", s.Scheme, strings.Join(Schemes, ", "))
+	}
+	if f := *s.TestFraction; !(f >= 0 && f < 1) {
+		return fmt.Errorf("test_fraction %v: it is in [0, 1)", f)
+	}
+	tick, err := time.ParseDuration(s.Tick)
+	if err != nil || tick < minTick || tick > time.Hour {
+		return fmt.Errorf("tick %q: a duration from %v to 1h, such as \"100ms\"", s.Tick, minTick)
+	}
+	return nil
+}
+
+// Hash names the study together with its task.
+func (s *Study) Hash() protocol.Hash { return s.hash }
+
+// ModelTask is the task that the study names.
+func (s *Study) ModelTask() *model.Task { return s.task }
+
+// TickLength is how long a tick lasts.
+func (s *Study) TickLength() time.Duration {
+	d, _ := time.ParseDuration(s.Tick) // validated
+	return d
+}
+
+// RoundDeadlines are the deadlines for a round description.
+func (s *Study) RoundDeadlines() protocol.Deadlines {
+	return protocol.Deadlines{Commit: s.Deadlines.Commit, Deal: s.Deadlines.Deal, Attest: s.Deadlines.Attest, View: s.Deadlines.View}
+}
+
+// Program is what the study computes, for a federation with these thresholds.
+func (s *Study) Program(t protocol.Thresholds) (*model.Program, error) {
+	if want := s.Thresholds; want != nil && (want.Liars != t.Liars || want.Dropouts != t.Dropouts) {
+		return nil, fmt.Errorf("study %s counts on %d liars and %d dropouts, the roster on %d and %d", s.Name, want.Liars, want.Dropouts, t.Liars, t.Dropouts)
+	}
+	return model.NewProgram(model.Plan{
+		Task: s.task, Trainer: s.Trainer, Rounds: s.Rounds, Rate: s.Rate, LocalEpochs: s.LocalEpochs, L2: s.L2,
+		Hospitals: t.Parties, Evaluate: *s.TestFraction > 0,
+	})
+}
