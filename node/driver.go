@@ -36,7 +36,7 @@ func (n *Node) drive(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case call := <-n.calls:
-			err = call()
+			err = call(ctx)
 		case <-tick.C:
 			err = n.onTick(ctx)
 		}
@@ -162,7 +162,7 @@ func (n *Node) perform(ctx context.Context, e protocol.Effects) error {
 		n.gossip.publish(ctx, m)
 	}
 	for _, want := range e.Want {
-		n.fetchWanted(ctx, want)
+		n.fetchWanted(want)
 	}
 	n.showProgress()
 	if e.Outcome != nil {
@@ -175,7 +175,7 @@ func (n *Node) perform(ctx context.Context, e protocol.Effects) error {
 }
 
 // fetchWanted gets a part in the background and delivers it when it is durable.
-func (n *Node) fetchWanted(ctx context.Context, want protocol.Want) {
+func (n *Node) fetchWanted(want protocol.Want) {
 	round, roundCtx := n.number(), n.roundCtx
 	n.goes(func() {
 		part, err := n.fetcher.fetch(roundCtx, want.From, want.Ref)
@@ -185,14 +185,14 @@ func (n *Node) fetchWanted(ctx context.Context, want protocol.Want) {
 			}
 			return
 		}
-		n.post(ctx, func() error {
+		n.post(roundCtx, func(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("fetch a part: %w", err)
 			}
 			if n.number() != round {
 				return part.Close()
 			}
-			n.open = append(n.open, part)
+			n.fetched = append(n.fetched, part)
 			n.kept[want.Ref.Root] = round
 			return n.handle(ctx, protocol.Fetched{Root: want.Ref.Root, Source: part})
 		})
@@ -205,13 +205,26 @@ func (n *Node) onTick(ctx context.Context) error {
 	if n.quiet%idleExchange == 0 || time.Since(n.compared) >= calmExchange {
 		n.compared = time.Now()
 		if party := n.peers.random(); party != 0 {
-			n.goes(func() { n.exchangeWith(ctx, party) })
+			n.compare(ctx, party)
 		}
+	}
+	for _, party := range n.gossip.deaf() {
+		n.compare(ctx, party)
 	}
 	if n.finished {
 		return n.lingering()
 	}
 	return n.handle(ctx, protocol.Ticked{Absent: n.absent()})
+}
+
+// compare exchanges with a hospital beside the driver, once at a time.
+func (n *Node) compare(ctx context.Context, party protocol.Party) {
+	if n.comparing[party].CompareAndSwap(false, true) {
+		n.goes(func() {
+			defer n.comparing[party].Store(false)
+			n.exchangeWith(ctx, party)
+		})
+	}
 }
 
 // absent are the hospitals that need not be waited for: their connection is

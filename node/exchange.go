@@ -58,7 +58,7 @@ func (n *Node) exchange(ctx context.Context, s network.Stream, party protocol.Pa
 	}
 	_ = s.SetDeadline(time.Now().Add(exchangeTimeout))
 	var mine protocol.Query
-	if err := n.call(ctx, func() error { mine = n.session.Query(); return nil }); err != nil {
+	if err := n.ask(ctx, func() error { mine = n.session.Query(); return nil }); err != nil {
 		return err
 	}
 	if err := n.writeFrame(s, mine.Encode()); err != nil {
@@ -88,7 +88,7 @@ func (n *Node) exchange(ctx context.Context, s network.Stream, party protocol.Pa
 // answer sends what the other lacks, and an empty frame.
 func (n *Node) answer(ctx context.Context, w io.Writer, party protocol.Party, q protocol.Query) error {
 	var messages []protocol.Message
-	err := n.call(ctx, func() (err error) {
+	err := n.ask(ctx, func() (err error) {
 		n.reached[party] = max(n.reached[party], q.Round)
 		messages, err = n.session.Answer(q)
 		return err
@@ -123,7 +123,7 @@ func (n *Node) takeAnswer(ctx context.Context, r io.Reader, party protocol.Party
 			n.refused(party, "an answer that cannot be decoded")
 			return err
 		}
-		n.post(ctx, func() error { return n.handle(ctx, protocol.Received{Message: m}) })
+		n.post(ctx, func(ctx context.Context) error { return n.handle(ctx, protocol.Received{Message: m}) })
 	}
 }
 

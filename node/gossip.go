@@ -37,7 +37,7 @@ func joinGossip(ctx context.Context, n *Node) (*gossip, error) {
 	params.D, params.Dlo, params.Dhi, params.Dout, params.Dscore = 4, 3, 8, 1, 3
 	params.HistoryLength, params.HistoryGossip = 10, 6
 	router, err := pubsub.NewGossipSub(ctx, n.host,
-		pubsub.WithGossipSubParams(params), pubsub.WithMaxMessageSize(maxGossip),
+		pubsub.WithGossipSubParams(params), pubsub.WithFloodPublish(true), pubsub.WithMaxMessageSize(maxGossip),
 		pubsub.WithPeerOutboundQueueSize(gossipQueue), pubsub.WithValidateQueueSize(gossipQueue),
 		pubsub.WithMessageSignaturePolicy(pubsub.StrictSign), pubsub.WithSeenMessagesTTL(seenFor),
 		pubsub.WithRawTracer(&tracer{traffic: &n.traffic}),
@@ -79,7 +79,7 @@ func (g *gossip) receive(ctx context.Context) {
 			return
 		}
 		if decoded, ok := m.ValidatorData.(protocol.Message); ok && !m.Local {
-			g.node.post(ctx, func() error { return g.node.handle(ctx, protocol.Received{Message: decoded}) })
+			g.node.post(ctx, func(ctx context.Context) error { return g.node.handle(ctx, protocol.Received{Message: decoded}) })
 		}
 	}
 }
@@ -97,6 +97,28 @@ func (g *gossip) publish(ctx context.Context, m protocol.Message) {
 	}
 }
 
+// deaf are the hospitals that are connected and that gossip does not reach. For
+// a hospital that comes back that may last seconds: the library waits before it
+// opens a stream to a peer whose last one died.
+func (g *gossip) deaf() []protocol.Party {
+	var list []protocol.Party
+	subscribed := g.subscribed()
+	for _, party := range g.node.peers.connectedParties() {
+		if !subscribed.Has(party) {
+			list = append(list, party)
+		}
+	}
+	return list
+}
+
+func (g *gossip) subscribed() protocol.Set {
+	var set protocol.Set
+	for _, id := range g.topic.ListPeers() {
+		set.Add(g.node.members.parties[id])
+	}
+	return set
+}
+
 // watch cures one-way silence: when a gossip stream is reset while its
 // connection lives, the other side forgets our subscription for ever and
 // publishing to us goes on without an error. Whoever is connected and missing
@@ -111,15 +133,13 @@ func (g *gossip) watch(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		subscribed := map[protocol.Party]bool{}
-		for _, id := range g.topic.ListPeers() {
-			subscribed[g.node.members.parties[id]] = true
-		}
-		for _, party := range g.node.peers.connectedParties() {
-			if subscribed[party] {
+		deaf := protocol.NewSet(g.deaf()...)
+		for party := range missing {
+			if !deaf.Has(party) {
 				delete(missing, party)
-				continue
 			}
+		}
+		for _, party := range deaf.Parties() {
 			if _, known := missing[party]; !known {
 				missing[party] = time.Now()
 			}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p"
@@ -99,9 +100,14 @@ type Node struct {
 	signer  *identity.Signer
 	traffic traffic
 
-	calls chan func() error // run by the driver
+	board board
+
+	stop  context.CancelFunc // ends the gossip
+	calls chan call          // run by the driver
 	rounds
 	background sync.WaitGroup
+	closing    sync.Mutex
+	closed     bool
 }
 
 // NotAdmittedError says that the federation does not admit this hospital.
@@ -112,7 +118,7 @@ func (e *NotAdmittedError) Error() string { return "not admitted: " + e.Why }
 // New opens the home and starts to listen. Close ends what New began; Run does
 // so too.
 func New(cfg Config) (_ *Node, err error) {
-	n := &Node{cfg: cfg, calls: make(chan func() error, 64)}
+	n := &Node{cfg: cfg, calls: make(chan call, 64)}
 	if n.cfg.Logger == nil {
 		n.cfg.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -143,7 +149,33 @@ func New(cfg Config) (_ *Node, err error) {
 	if n.host, err = newHost(n.id, n.gate, cfg.HostOptions...); err != nil {
 		return nil, fmt.Errorf("make a libp2p host: %w", err)
 	}
-	return n, listen(n.host, cfg.Listen)
+	if err := n.open(); err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+// open joins the gossip, offers the stream protocols, and only then listens: a
+// hospital that connects before finds no gossip here and does not look again.
+func (n *Node) open() error {
+	var life context.Context
+	life, n.stop = context.WithCancel(context.Background())
+	var err error
+	if n.gossip, err = joinGossip(life, n); err != nil {
+		return err
+	}
+	n.fetcher, n.peers = newFetcher(n), newPeers(n)
+	size := len(n.members.ids)
+	n.heard, n.reached, n.differing = make([]uint64, size), make([]uint64, size), make([]protocol.Hash, size)
+	n.comparing = make([]atomic.Bool, size)
+	n.kept, n.refusals.count = map[protocol.Hash]uint64{}, make([]int, size)
+	n.session = protocol.NewSession(protocol.SessionConfig{
+		Self: n.self, Federation: n.cfg.Roster.Federation, Epoch: n.cfg.Roster.Epoch,
+		Thresholds: n.cfg.Roster.Thresholds(), Signer: n.signer, Patience: patience,
+	}, n.step.Round)
+	n.host.SetStreamHandler(partProtocol, n.servePart)
+	n.host.SetStreamHandler(exchangeProtocol, n.serveExchange)
+	return listen(n.host, n.cfg.Listen)
 }
 
 // join finds this hospital in the roster.
@@ -187,29 +219,37 @@ func (n *Node) Run(ctx context.Context) (state []byte, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer n.Close()
-	if err := n.begin(ctx); err != nil {
-		return n.state, err
-	}
+	n.goes(func() { n.gossip.receive(ctx) })
+	n.goes(func() { n.gossip.watch(ctx) })
+	n.goes(func() { n.keepStatus(ctx) })
+	n.peers.start(ctx)
 	err = n.drive(ctx)
 	cancel()
 	return n.state, err
 }
 
-// Close ends the host and gives the home free.
+// Close ends the host and gives the home free. Run does so at its end.
 func (n *Node) Close() error {
+	n.closing.Lock()
+	already := n.closed
+	n.closed = true
+	n.closing.Unlock()
+	if already {
+		return nil
+	}
 	var errs []error
+	if n.stop != nil {
+		n.stop()
+	}
 	if n.host != nil {
 		errs = append(errs, n.host.Close())
-		n.host = nil
 	}
 	n.background.Wait()
 	if n.log != nil {
 		errs = append(errs, n.log.Close())
-		n.log = nil
 	}
 	if n.lock != nil {
 		errs = append(errs, n.lock.Unlock())
-		n.lock = nil
 	}
 	return errors.Join(errs...)
 }
@@ -227,43 +267,24 @@ func (n *Node) Isolate(cut bool) {
 	}
 }
 
-// begin starts everything that runs beside the driver.
-func (n *Node) begin(ctx context.Context) error {
-	var err error
-	if n.gossip, err = joinGossip(ctx, n); err != nil {
-		return err
-	}
-	n.fetcher = newFetcher(n)
-	n.host.SetStreamHandler(partProtocol, n.servePart)
-	n.host.SetStreamHandler(exchangeProtocol, n.serveExchange)
-	n.peers = newPeers(n)
-	n.goes(func() { n.gossip.receive(ctx) })
-	n.goes(func() { n.gossip.watch(ctx) })
-	n.peers.start(ctx)
-	n.session = protocol.NewSession(protocol.SessionConfig{
-		Self: n.self, Federation: n.cfg.Roster.Federation, Epoch: n.cfg.Roster.Epoch,
-		Thresholds: n.cfg.Roster.Thresholds(), Signer: n.signer, Patience: patience,
-	}, n.step.Round)
-	return nil
-}
-
-// goes runs f in the background, until it ends by itself.
+// goes runs f in the background, until it ends by itself. A node that is being
+// closed starts nothing more.
 func (n *Node) goes(f func()) {
-	n.background.Add(1)
-	go func() {
-		defer n.background.Done()
-		f()
-	}()
+	n.closing.Lock()
+	defer n.closing.Unlock()
+	if !n.closed {
+		n.background.Go(f)
+	}
 }
 
-// call lets the driver run f, and waits until it has.
-func (n *Node) call(ctx context.Context, f func() error) error {
+// call is something for the driver to do. It gets the driver's context: that of
+// whoever asks may end before it is done.
+type call func(ctx context.Context) error
+
+// ask lets the driver run f, and waits until it has.
+func (n *Node) ask(ctx context.Context, f func() error) error {
 	done := make(chan error, 1)
-	select {
-	case n.calls <- func() error { done <- f(); return nil }:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	n.post(ctx, func(context.Context) error { done <- f(); return nil })
 	select {
 	case err := <-done:
 		return err
@@ -273,7 +294,7 @@ func (n *Node) call(ctx context.Context, f func() error) error {
 }
 
 // post hands f to the driver without waiting for it.
-func (n *Node) post(ctx context.Context, f func() error) {
+func (n *Node) post(ctx context.Context, f call) {
 	select {
 	case n.calls <- f:
 	case <-ctx.Done():

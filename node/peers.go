@@ -8,7 +8,6 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/libp2p/go-libp2p/core/peerstore"
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	"github.com/multiformats/go-multiaddr"
 
@@ -46,6 +45,9 @@ func (p *peers) start(ctx context.Context) {
 		ConnectedF:    func(_ network.Network, c network.Conn) { p.connected(ctx, c.RemotePeer()) },
 		DisconnectedF: func(_ network.Network, c network.Conn) { p.disconnected(c.RemotePeer()) },
 	})
+	for _, party := range p.connectedParties() { // they were quicker
+		p.node.compare(ctx, party)
+	}
 	for party := range p.node.members.ids {
 		if other := protocol.Party(party); other != 0 && other != p.node.self {
 			p.node.goes(func() { p.keepDialling(ctx, other) })
@@ -63,12 +65,12 @@ func (p *peers) connected(ctx context.Context, id peer.ID) {
 	p.mu.Unlock()
 	p.node.cfg.Logger.Debug("connected", "hospital", p.node.cfg.Roster.Name(party))
 	// Whoever was away has missed something, on one side or the other.
-	p.node.goes(func() { p.node.exchangeWith(ctx, party) })
+	p.node.compare(ctx, party)
 }
 
 func (p *peers) disconnected(id peer.ID) {
 	party := p.node.members.parties[id]
-	if party == 0 || p.node.host == nil || p.isConnected(party) {
+	if party == 0 || p.isConnected(party) {
 		return
 	}
 	p.mu.Lock()
@@ -125,8 +127,6 @@ func (p *peers) away() protocol.Set {
 // reachable side of a pair is enough, so failures are normal.
 func (p *peers) keepDialling(ctx context.Context, party protocol.Party) {
 	id, retry := p.node.members.ids[party], firstRetry
-	addresses := p.addresses(party)
-	p.node.host.Peerstore().AddAddrs(id, addresses, peerstore.PermanentAddrTTL)
 	wait := time.Duration(0)
 	if p.node.self < party {
 		wait = yieldDial
@@ -147,7 +147,7 @@ func (p *peers) keepDialling(ctx context.Context, party protocol.Party) {
 			s.Backoff().Clear(id) // the waiting is ours
 		}
 		dial, cancel := context.WithTimeout(ctx, dialTimeout)
-		err := p.node.host.Connect(dial, peer.AddrInfo{ID: id, Addrs: addresses})
+		err := p.node.host.Connect(dial, peer.AddrInfo{ID: id, Addrs: p.addresses(party)})
 		cancel()
 		if err == nil {
 			retry, wait = firstRetry, lastRetry

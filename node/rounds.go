@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"crypto/rand"
@@ -27,7 +28,7 @@ type rounds struct {
 	log      *store.Log
 	roundCtx context.Context // ends with the round
 	endRound context.CancelFunc
-	open     []*store.Part            // of this round
+	fetched  []*store.Part            // of this round
 	kept     map[protocol.Hash]uint64 // parts on disk, by the round that they belong to
 	started  time.Time
 	begun    int // rounds begun since the start
@@ -41,6 +42,7 @@ type rounds struct {
 	hooked    [protocol.Done + 1]bool
 	quiet     int // ticks since something new came
 	compared  time.Time
+	comparing []atomic.Bool // by party: an exchange is under way
 	shown     protocol.Status
 
 	refusals struct {
@@ -52,25 +54,33 @@ type rounds struct {
 // number is the current round.
 func (n *Node) number() uint64 { return n.step.Round }
 
-// beginRound begins the round that the state calls for, or goes on with it
-// after a restart. With no round left the study is finished.
+// beginRound begins the round that the state calls for. With no round left the
+// study is finished. A testnet may hold the beginning up; the driver goes on
+// answering the others meanwhile.
 func (n *Node) beginRound(ctx context.Context) error {
-	if n.heard == nil {
-		size := len(n.members.ids)
-		n.heard, n.reached, n.differing = make([]uint64, size), make([]uint64, size), make([]protocol.Hash, size)
-		n.kept = map[protocol.Hash]uint64{}
-	}
 	if !n.more {
 		n.finished, n.done = true, time.Now()
-		n.roundCtx, n.endRound = context.WithCancel(ctx)
-		n.cfg.Progress(Progress{Round: n.number(), Phase: protocol.Done})
+		n.tell(Progress{Round: n.number(), Phase: protocol.Done})
 		return nil
 	}
-	if hook := n.cfg.Hooks.BeforeRound; hook != nil {
-		if err := hook(ctx, n.number()); err != nil {
-			return err
-		}
+	hook, number := n.cfg.Hooks.BeforeRound, n.number()
+	if hook == nil {
+		return n.enterRound(ctx)
 	}
+	n.goes(func() {
+		err := hook(ctx, number)
+		n.post(ctx, func(ctx context.Context) error {
+			if err != nil || n.number() != number {
+				return err
+			}
+			return n.enterRound(ctx)
+		})
+	})
+	return nil
+}
+
+// enterRound begins a round, or goes on with it after a restart.
+func (n *Node) enterRound(ctx context.Context) error {
 	n.started, n.quiet, n.hooked = time.Now(), 0, [protocol.Done + 1]bool{}
 	n.begun++
 	clear(n.differing)
@@ -162,7 +172,7 @@ func (n *Node) train(ctx context.Context) {
 		if err != nil {
 			update = nil
 		}
-		n.post(ctx, func() error {
+		n.post(ctx, func(ctx context.Context) error {
 			if n.number() != round || n.finished {
 				return nil
 			}
@@ -191,7 +201,7 @@ func (n *Node) conclude(ctx context.Context, o protocol.Outcome) error {
 	if err := n.appendHistory(report); err != nil {
 		return err
 	}
-	n.cfg.Progress(Progress{Round: report.Round, Step: report.Step, Phase: protocol.Done, Finished: &report})
+	n.tell(Progress{Round: report.Round, Step: report.Step, Phase: protocol.Done, Finished: &report})
 	if err := n.turnTo(next); err != nil {
 		return err
 	}
@@ -220,10 +230,10 @@ func (n *Node) turnTo(state []byte) error {
 		n.endRound()
 	}
 	var errs []error
-	for _, part := range n.open {
+	for _, part := range n.fetched {
 		errs = append(errs, part.Close())
 	}
-	n.open = nil
+	n.fetched = nil
 	if n.log != nil {
 		errs = append(errs, n.log.Close())
 		n.log = nil
@@ -258,12 +268,12 @@ func (n *Node) follow(ctx context.Context, d protocol.Description) error {
 	n.goes(func() {
 		part, err := n.fetcher.fetch(ctx, 0, d.State)
 		if err != nil {
-			n.post(ctx, func() error { return fmt.Errorf("fetch the model of round %d: %w", d.Round, err) })
+			n.post(ctx, func(ctx context.Context) error { return fmt.Errorf("fetch the model of round %d: %w", d.Round, err) })
 			return
 		}
 		defer part.Close()
 		state, err := n.readState(part, d)
-		n.post(ctx, func() error {
+		n.post(ctx, func(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
@@ -325,7 +335,7 @@ func (n *Node) showProgress() {
 		return
 	}
 	n.shown = status
-	n.cfg.Progress(Progress{Round: n.number(), Step: n.step.Name, Phase: status.Phase, Status: status})
+	n.tell(Progress{Round: n.number(), Step: n.step.Name, Phase: status.Phase, Status: status})
 }
 
 // appendHistory keeps who was in which sum.

@@ -79,6 +79,9 @@ func Load(home string) (*Identity, error) {
 	return &Identity{private}, nil
 }
 
+// FromKey is the identity with a given key, for simulations.
+func FromKey(private ed25519.PrivateKey) *Identity { return &Identity{private} }
+
 // Private is the key itself, for the network's handshake.
 func (id *Identity) Private() ed25519.PrivateKey { return id.private }
 

@@ -1,0 +1,267 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"consilium/internal/durable"
+	"consilium/node"
+	"consilium/node/identity"
+	"consilium/node/roster"
+	"consilium/protocol"
+)
+
+type clusterReport struct {
+	Federation string         `json:"federation"`
+	Epoch      uint64         `json:"epoch"`
+	Hash       string         `json:"hash"`
+	Liars      int            `json:"liars"`
+	Dropouts   int            `json:"dropouts"`
+	Threshold  int            `json:"threshold"`
+	Members    []memberReport `json:"members"`
+	Unsigned   []string       `json:"unsigned"`
+	File       string         `json:"file"`
+}
+
+type memberReport struct {
+	Number      int      `json:"number"`
+	Name        string   `json:"name"`
+	Fingerprint string   `json:"fingerprint"`
+	Addresses   []string `json:"addresses"`
+}
+
+func newCluster(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "cluster", Short: "Put a federation's roster together, sign it, look at it",
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(cmd, args[0])
+			}
+			return cmd.Help()
+		},
+	}
+	cmd.AddCommand(newClusterNew(a, runClusterNew), newClusterSign(a, runClusterSign),
+		newClusterVerify(a, runClusterVerify), newClusterShow(a, runClusterShow))
+	return cmd
+}
+
+type clusterNewFlags struct {
+	federation, out string
+	liars, dropouts int
+	cards           []string
+}
+
+func newClusterNew(a *app, run func(context.Context, *app, *clusterNewFlags) error) *cobra.Command {
+	f := &clusterNewFlags{}
+	cmd := &cobra.Command{
+		Use: "new CARD...", Short: "Make a roster from the hospitals' cards",
+		Long:    "Makes a roster from signed cards, in the order of the arguments, computes the threshold and says what the\nfederation stands. Every member signs the file then (cluster sign).",
+		Example: "  hospital-node cluster new --federation heart --out roster.toml north.card south.card east.card west.card",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.cards = args
+			if !cmd.Flags().Changed("tolerate-dropouts") {
+				f.dropouts = max(0, protocol.MostDropouts(len(args), f.liars))
+			}
+			return run(cmd.Context(), a, f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.federation, "federation", "federation", "name of the federation")
+	flags.StringVar(&f.out, "out", "roster.toml", "file to write")
+	flags.IntVar(&f.liars, "tolerate-liars", 0, "how many hospitals may do anything at all; this version's schemes stand none")
+	flags.IntVar(&f.dropouts, "tolerate-dropouts", 0, "how many more may be away (default: the most)")
+	return cmd
+}
+
+func runClusterNew(_ context.Context, a *app, f *clusterNewFlags) error {
+	r, err := makeRoster(f)
+	if err != nil {
+		return a.finish("cluster-new", nil, err)
+	}
+	a.printf("%s: federation %s of %d hospitals\n", f.out, r.Federation, len(r.Members))
+	stands(a, r)
+	a.printf("Every member signs it now: hospital-node cluster sign --home DIR %s\n", f.out)
+	return a.finish("cluster-new", reportOf(r, f.out), nil)
+}
+
+func makeRoster(f *clusterNewFlags) (*roster.Roster, error) {
+	if f.liars > 0 {
+		return nil, &usageError{errors.New("--tolerate-liars: this version's schemes stand hospitals that crash, not hospitals that lie; set it to 0")}
+	}
+	var cards []roster.Card
+	for _, file := range f.cards {
+		card, err := roster.ReadCard(file)
+		if err != nil {
+			return nil, &usageError{err}
+		}
+		cards = append(cards, card)
+	}
+	r, err := roster.New(f.federation, cards, f.liars, f.dropouts)
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	if _, err := os.Stat(f.out); err == nil {
+		return nil, &usageError{fmt.Errorf("%s exists: name another file with --out", f.out)}
+	}
+	return r, writeRoster(f.out, r)
+}
+
+func writeRoster(file string, r *roster.Roster) error {
+	text, err := r.Encode()
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(file, text, 0o644)
+}
+
+// stands says what a federation stands and what colluders can learn.
+func stands(a *app, r *roster.Roster) {
+	t := r.Thresholds()
+	a.printf("It stands %d hospitals that are away at any time and %d that lie. A sum needs %d openings and at least %d hospitals in it.\n",
+		t.Dropouts, t.Liars, t.Openings(), t.SmallestSet())
+	a.printf("Up to %d hospitals that compare notes learn nothing but the sum of the others; %d can open any update.\n", t.Openings()-1, t.Openings())
+	if t.Parties == 3 {
+		a.printf("Of three hospitals, one may drop out only after it has dealt: a sum of two would show each the other's update.\n")
+	}
+}
+
+func reportOf(r *roster.Roster, file string) *clusterReport {
+	unsigned, _ := r.Unsigned()
+	report := &clusterReport{
+		Federation: r.Federation, Epoch: r.Epoch, Hash: r.Hash().String(), Liars: r.Liars, Dropouts: r.Dropouts,
+		Threshold: r.Threshold, Unsigned: append([]string{}, unsigned...), File: file,
+	}
+	for i, m := range r.Members {
+		report.Members = append(report.Members, memberReport{i + 1, m.Name, m.Fingerprint(), m.Addresses})
+	}
+	return report
+}
+
+type clusterSignFlags struct {
+	home  string
+	files []string
+}
+
+func newClusterSign(a *app, run func(context.Context, *app, *clusterSignFlags) error) *cobra.Command {
+	f := &clusterSignFlags{}
+	cmd := &cobra.Command{
+		Use: "sign ROSTER [COPY...]", Short: "Sign a roster as a member",
+		Long:    "Adds this hospital's signature to the file. Signatures of further copies of the same roster are added too, so\nthat the members can sign at the same time.",
+		Example: "  hospital-node cluster sign --home north roster.toml",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.files = args
+			return run(cmd.Context(), a, f)
+		},
+	}
+	homeFlag(cmd, &f.home)
+	return cmd
+}
+
+func runClusterSign(_ context.Context, a *app, f *clusterSignFlags) error {
+	r, err := signRoster(f)
+	if err != nil {
+		return a.finish("cluster-sign", nil, err)
+	}
+	report := reportOf(r, f.files[0])
+	if len(report.Unsigned) == 0 {
+		a.printf("%s is signed by all %d members.\n", f.files[0], len(r.Members))
+	} else {
+		a.printf("%s is signed; still to sign: %s\n", f.files[0], strings.Join(report.Unsigned, ", "))
+	}
+	return a.finish("cluster-sign", report, nil)
+}
+
+func signRoster(f *clusterSignFlags) (*roster.Roster, error) {
+	if err := checkHome(f.home); err != nil {
+		return nil, err
+	}
+	if len(f.files) == 0 {
+		return nil, &usageError{errors.New("name the roster file to sign")}
+	}
+	id, err := identity.Load(f.home)
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	r, err := roster.Read(f.files[0])
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	for _, file := range f.files[1:] {
+		other, err := roster.Read(file)
+		if err == nil {
+			err = r.Merge(other)
+		}
+		if err != nil {
+			return nil, &usageError{fmt.Errorf("%s: %w", file, err)}
+		}
+	}
+	if err := r.Sign(id); err != nil {
+		return nil, &node.NotAdmittedError{Why: err.Error()}
+	}
+	if _, err := r.Unsigned(); err != nil {
+		return nil, &usageError{fmt.Errorf("%s: %w", f.files[0], err)}
+	}
+	return r, writeRoster(f.files[0], r)
+}
+
+func newClusterVerify(a *app, run func(context.Context, *app, string) error) *cobra.Command {
+	return &cobra.Command{
+		Use: "verify ROSTER", Short: "Check a roster and its signatures", Args: oneFile,
+		RunE: func(cmd *cobra.Command, args []string) error { return run(cmd.Context(), a, args[0]) },
+	}
+}
+
+func oneFile(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return &usageError{fmt.Errorf("%s takes one file, got %d", cmd.CommandPath(), len(args))}
+	}
+	return nil
+}
+
+func runClusterVerify(_ context.Context, a *app, file string) error {
+	r, err := roster.Read(file)
+	if err != nil {
+		return a.finish("cluster-verify", nil, &usageError{err})
+	}
+	report := reportOf(r, file)
+	missing, err := r.Unsigned()
+	switch {
+	case err != nil:
+		err = &usageError{fmt.Errorf("%s: %w", file, err)}
+	case len(missing) > 0:
+		err = &node.NotAdmittedError{Why: fmt.Sprintf("%s is not signed by %s", file, strings.Join(missing, ", "))}
+	default:
+		a.printf("%s: signed by all %d members, hash %s\n", file, len(r.Members), r.Hash())
+	}
+	return a.finish("cluster-verify", report, err)
+}
+
+func newClusterShow(a *app, run func(context.Context, *app, string) error) *cobra.Command {
+	return &cobra.Command{
+		Use: "show ROSTER", Short: "Show who is in a roster and what it stands", Args: oneFile,
+		RunE: func(cmd *cobra.Command, args []string) error { return run(cmd.Context(), a, args[0]) },
+	}
+}
+
+func runClusterShow(_ context.Context, a *app, file string) error {
+	r, err := roster.Read(file)
+	if err != nil {
+		return a.finish("cluster-show", nil, &usageError{err})
+	}
+	report := reportOf(r, file)
+	a.printf("federation %s, epoch %d, hash %s\n", r.Federation, r.Epoch, r.Hash())
+	for _, m := range report.Members {
+		a.printf("%3d  %-16s %s  %s\n", m.Number, m.Name, m.Fingerprint, strings.Join(m.Addresses, " "))
+	}
+	stands(a, r)
+	if len(report.Unsigned) > 0 {
+		a.printf("Not signed by %s.\n", strings.Join(report.Unsigned, ", "))
+	}
+	return a.finish("cluster-show", report, nil)
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"consilium/internal/durable"
+	"consilium/testnet"
+)
+
+// demoFlags are the arguments of demo.
+type demoFlags struct {
+	testnet.DemoOptions
+	testFraction float64
+	drops        []string
+	out          string
+	chosen       []string // as typed, for the command that shows the same again
+}
+
+func newDemo(a *app, run func(context.Context, *app, *demoFlags) error) *cobra.Command {
+	f := &demoFlags{}
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Hospitals on this machine train one model, and one drops out",
+		Long: "Real nodes, each with its own key, store and connections, train one model; what comes out is compared with\n" +
+			"the same computation in the clear. Without --task, --scheme, --drop and --fault: four invented hospitals, and one\n" +
+			"of them is killed in the opening phase of round 2 and back in round 3.",
+		Example: "  hospital-node demo\n  hospital-node demo --task heart --data ../shared/data/heart --drop cleveland@3:open",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("test-fraction") {
+				f.TestFraction = &f.testFraction
+			}
+			if cmd.Flags().Changed("rounds") && f.Rounds < 1 {
+				return &usageError{fmt.Errorf("--rounds %d: at least 1", f.Rounds)}
+			}
+			if cmd.Flags().Changed("hospitals") && f.Hospitals < 1 {
+				return &usageError{fmt.Errorf("--hospitals %d: at least 3", f.Hospitals)}
+			}
+			for _, drop := range f.drops {
+				f.Faults = append(f.Faults, "kill:"+drop)
+			}
+			if !cmd.Flags().Changed("task") && !cmd.Flags().Changed("scheme") && len(f.Faults) == 0 {
+				f.Faults = testnet.DefaultFaults()
+			}
+			f.chosen = typed(cmd, "json", "quiet", "verbose", "out")
+			return run(cmd.Context(), a, f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.Task, "task", "", "what to train on: heart, pima, diabetes442 or synthetic (default synthetic)")
+	flags.StringVar(&f.Data, "data", "", "folder with the task's files")
+	flags.IntVar(&f.Hospitals, "hospitals", 0, "how many hospitals (default: the task's)")
+	flags.StringVar(&f.Scheme, "scheme", "", "how updates are hidden: shamir or auto (default auto)")
+	flags.StringVar(&f.Trainer, "trainer", "", "fedsgd or fedavg (default: the task's)")
+	flags.IntVar(&f.Rounds, "rounds", 0, "training rounds (default: the task's)")
+	flags.Float64Var(&f.testFraction, "test-fraction", 0.34, "share of each hospital's rows to test on, in [0, 1)")
+	flags.StringArrayVar(&f.drops, "drop", nil, "NAME@ROUND:PHASE[+N]: kill a hospital, for N rounds or for good; repeatable")
+	flags.StringArrayVar(&f.Faults, "fault", nil, "KIND:NAME@ROUND:PHASE[+N]: another fault; repeatable")
+	flags.StringVar(&f.Mode, "mode", "", "inprocess (default inprocess)")
+	flags.Uint64Var(&f.Seed, "seed", 1, "of the split and of invented rows")
+	flags.StringVar(&f.out, "out", "", "folder for the report, the roster and the hospitals' homes")
+	return cmd
+}
+
+// typed repeats the flags that were set, but for some.
+func typed(cmd *cobra.Command, except ...string) []string {
+	var list []string
+	cmd.Flags().Visit(visitor(&list, except))
+	return list
+}
+
+func runDemo(ctx context.Context, a *app, f *demoFlags) error {
+	f.Dir = ""
+	if f.out != "" {
+		f.Dir = filepath.Join(f.out, "homes")
+		if err := freshDir(f.Dir); err != nil {
+			return a.finish("demo", nil, &usageError{err})
+		}
+	}
+	show := &demoProgress{app: a}
+	report, err := testnet.Demo(ctx, f.DemoOptions, a.logger(), show.event)
+	if ctx.Err() != nil {
+		err = errors.New("interrupted; all hospitals were stopped")
+	}
+	if report != nil {
+		report.Replay = strings.Join(append([]string{"hospital-node demo"}, f.chosen...), " ")
+	}
+	if err == nil && f.out != "" {
+		err = writeReport(f.out, report)
+	}
+	if err == nil && !a.json {
+		printDemo(a, report, show.last)
+	}
+	return a.finish("demo", report, err)
+}
+
+// freshDir makes a folder, and refuses one that holds something.
+func freshDir(dir string) error {
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+		return fmt.Errorf("%s is not empty: name another folder", dir)
+	}
+	return os.MkdirAll(dir, 0o700)
+}
+
+func writeReport(dir string, report *testnet.DemoReport) error {
+	data, err := encodeReport(report)
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(filepath.Join(dir, "report.json"), data, 0o644)
+}

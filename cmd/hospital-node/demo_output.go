@@ -1,0 +1,189 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"consilium/testnet"
+)
+
+func visitor(list *[]string, except []string) func(*pflag.Flag) {
+	return func(flag *pflag.Flag) {
+		if slices.Contains(except, flag.Name) {
+			return
+		}
+		values := []string{flag.Value.String()}
+		if several, ok := flag.Value.(pflag.SliceValue); ok {
+			values = several.GetSlice()
+		}
+		for _, v := range values {
+			*list = append(*list, "--"+flag.Name, quoted(v))
+		}
+	}
+}
+
+// quoted makes a word safe to paste into a shell.
+func quoted(word string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@+,=", r)
+	}
+	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+func encodeReport(report *testnet.DemoReport) ([]byte, error) {
+	data, err := json.MarshalIndent(report, "", "  ")
+	return append(data, '\n'), err
+}
+
+// demoProgress shows a demonstration while it runs.
+type demoProgress struct {
+	app     *app
+	started time.Time
+	last    testnet.Event
+}
+
+func (p *demoProgress) event(e testnet.Event) {
+	if p.started.IsZero() {
+		p.started = e.Time
+	}
+	switch e.What {
+	case "start":
+		p.app.progressf("%s", e.Detail)
+	case "fault":
+		p.app.progressf("  ! %s: %s in phase %s of round %d", e.Hospital, e.Detail, e.Phase, e.Round)
+	case "back":
+		p.app.progressf("  + %s is back before round %d", e.Hospital, e.Round)
+	case "waiting":
+		p.app.progressf("  … round %d, phase %s: waiting for %s", e.Round, e.Phase, e.Detail)
+	case "round":
+		p.last = e
+		p.app.progressf("round %*d/%d  %-11s %-46s %6.0f ms  %9s  %s", len(fmt.Sprint(e.Rounds)), e.Round, e.Rounds, e.Step,
+			"sum of "+strings.Join(e.Included, ", "), 1000*e.Seconds, bytesText(e.Bytes), p.remaining(e))
+	}
+}
+
+// remaining estimates what is left from what has passed.
+func (p *demoProgress) remaining(e testnet.Event) string {
+	done := e.Time.Sub(p.started)
+	if e.Round >= e.Rounds {
+		return ""
+	}
+	left := done * time.Duration(e.Rounds-e.Round) / time.Duration(e.Round+1)
+	return fmt.Sprintf("%.1f s left", left.Seconds())
+}
+
+func bytesText(n int64) string {
+	switch {
+	case n >= 10_000_000:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	case n >= 10_000:
+		return fmt.Sprintf("%.1f KB", float64(n)/1e3)
+	}
+	return fmt.Sprintf("%d B", n)
+}
+
+// printDemo shows what came out.
+func printDemo(a *app, r *testnet.DemoReport, _ testnet.Event) {
+	metrics(a, r)
+	a.printf("\nThe sums are exact: the largest difference from the plain fixed-point sums is %d.\n", r.AggregateError)
+	a.printf("Joint weights against a replay in the clear: %.1e apart at most%s.\n", r.WeightsMaxDiff, boundText(r.WeightsBound))
+	dropouts(a, r)
+	visibility(a, r)
+	traffic(a, r)
+	a.printf("\nAgain: %s\n", r.Replay)
+}
+
+func metrics(a *app, r *testnet.DemoReport) {
+	type column struct {
+		name string
+		of   *testnet.Comparison
+	}
+	var columns []column
+	for _, c := range []column{{"accuracy", r.Accuracy}, {"AUC", r.AUC}, {"MSE", r.MSE}} {
+		if c.of != nil {
+			columns = append(columns, c)
+		}
+	}
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', tabwriter.AlignRight)
+	row := func(cells ...string) { fmt.Fprintln(w, strings.Join(cells, "\t")+"\t") }
+	head := []string{"", "rows"}
+	for _, c := range columns {
+		head = append(head, c.name)
+	}
+	row(head...)
+	line := func(name, rows string, value func(*testnet.Comparison) *float64) {
+		cells := []string{name, rows}
+		for _, c := range columns {
+			cells = append(cells, number(value(c.of)))
+		}
+		row(cells...)
+	}
+	all, test := 0, 0
+	for _, h := range r.Rows {
+		line(h.Name+" alone", fmt.Sprint(h.Train), func(c *testnet.Comparison) *float64 { return c.Local[h.Name] })
+		all, test = all+h.Train, test+h.Test
+	}
+	line("all together", fmt.Sprint(all), func(c *testnet.Comparison) *float64 { return c.Joint })
+	line("pooled in the clear", fmt.Sprint(all), func(c *testnet.Comparison) *float64 { return c.Pooled })
+	w.Flush()
+	a.printf("\n%s", b.String())
+	a.printf("All measured on the same %d test rows of all hospitals.\n", test)
+}
+
+func number(x *float64) string {
+	if x == nil {
+		return "–"
+	}
+	if *x >= 10 || *x <= -10 {
+		return fmt.Sprintf("%.2f", *x)
+	}
+	return fmt.Sprintf("%.4f", *x)
+}
+
+func boundText(bound *float64) string {
+	if bound == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (fixed point allows %.1e)", *bound)
+}
+
+func dropouts(a *app, r *testnet.DemoReport) {
+	for _, round := range r.Rounds {
+		for _, d := range round.Dropped {
+			in := "its update is in the sum all the same"
+			if !slices.Contains(round.Included, d.Name) {
+				in = "its update is not in the sum"
+			}
+			a.printf("Round %d: %s dropped out in phase %s; %s.\n", round.Round, d.Name, d.Phase, in)
+		}
+	}
+}
+
+// visibility says what each hospital could see.
+func visibility(a *app, r *testnet.DemoReport) {
+	n, k := len(r.Hospitals), r.Threshold
+	a.printf("\nWhat each hospital could see: its own rows; one sealed share of each other update, of which %d hospitals\n", k)
+	a.printf("together learn an update and %d learn nothing; the sums over the %d or more hospitals of each round; the model.\n", k-1, max(k, 3))
+	a.printf("Nobody saw another's rows, mean or update. Any %d of the %d can stop the run, but not change it unnoticed:\n", n-k+1, n)
+	a.printf("this version stands hospitals that crash, and not yet hospitals that lie (SECURITY.md).\n")
+}
+
+func traffic(a *app, r *testnet.DemoReport) {
+	var gossip, stream int64
+	for _, round := range r.Rounds {
+		gossip, stream = gossip+round.BytesGossip, stream+round.BytesStream
+	}
+	n := int64(max(1, len(r.Rounds)*len(r.Hospitals)))
+	a.printf("\n%d training rounds in %.1f s; a hospital sent %s a round (%s gossip, %s streams).\n",
+		len(r.Rounds), r.Seconds, bytesText((gossip+stream)/n), bytesText(gossip/n), bytesText(stream/n))
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"encoding/json"
+	"path/filepath"
+
+	"consilium/internal/durable"
+	"consilium/model"
+	"consilium/node"
+)
+
+// modelFile is the trained model as people and programs read it.
+type modelFile struct {
+	Task     string         `json:"task"`
+	Features []string       `json:"features"`
+	Weights  []float64      `json:"weights"` // on standardised features; the intercept first
+	Mean     []float64      `json:"mean"`
+	SD       []float64      `json:"sd"`
+	Rows     int64          `json:"rows"` // of all hospitals in the standardisation
+	Metrics  *model.Metrics `json:"secure_metrics"`
+}
+
+func writeModel(home string, n *node.Node, work node.Training, s model.State) (string, error) {
+	m := modelFile{
+		Task: work.Program.Plan().Task.Name, Features: work.Program.WeightNames(), Weights: s.Weights,
+		Mean: s.Standardiser.Mean, SD: s.Standardiser.SD, Rows: s.Standardiser.Rows, Metrics: s.Metrics,
+	}
+	data, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(home, "model.json")
+	return file, durable.WriteFile(file, append(data, '\n'), 0o600)
+}
+
+func printRun(a *app, r *runReport) {
+	a.printf("Finished %d rounds of %s. The model is in %s.\n", r.Rounds, r.Study, r.Model)
+	show := func(who string, m *model.Metrics) {
+		if m == nil || m.Rows == 0 {
+			return
+		}
+		a.printf("On %s (%d test rows):", who, m.Rows)
+		for _, metric := range []struct {
+			name  string
+			value *float64
+		}{{"accuracy", m.Accuracy}, {"AUC", m.AUC}, {"log-loss", m.LogLoss}, {"Brier", m.Brier}, {"MSE", m.MSE}} {
+			if metric.value != nil {
+				a.printf(" %s %s", metric.name, number(metric.value))
+			}
+		}
+		a.printf("\n")
+	}
+	show("this hospital's rows", r.Local)
+	show("all hospitals' rows, from securely summed counts", r.Metrics)
+}

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"consilium/node/study"
+	"consilium/protocol"
+	"consilium/protocol/protocoltest"
+	"consilium/testnet"
+)
+
+// simFlags are the arguments of sim.
+type simFlags struct {
+	hospitals, values, modulus int
+	scheme                     string
+	liars, dropouts            int
+	faults, drops              []string
+	randomFaults               float64
+	seed                       uint64
+	runs                       int
+	crypto                     string
+}
+
+// simReport is the result of sim; its fields are a contract.
+type simReport struct {
+	Runs      int            `json:"runs"`
+	Completed int            `json:"completed"`
+	Aborted   map[string]int `json:"aborted"`
+	Wrong     int            `json:"wrong"`
+	Split     int            `json:"split"`
+	Hung      int            `json:"hung"`
+	Named     map[string]int `json:"named"`
+	Bytes     float64        `json:"bytes_per_hospital"`
+	Messages  float64        `json:"messages_per_hospital"`
+	Virtual   float64        `json:"virtual_ms"` // mean of a run
+	Threshold int            `json:"threshold"`
+	Seed      uint64         `json:"seed"`
+	BadSeeds  []uint64       `json:"bad_seeds"`
+	Seconds   float64        `json:"seconds"`
+	Trace     string         `json:"trace"`
+}
+
+func newSim(a *app, run func(context.Context, *app, *simFlags) error) *cobra.Command {
+	f := &simFlags{}
+	cmd := &cobra.Command{
+		Use:   "sim",
+		Short: "The pure machine in simulated time: thousands of schedules a second",
+		Long: "Runs rounds of the pure state machine with seeded delays, losses, crashes and restarts, and checks that all\n" +
+			"hospitals that finish hold the same sum over the same set, that it is exactly the sum of that set, and that no run\n" +
+			"hangs. Equal seeds give equal runs.",
+		Example: "  hospital-node sim --hospitals 4 --tolerate-dropouts 1 --random-faults 0.3 --runs 1000\n" +
+			"  hospital-node sim --hospitals 7 --fault kill:3@1:open --fault pause:5@1:deal+1",
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !cmd.Flags().Changed("tolerate-dropouts") {
+				f.dropouts = max(0, protocol.MostDropouts(f.hospitals, f.liars))
+			}
+			return run(cmd.Context(), a, f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.IntVar(&f.hospitals, "hospitals", 4, "how many hospitals")
+	flags.IntVar(&f.values, "values", 8, "values in an update")
+	flags.StringVar(&f.scheme, "scheme", "shamir", "how updates are hidden")
+	flags.IntVar(&f.modulus, "modulus", 64, "ring of scheme masked, 32 or 64 bits")
+	flags.IntVar(&f.liars, "tolerate-liars", 0, "how many hospitals may lie")
+	flags.IntVar(&f.dropouts, "tolerate-dropouts", 0, "how many more may drop out (default: the most)")
+	flags.StringArrayVar(&f.faults, "fault", nil, "KIND:NUMBER@ROUND:PHASE[+N]; rounds count from 1; repeatable")
+	flags.StringArrayVar(&f.drops, "drop", nil, "NUMBER@ROUND:PHASE[+N]: short for --fault kill:…; repeatable")
+	flags.Float64Var(&f.randomFaults, "random-faults", 0, "probability that a hospital is hit by a random fault")
+	flags.Uint64Var(&f.seed, "seed", 1, "of the first run")
+	flags.IntVar(&f.runs, "runs", 100, "how many runs, each with the next seed")
+	flags.StringVar(&f.crypto, "crypto", "fast", "fast (stand-ins of the same size) or real")
+	return cmd
+}
+
+func runSim(ctx context.Context, a *app, f *simFlags) error {
+	opt, err := f.options()
+	if err != nil {
+		return a.finish("sim", nil, &usageError{err})
+	}
+	debug.SetGCPercent(400) // many small short-lived messages
+	started, shown := time.Now(), time.Now()
+	summary, err := protocoltest.Batch(opt, f.runs, func(done int) {
+		if time.Since(shown) >= time.Second {
+			shown = time.Now()
+			a.progressf("%d of %d runs, %.0f a second", done, f.runs, float64(done)/time.Since(started).Seconds())
+		}
+	})
+	if err != nil {
+		return a.finish("sim", nil, err)
+	}
+	report := f.report(opt, summary, time.Since(started))
+	if n := report.Wrong + report.Split + report.Hung; n > 0 {
+		err = fmt.Errorf("%d runs broke an invariant; the seeds are %v", n, report.BadSeeds)
+	}
+	a.printf("%d runs in %.2f s: %d completed, %d aborted, wrong %d, split %d, hung %d\n",
+		report.Runs, report.Seconds, report.Completed, report.Runs-report.Completed-report.Hung, report.Wrong, report.Split, report.Hung)
+	for _, reason := range sortedKeys(report.Aborted) {
+		a.printf("  aborted %d times: %s\n", report.Aborted[reason], reason)
+	}
+	a.printf("a hospital posted %s in %.1f messages a run; %.0f virtual ms a run\ntrace %s\n",
+		bytesText(int64(report.Bytes)), report.Messages, report.Virtual, report.Trace)
+	return a.finish("sim", report, err)
+}
+
+func (f *simFlags) options() (protocoltest.Options, error) {
+	t := protocol.Thresholds{Parties: f.hospitals, Liars: f.liars, Dropouts: f.dropouts}
+	opt := protocoltest.Options{Thresholds: t, Values: f.values, RandomFaults: f.randomFaults, Seed: f.seed}
+	if err := t.Validate(); err != nil {
+		return opt, err
+	}
+	switch {
+	case f.scheme != "shamir" && f.scheme != "auto":
+		return opt, fmt.Errorf("--scheme %s: this version knows auto, %s", f.scheme, strings.Join(study.Schemes, ", "))
+	case f.modulus != 32 && f.modulus != 64:
+		return opt, fmt.Errorf("--modulus %d: 32 or 64", f.modulus)
+	case f.values < 1 || f.values > 1<<24:
+		return opt, fmt.Errorf("--values %d: from 1 to %d", f.values, 1<<24)
+	case f.runs < 1:
+		return opt, fmt.Errorf("--runs %d: at least 1", f.runs)
+	case !(f.randomFaults >= 0 && f.randomFaults <= 1):
+		return opt, fmt.Errorf("--random-faults %v: a probability in [0, 1]", f.randomFaults)
+	}
+	switch f.crypto {
+	case "fast":
+	case "real":
+		var err error
+		if opt.Signer, opt.Sealer, err = testnet.RealCrypto(f.hospitals); err != nil {
+			return opt, err
+		}
+	default:
+		return opt, fmt.Errorf("--crypto %s: fast or real", f.crypto)
+	}
+	opt.Scheme = func(self protocol.Party) (protocol.Scheme, error) { return protocol.NewShamir(self, t, f.values) }
+	return opt, f.parseFaults(&opt)
+}
+
+func (f *simFlags) parseFaults(opt *protocoltest.Options) error {
+	scheme, err := opt.Scheme(1)
+	if err != nil {
+		return err
+	}
+	names := make([]string, f.hospitals)
+	for i := range names {
+		names[i] = strconv.Itoa(i + 1)
+	}
+	texts := slices.Clone(f.faults)
+	for _, drop := range f.drops {
+		texts = append(texts, "kill:"+drop)
+	}
+	for _, text := range texts {
+		fault, err := protocoltest.ParseFault(text, names)
+		if err != nil {
+			return err
+		}
+		if err := protocoltest.CheckFault(fault, scheme); err != nil {
+			return err
+		}
+		if fault.Lie() {
+			return fmt.Errorf("fault %s makes a hospital lie: this version's agreement stands crashes only", fault)
+		}
+		if fault.Round < 1 {
+			return fmt.Errorf("fault %s: rounds count from 1 here", fault)
+		}
+		opt.Faults = append(opt.Faults, fault)
+	}
+	return nil
+}
+
+func (f *simFlags) report(opt protocoltest.Options, s protocoltest.Summary, took time.Duration) *simReport {
+	each := float64(f.hospitals) * float64(s.Runs)
+	r := &simReport{
+		Runs: s.Runs, Completed: s.Completed, Aborted: s.Aborted, Wrong: s.Wrong, Split: s.Split, Hung: s.Hung,
+		Named: map[string]int{}, Bytes: float64(s.Bytes) / each, Messages: float64(s.Messages) / each,
+		Virtual: float64(s.Virtual) / float64(s.Runs), Threshold: opt.Thresholds.Openings(), Seed: f.seed,
+		BadSeeds: s.Bad, Seconds: took.Seconds(), Trace: hex.EncodeToString(s.Trace[:]),
+	}
+	if r.BadSeeds == nil {
+		r.BadSeeds = []uint64{}
+	}
+	for p, count := range s.Named {
+		r.Named[p.String()] = count
+	}
+	return r
+}
+
+func sortedKeys(m map[string]int) []string {
+	var list []string
+	for k := range m {
+		list = append(list, k)
+	}
+	slices.Sort(list)
+	return list
+}

@@ -1,0 +1,143 @@
+package testnet
+
+import (
+	"sort"
+
+	"consilium/model"
+	"consilium/protocol"
+)
+
+// DemoReport is what a demonstration found. Its fields are a contract of the
+// command line.
+type DemoReport struct {
+	Scheme         string        `json:"scheme"`
+	Trainer        string        `json:"trainer"`
+	Task           string        `json:"task"`
+	Hospitals      []string      `json:"hospitals"`
+	Threshold      int           `json:"threshold"`
+	Rounds         []RoundResult `json:"rounds"`          // training rounds, from 1
+	Standardise    *RoundResult  `json:"standardise"`     // round 0
+	Evaluate       *RoundResult  `json:"evaluate"`        // the round after the last
+	AggregateError int64         `json:"aggregate_error"` // of all rounds; 0 or something is broken
+	Accuracy       *Comparison   `json:"accuracy"`        // on all test rows
+	AUC            *Comparison   `json:"auc"`
+	MSE            *Comparison   `json:"mse"`
+	SecureMetrics  *Secure       `json:"secure_metrics"` // what the hospitals computed together
+	Features       []string      `json:"features"`       // names of the weights
+	Weights        []float64     `json:"weights"`
+	WeightsMaxDiff float64       `json:"weights_max_diff"`
+	WeightsBound   *float64      `json:"weights_bound"` // what fixed point can make of it, where known
+	Coefficients   []any         `json:"coefficients"`  // of a trainer that gives them
+	Rows           []Rows        `json:"rows"`
+	Replay         string        `json:"replay"` // the command that shows the same again
+	Seed           uint64        `json:"seed"`
+	Seconds        float64       `json:"seconds"`
+}
+
+// RoundResult is one round.
+type RoundResult struct {
+	Round       uint64    `json:"round"`
+	Included    []string  `json:"included"`
+	Dropped     []Dropped `json:"dropped"`
+	Seconds     float64   `json:"seconds"`
+	BytesGossip int64     `json:"bytes_gossip"`
+	BytesStream int64     `json:"bytes_stream"`
+}
+
+// Dropped is a hospital that did not finish a round, included or not.
+type Dropped struct {
+	Name  string `json:"name"`
+	Phase string `json:"phase"`
+}
+
+// Comparison is one metric of the joint model, of the pooled one, and of what
+// each hospital learns alone.
+type Comparison struct {
+	Joint  *float64            `json:"joint"`
+	Pooled *float64            `json:"pooled"`
+	Local  map[string]*float64 `json:"local"`
+}
+
+// Secure are metrics from securely summed counts, over the included of the
+// evaluation.
+type Secure struct {
+	Included []string `json:"included"`
+	model.Metrics
+}
+
+// Rows is how much a hospital brings.
+type Rows struct {
+	Name    string `json:"name"`
+	Train   int    `json:"train"`
+	Test    int    `json:"test"`
+	Dropped int    `json:"dropped_missing"` // rows with a missing value
+}
+
+// report writes down what was seen and what the judge found.
+func (n *network) report(v *verdict) *DemoReport {
+	d, plan := n.demo, n.demo.program.Plan()
+	r := &DemoReport{
+		Scheme: d.study.Scheme, Trainer: plan.Trainer, Task: d.opt.Task, Hospitals: d.names(), Threshold: d.t.Openings(),
+		Rounds: []RoundResult{}, AggregateError: v.aggregateError,
+		Features: d.program.WeightNames(), Weights: v.joint.Weights, WeightsMaxDiff: v.weightsMaxDiff, WeightsBound: v.bound,
+		Seed: d.opt.Seed,
+	}
+	for number := range uint64(plan.Rounds + 2) {
+		view := n.rounds[number]
+		if view == nil {
+			continue
+		}
+		result := n.roundResult(number)
+		switch {
+		case number == 0:
+			r.Standardise = &result
+		case number <= uint64(plan.Rounds):
+			r.Rounds = append(r.Rounds, result)
+		default:
+			r.Evaluate = &result
+			r.SecureMetrics = &Secure{result.Included, *v.joint.Metrics}
+		}
+	}
+	for i, h := range d.hospitals {
+		r.Rows = append(r.Rows, Rows{h.Name, d.splits[i].Train.Rows(), d.splits[i].Test.Rows(), h.Report.Dropped})
+	}
+	if plan.Task.Label.Binary() {
+		r.Accuracy = v.comparison(d, func(m model.Metrics) *float64 { return m.Accuracy })
+		r.AUC = v.comparison(d, func(m model.Metrics) *float64 { return m.AUC })
+	} else {
+		r.MSE = v.comparison(d, func(m model.Metrics) *float64 { return m.MSE })
+	}
+	return r
+}
+
+func (v *verdict) comparison(d *demo, of func(model.Metrics) *float64) *Comparison {
+	c := &Comparison{Joint: of(v.jointMetrics), Pooled: of(v.pooled), Local: map[string]*float64{}}
+	for i, h := range d.hospitals {
+		c.Local[h.Name] = of(v.alone[i])
+	}
+	return c
+}
+
+func (n *network) roundResult(number uint64) RoundResult {
+	view := n.rounds[number]
+	r := RoundResult{
+		Round: number, Included: n.roster.Names(view.included), Dropped: []Dropped{}, Seconds: view.seconds,
+		BytesGossip: view.traffic.GossipBytes, BytesStream: view.traffic.StreamBytes,
+	}
+	if number > 0 {
+		if before := n.rounds[number-1]; before != nil {
+			r.BytesGossip -= before.traffic.GossipBytes
+			r.BytesStream -= before.traffic.StreamBytes
+		}
+	}
+	var parties []int
+	for p := range view.dropped {
+		parties = append(parties, int(p))
+	}
+	sort.Ints(parties)
+	for _, p := range parties {
+		party := protocol.Party(p)
+		r.Dropped = append(r.Dropped, Dropped{n.roster.Name(party), view.dropped[party].String()})
+	}
+	return r
+}

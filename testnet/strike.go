@@ -1,0 +1,161 @@
+package testnet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"consilium/protocol"
+	"consilium/protocol/protocoltest"
+)
+
+// errStruck stops a node as a crash would.
+var errStruck = errors.New("struck by a fault")
+
+const slowness = 300 * time.Millisecond
+
+// beforeRound is the gate of a round. Hospitals that are due back by then come
+// back first: so a fault that is over after N rounds is over for the whole of
+// the next one, on a fast machine and on a slow one.
+func (h *hospital) beforeRound(ctx context.Context, round uint64) error {
+	n := h.network
+	n.mu.Lock()
+	h.round, h.waits = round, true
+	if round > n.furthest {
+		n.furthest = round
+	}
+	n.round(round)
+	n.bringBack(round)
+	n.signal()
+	n.mu.Unlock()
+	err := n.wait(ctx, returnWait, func() bool { return n.complete(round) })
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	h.waits = false
+	if errors.Is(err, ErrTimeout) {
+		n.logger.Warn("going on without a hospital that was due back", "round", round)
+	}
+	if n.furthest == round {
+		n.round(round).begun = time.Now()
+	}
+	return nil
+}
+
+// complete tells whether everybody who is not away is at the gate of a round, or
+// further.
+func (n *network) complete(round uint64) bool {
+	return !slices.ContainsFunc(n.hospitals[1:], func(h *hospital) bool {
+		return !h.away() && !h.finished && (h.node == nil || h.round < round)
+	})
+}
+
+// bringBack ends the faults that are over when a round begins.
+func (n *network) bringBack(round uint64) {
+	for _, h := range n.hospitals[1:] {
+		for kind := range h.mangle {
+			h.mangle[kind] = h.mangle[kind] && !h.over(kind, round)
+		}
+		f := h.current
+		if f == nil || f.For == 0 || round < f.End() {
+			continue
+		}
+		h.current = nil
+		h.down, h.paused = false, false
+		if h.cut {
+			h.cut = false
+			h.node.Isolate(false)
+		}
+		n.emit(Event{Hospital: h.name, Round: round, What: "back"})
+	}
+}
+
+func (h *hospital) over(kind string, round uint64) bool {
+	for _, f := range h.network.demo.faults {
+		if f.Party == h.party && f.Kind == kind && f.For > 0 && round >= f.End() {
+			return true
+		}
+	}
+	return false
+}
+
+// beforePhase strikes with what is due in this round and phase.
+func (h *hospital) beforePhase(ctx context.Context, round uint64, phase protocol.Phase) error {
+	n := h.network
+	n.mu.Lock()
+	i := slices.IndexFunc(h.faults, func(f *protocoltest.Fault) bool {
+		return round > f.Round || round == f.Round && phase >= f.Phase
+	})
+	if i < 0 {
+		n.mu.Unlock()
+		return nil
+	}
+	f := h.faults[i]
+	h.faults = slices.Delete(h.faults, i, i+1)
+	n.emit(Event{Hospital: h.name, Round: round, Phase: f.Phase, What: "fault", Detail: f.Kind})
+	err := h.strike(f, round)
+	paused := h.paused
+	n.signal()
+	n.mu.Unlock()
+	if paused {
+		return n.wait(ctx, 1<<62, func() bool { return !h.paused })
+	}
+	return err
+}
+
+// strike begins a fault; the network's lock is held.
+func (h *hospital) strike(f *protocoltest.Fault, round uint64) error {
+	dropped := func() {
+		h.current = f
+		h.network.round(round).dropped[h.party] = f.Phase
+	}
+	switch f.Kind {
+	case protocoltest.Kill:
+		h.down = true
+		dropped()
+		return errStruck
+	case protocoltest.DiskFull:
+		h.down = true
+		dropped()
+		return fmt.Errorf("append to the log: no space left on device: %w", errStruck)
+	case protocoltest.Pause:
+		h.paused = true
+		dropped()
+	case protocoltest.Disconnect:
+		h.cut = true
+		h.node.Isolate(true)
+		dropped()
+	default:
+		h.mangle[f.Kind] = true
+	}
+	return nil
+}
+
+// outgoing mangles what a hospital publishes while it suffers from a fault that
+// does so. What is lost or damaged on the way is found by comparing.
+func (h *hospital) outgoing(data []byte) [][]byte {
+	n := h.network
+	n.mu.Lock()
+	slow, lossy := h.mangle[protocoltest.Slow], h.mangle[protocoltest.Lossy]
+	corrupt, duplicate := h.mangle[protocoltest.Corrupt], h.mangle[protocoltest.Duplicate]
+	n.mu.Unlock()
+	if slow {
+		<-time.After(slowness)
+	}
+	if lossy && rand.IntN(2) == 0 {
+		return nil
+	}
+	if corrupt {
+		data = slices.Clone(data)
+		data[rand.IntN(len(data))] ^= 1
+	}
+	if duplicate {
+		return [][]byte{data, data, data}
+	}
+	return [][]byte{data}
+}
