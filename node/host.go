@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/libp2p/go-libp2p"
+	coreconnmgr "github.com/libp2p/go-libp2p/core/connmgr"
 	"github.com/libp2p/go-libp2p/core/control"
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
@@ -20,7 +21,6 @@ import (
 	"github.com/libp2p/go-libp2p/x/rate"
 	"github.com/multiformats/go-multiaddr"
 
-	"consilium/node/identity"
 	"consilium/node/roster"
 	"consilium/protocol"
 )
@@ -59,9 +59,7 @@ type gate struct {
 	closed  atomic.Bool // a testnet has cut this hospital off
 }
 
-var _ interface {
-	InterceptPeerDial(peer.ID) bool
-} = (*gate)(nil)
+var _ coreconnmgr.ConnectionGater = (*gate)(nil)
 
 func (g *gate) admits(p peer.ID) bool { return g.members.parties[p] != 0 && !g.closed.Load() }
 
@@ -84,11 +82,7 @@ func (g *gate) InterceptUpgraded(network.Conn) (bool, control.DisconnectReason) 
 
 // newHost makes a libp2p host: TLS 1.3 (X25519MLKEM768) over TCP, and QUIC; the
 // roster as allow-list. It does not listen yet.
-func newHost(id *identity.Identity, g *gate, extra ...libp2p.Option) (host.Host, error) {
-	key, err := crypto.UnmarshalEd25519PrivateKey(id.Private())
-	if err != nil {
-		return nil, err
-	}
+func newHost(key crypto.PrivKey, g coreconnmgr.ConnectionGater) (host.Host, error) {
 	connections, err := connmgr.NewConnManager(2*protocol.MaxParties, 3*protocol.MaxParties)
 	if err != nil {
 		return nil, err
@@ -99,15 +93,14 @@ func newHost(id *identity.Identity, g *gate, extra ...libp2p.Option) (host.Host,
 	if err != nil {
 		return nil, err
 	}
-	options := []libp2p.Option{
+	return libp2p.New(
 		libp2p.Identity(key), libp2p.NoListenAddrs,
 		libp2p.Security(libp2ptls.ID, libp2ptls.New),
 		libp2p.Transport(tcp.NewTCPTransport, tcp.DisableReuseport()), libp2p.Transport(quic.NewTransport),
 		libp2p.ConnectionGater(g), libp2p.ConnectionManager(connections), libp2p.ResourceManager(resources),
 		libp2p.DisableRelay(), libp2p.DisableMetrics(), libp2p.DisableIdentifyAddressDiscovery(), libp2p.Ping(false),
 		libp2p.UserAgent("hospital-node"),
-	}
-	return libp2p.New(append(options, extra...)...)
+	)
 }
 
 // listen opens every address, or says which one cannot be opened.

@@ -11,7 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/connmgr"
+	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
 
 	"consilium/node/identity"
@@ -47,8 +48,8 @@ type Config struct {
 	Progress func(Progress)
 	// Hooks let a testnet interfere. Zero in production.
 	Hooks Hooks
-	// HostOptions are added to the host's, in tests on a simulated network.
-	HostOptions []libp2p.Option
+	// NewHost replaces the libp2p host, in tests on a simulated network.
+	NewHost func(key crypto.PrivKey, gate connmgr.ConnectionGater) (host.Host, error)
 }
 
 // Hooks are the places where a testnet interferes with a node.
@@ -70,6 +71,7 @@ type Progress struct {
 	Phase    protocol.Phase
 	Status   protocol.Status
 	Finished *RoundReport // the round is over
+	Complete bool         // so is the study; the node stays for slower hospitals
 }
 
 // RoundReport is what is left of a round. Nothing in it is secret.
@@ -146,7 +148,15 @@ func New(cfg Config) (_ *Node, err error) {
 	if err := n.loadState(); err != nil {
 		return nil, err
 	}
-	if n.host, err = newHost(n.id, n.gate, cfg.HostOptions...); err != nil {
+	make := newHost
+	if cfg.NewHost != nil {
+		make = cfg.NewHost
+	}
+	key, err := crypto.UnmarshalEd25519PrivateKey(n.id.Private())
+	if err != nil {
+		return nil, err
+	}
+	if n.host, err = make(key, n.gate); err != nil {
 		return nil, fmt.Errorf("make a libp2p host: %w", err)
 	}
 	if err := n.open(); err != nil {

@@ -3,12 +3,15 @@ package node
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"sync"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 
 	"consilium/model"
 	"consilium/node/identity"
@@ -17,47 +20,52 @@ import (
 	"consilium/protocol"
 )
 
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreTopFunction("github.com/libp2p/go-libp2p-pubsub/timecache.background"), // ends with its context, a moment later
+		goleak.IgnoreTopFunction("go.opencensus.io/stats/view.(*worker).start"))
+}
+
 // federation is a handful of homes on loopback.
 type federation struct {
 	t      *testing.T
 	homes  []string
 	roster *roster.Roster
 	study  *study.Study
-	splits []model.Split
+	work   []Work
+	listen string
+
+	mu    sync.Mutex
+	nodes []*Node // those that run, by index
 }
 
 func newFederation(t *testing.T, n int, s study.Study) *federation {
 	t.Helper()
-	f := &federation{t: t}
-	var ids []*identity.Identity
-	var cards []roster.Card
-	hospitals, err := model.Generate(1, n)
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := &federation{t: t, listen: "/ip4/127.0.0.1/tcp/0", nodes: make([]*Node, n)}
 	s.Task = "synthetic"
 	if s.Tick == "" {
 		s.Tick = "20ms"
 	}
+	if s.Deadlines.Commit == 0 {
+		s.Deadlines = study.Deadlines{Commit: 100, Deal: 100, Attest: 50, View: 25}
+	}
+	var err error
 	if f.study, err = study.New(s); err != nil {
 		t.Fatal(err)
 	}
-	for i, h := range hospitals {
+	var ids []*identity.Identity
+	var cards []roster.Card
+	for i := range n {
 		home := t.TempDir()
 		id, err := identity.Generate(home)
 		if err != nil {
 			t.Fatal(err)
 		}
-		card, err := roster.NewCard(id, h.Name, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		train, test, err := h.Data.Split(*f.study.TestFraction, uint64(i))
+		card, err := roster.NewCard(id, fmt.Sprintf("h%d", i+1), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		f.homes, ids, cards = append(f.homes, home), append(ids, id), append(cards, card)
-		f.splits = append(f.splits, model.Split{Train: train, Test: test})
 	}
 	if f.roster, err = roster.New("test", cards, 0, protocol.MostDropouts(n, 0)); err != nil {
 		t.Fatal(err)
@@ -67,61 +75,296 @@ func newFederation(t *testing.T, n int, s study.Study) *federation {
 			t.Fatal(err)
 		}
 	}
+	f.work = trainings(t, f.study, f.roster.Thresholds())
 	return f
 }
 
+func trainings(t *testing.T, s *study.Study, thresholds protocol.Thresholds) []Work {
+	t.Helper()
+	program, err := s.Program(thresholds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hospitals, err := model.Generate(1, thresholds.Parties)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []Work
+	for _, h := range hospitals {
+		train, test, err := h.Data.Split(*s.TestFraction, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, Training{Program: program, Train: train, Test: test})
+	}
+	return all
+}
+
 func (f *federation) config(i int) Config {
-	level := slog.LevelWarn
+	level := slog.LevelError
 	if os.Getenv("VERBOSE") != "" {
 		level = slog.LevelDebug
 	}
 	return Config{
-		Home: f.homes[i], Roster: f.roster, Study: f.study, Work: f.work(i),
-		Listen: []string{"/ip4/127.0.0.1/tcp/0"}, Linger: 5 * time.Second,
-		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})).With("node", f.roster.Members[i].Name),
+		Home: f.homes[i], Roster: f.roster, Study: f.study, Work: f.work[i],
+		Listen: []string{f.listen}, Dial: f.addresses, Linger: 5 * time.Second,
+		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})).With("node", i+1),
 	}
 }
 
-func (f *federation) work(i int) Training {
-	program, err := f.study.Program(f.roster.Thresholds())
+func (f *federation) addresses(p protocol.Party) []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n := f.nodes[p-1]; n != nil {
+		return n.Addresses()
+	}
+	return nil
+}
+
+// run runs one life of a hospital.
+func (f *federation) run(ctx context.Context, cfg Config, i int) ([]byte, error) {
+	n, err := New(cfg)
 	if err != nil {
-		f.t.Fatal(err)
+		return nil, err
 	}
-	return Training{Program: program, Train: f.splits[i].Train, Test: f.splits[i].Test}
+	f.mu.Lock()
+	f.nodes[i] = n
+	f.mu.Unlock()
+	state, err := n.Run(ctx)
+	f.mu.Lock()
+	f.nodes[i] = nil
+	f.mu.Unlock()
+	return state, err
 }
 
-func TestFourHospitalsTrain(t *testing.T) {
-	f := newFederation(t, 4, study.Study{Rounds: 5})
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+// runAll runs every hospital to its end; life runs all lives of one.
+func (f *federation) runAll(life func(ctx context.Context, i int) ([]byte, error)) [][]byte {
+	f.t.Helper()
+	ctx, cancel := context.WithTimeout(f.t.Context(), 60*time.Second)
 	defer cancel()
-	nodes := make([]*Node, 4)
-	for i := range nodes {
-		cfg := f.config(i)
-		cfg.Dial = func(p protocol.Party) []string { return nodes[p-1].Addresses() }
-		cfg.Progress = func(p Progress) {
-			if os.Getenv("VERBOSE") != "" {
-				fmt.Println(time.Now().Format("05.000"), i+1, p.Round, p.Phase, p.Status.Waiting, p.Finished)
-			}
-		}
-		var err error
-		if nodes[i], err = New(cfg); err != nil {
-			t.Fatal(err)
+	states, errs := make([][]byte, len(f.homes)), make([]error, len(f.homes))
+	var all sync.WaitGroup
+	for i := range f.homes {
+		all.Go(func() { states[i], errs[i] = life(ctx, i) })
+	}
+	all.Wait()
+	for i, err := range errs {
+		if err != nil {
+			f.t.Fatalf("hospital %d: %v", i+1, err)
 		}
 	}
-	states := make([][]byte, 4)
-	var wg sync.WaitGroup
-	for i, n := range nodes {
-		wg.Go(func() {
-			var err error
-			if states[i], err = n.Run(ctx); err != nil {
-				t.Errorf("hospital %d: %v", i+1, err)
+	for i := range states {
+		if !bytes.Equal(states[i], states[0]) {
+			f.t.Fatalf("hospital %d ends with another model than hospital 1", i+1)
+		}
+	}
+	return states
+}
+
+// once is a hospital that nothing befalls.
+func (f *federation) once(ctx context.Context, i int) ([]byte, error) {
+	return f.run(ctx, f.config(i), i)
+}
+
+func TestHospitalsTrain(t *testing.T) {
+	for name, listen := range map[string]string{
+		"tcp": "/ip4/127.0.0.1/tcp/0", "quic": "/ip4/127.0.0.1/udp/0/quic-v1", "ipv6": "/ip6/::1/tcp/0",
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFederation(t, 4, study.Study{Rounds: 2})
+			f.listen = listen
+			state, err := model.UnmarshalState(f.runAll(f.once)[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if state.Round != 4 || state.Metrics == nil || state.Metrics.Rows == 0 {
+				t.Fatalf("the study ends at %+v", state)
 			}
 		})
 	}
-	wg.Wait()
-	for i := range states {
-		if !bytes.Equal(states[i], states[0]) {
-			t.Errorf("hospital %d ends with another model", i+1)
+}
+
+var errCrash = errors.New("crash")
+
+// A hospital crashes when it is about to send its first message of a phase,
+// and starts again on what its disk holds. With n−k gone the others go on;
+// whoever comes back ends with the same model.
+func TestCrashInEveryPhase(t *testing.T) {
+	for _, phase := range []protocol.Phase{
+		protocol.Describe, protocol.Commit, protocol.Deal, protocol.Attest, protocol.Agree, protocol.Open, protocol.Combine,
+	} {
+		t.Run(phase.String(), func(t *testing.T) {
+			f := newFederation(t, 4, study.Study{Rounds: 2})
+			f.runAll(func(ctx context.Context, i int) ([]byte, error) {
+				cfg := f.config(i)
+				if i == 1 {
+					cfg.Hooks.BeforePhase = func(_ context.Context, round uint64, p protocol.Phase) error {
+						if round == 1 && p == phase {
+							return errCrash
+						}
+						return nil
+					}
+					if _, err := f.run(ctx, cfg, i); !errors.Is(err, errCrash) {
+						return nil, fmt.Errorf("it did not crash: %v", err)
+					}
+				}
+				return f.once(ctx, i)
+			})
+		})
+	}
+}
+
+// All crash in the opening phase, one after the other has come back: nobody is
+// ever missing for good, and the round goes on with the same set.
+func TestEverybodyCrashesInTheOpening(t *testing.T) {
+	f := newFederation(t, 3, study.Study{Rounds: 1})
+	f.runAll(func(ctx context.Context, i int) ([]byte, error) {
+		cfg := f.config(i)
+		cfg.Hooks.BeforePhase = func(_ context.Context, round uint64, p protocol.Phase) error {
+			if round == 1 && p == protocol.Open {
+				return errCrash
+			}
+			return nil
+		}
+		if _, err := f.run(ctx, cfg, i); !errors.Is(err, errCrash) {
+			return nil, fmt.Errorf("it did not crash: %v", err)
+		}
+		return f.once(ctx, i)
+	})
+}
+
+// SIGTERM in the opening phase: the node stops, nothing is lost, and it goes on
+// when it is started again.
+func TestStoppedInTheOpening(t *testing.T) {
+	f := newFederation(t, 3, study.Study{Rounds: 1})
+	f.runAll(func(ctx context.Context, i int) ([]byte, error) {
+		if i == 2 {
+			stopping, stop := context.WithCancel(ctx)
+			cfg := f.config(i)
+			cfg.Hooks.BeforePhase = func(_ context.Context, round uint64, p protocol.Phase) error {
+				if round == 1 && p == protocol.Open {
+					stop()
+				}
+				return nil
+			}
+			if _, err := f.run(stopping, cfg, i); !errors.Is(err, context.Canceled) {
+				return nil, fmt.Errorf("it was not stopped: %v", err)
+			}
+			stop()
+		}
+		return f.once(ctx, i)
+	})
+}
+
+// A hospital that was away for rounds fetches the model that a quorum signed
+// for, and goes on from there.
+func TestLateHospitalFollows(t *testing.T) {
+	f := newFederation(t, 4, study.Study{Rounds: 12})
+	reached := make(chan struct{})
+	var once sync.Once
+	followed := false
+	f.runAll(func(ctx context.Context, i int) ([]byte, error) {
+		cfg := f.config(i)
+		cfg.Linger = 20 * time.Second
+		if i == 0 {
+			cfg.Progress = func(p Progress) {
+				if p.Round >= 2 {
+					once.Do(func() { close(reached) })
+				}
+			}
+			// The others wait a little in each later round, so that the study is
+			// not over before the late one is there.
+			cfg.Hooks.BeforeRound = func(ctx context.Context, round uint64) error {
+				if round > 2 {
+					select {
+					case <-time.After(300 * time.Millisecond):
+					case <-ctx.Done():
+					}
+				}
+				return nil
+			}
+		}
+		if i == 3 {
+			<-reached
+			first := true
+			cfg.Progress = func(p Progress) {
+				if p.Finished != nil && first {
+					first = false
+					followed = p.Round > 1
+				}
+			}
+		}
+		return f.run(ctx, cfg, i)
+	})
+	if !followed {
+		t.Fatal("the late hospital did not jump to a later round: the test shows nothing")
+	}
+}
+
+// "run waits and goes on by itself when they return": two of four are not there
+// for a while.
+func TestQuorumReturns(t *testing.T) {
+	f := newFederation(t, 4, study.Study{Rounds: 1})
+	waiting := make(chan struct{})
+	var once sync.Once
+	f.runAll(func(ctx context.Context, i int) ([]byte, error) {
+		cfg := f.config(i)
+		if i == 0 {
+			cfg.Progress = func(p Progress) {
+				if p.Phase == protocol.Describe && len(p.Status.Waiting) == 2 {
+					once.Do(func() { close(waiting) })
+				}
+			}
+		}
+		if i >= 2 {
+			<-waiting
+		}
+		return f.run(ctx, cfg, i)
+	})
+}
+
+// A hospital whose rows do not fit the fixed point takes part without dealing,
+// and nothing of it is clipped.
+func TestUpdateThatDoesNotFitIsLeftOut(t *testing.T) {
+	f := newFederation(t, 5, study.Study{Rounds: 1})
+	f.work[4] = refusing{f.work[4]}
+	var mu sync.Mutex
+	included := map[uint64][]protocol.Party{}
+	f.runAll(func(ctx context.Context, i int) ([]byte, error) {
+		cfg := f.config(i)
+		cfg.Logger = slog.New(slog.DiscardHandler)
+		cfg.Progress = func(p Progress) {
+			if p.Finished != nil {
+				mu.Lock()
+				included[p.Round] = p.Finished.Included
+				mu.Unlock()
+			}
+		}
+		return f.run(ctx, cfg, i)
+	})
+	if got := protocol.NewSet(included[1]...); got != protocol.NewSet(1, 2, 3, 4) {
+		t.Fatalf("the sum is over %v", got)
+	}
+}
+
+type refusing struct{ Work }
+
+func (r refusing) Update([]byte) (protocol.Vector, error) {
+	return nil, errors.New("value 3 is 1e99 and the range is 1e6")
+}
+
+// A hospital without rows and one with a single class train like the others.
+func TestNoRowsAndOneClass(t *testing.T) {
+	f := newFederation(t, 4, study.Study{Rounds: 2})
+	empty, single := f.work[0].(Training), f.work[1].(Training)
+	empty.Train, empty.Test = empty.Train.Select(nil), empty.Test.Select(nil)
+	var positive []int
+	for i, y := range single.Train.Y {
+		if y == 1 {
+			positive = append(positive, i)
 		}
 	}
+	single.Train = single.Train.Select(positive)
+	f.work[0], f.work[1] = empty, single
+	f.runAll(f.once)
 }

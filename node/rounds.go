@@ -60,7 +60,7 @@ func (n *Node) number() uint64 { return n.step.Round }
 func (n *Node) beginRound(ctx context.Context) error {
 	if !n.more {
 		n.finished, n.done = true, time.Now()
-		n.tell(Progress{Round: n.number(), Phase: protocol.Done})
+		n.tell(Progress{Round: n.number(), Phase: protocol.Done, Complete: true})
 		return nil
 	}
 	hook, number := n.cfg.Hooks.BeforeRound, n.number()
@@ -309,15 +309,15 @@ func (n *Node) readState(part *store.Part, d protocol.Description) ([]byte, erro
 	return state, nil
 }
 
-// lingering ends the driver when every connected hospital has finished, or
-// after a while.
+// lingering ends the driver when every other hospital has finished, or after a
+// while: one that is away now may come back for the last model.
 func (n *Node) lingering() error {
 	if time.Since(n.done) >= n.cfg.Linger {
 		return errFinished
 	}
 	for party := range n.members.ids {
 		p := protocol.Party(party)
-		if p != 0 && p != n.self && n.peers.isConnected(p) && n.reached[p] < n.number() {
+		if p != 0 && p != n.self && n.reached[p] < n.number() {
 			return nil
 		}
 	}

@@ -59,8 +59,7 @@ func (h *hospital) live(ctx context.Context) {
 		}
 		h.node, h.state = nil, state
 		switch {
-		case err == nil:
-			h.finished = true
+		case err == nil || h.finished:
 		case ctx.Err() == nil && !errors.Is(err, errStruck):
 			n.fatal = fmt.Errorf("hospital %s: %w", h.name, err)
 		}
@@ -113,6 +112,7 @@ func (h *hospital) progress(p node.Progress) {
 	defer n.mu.Unlock()
 	defer n.signal()
 	h.status = p.Status
+	h.finished = h.finished || p.Complete
 	if p.Finished == nil {
 		return
 	}

@@ -30,10 +30,11 @@ type DemoOptions struct {
 	Dir          string // where the homes go; kept
 }
 
-// ErrInput marks what is wrong with arguments or files.
-var ErrInput = errors.New("bad arguments")
+// InputError is what is wrong with arguments or files.
+type InputError struct{ Cause error }
 
-func inputError(err error) error { return fmt.Errorf("%w: %w", ErrInput, err) }
+func (e *InputError) Error() string { return e.Cause.Error() }
+func (e *InputError) Unwrap() error { return e.Cause }
 
 // demo is a demonstration that is ready to run.
 type demo struct {
@@ -54,7 +55,7 @@ func prepare(opt DemoOptions) (*demo, error) {
 	}
 	for _, step := range []func() error{d.checkChoices, d.load, d.plan, d.parseFaults} {
 		if err := step(); err != nil {
-			return nil, inputError(err)
+			return nil, &InputError{err}
 		}
 	}
 	return d, nil

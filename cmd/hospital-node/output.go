@@ -132,7 +132,7 @@ func exitCode(err error) int {
 	switch {
 	case as[*testnet.QuorumError](err) || as[*quorumTimeout](err):
 		return exitQuorum
-	case as[*usageError](err) || is(testnet.ErrInput) || as[*store.DamagedError](err) || as[*node.DiffersError](err) || is(store.ErrInUse):
+	case as[*usageError](err) || as[*testnet.InputError](err) || as[*store.DamagedError](err) || as[*node.DiffersError](err) || is(store.ErrInUse):
 		return exitInput
 	case as[*node.NotAdmittedError](err) || as[*node.ListenError](err):
 		return exitRefused

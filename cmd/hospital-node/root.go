@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"consilium/internal/strict"
 )
@@ -40,6 +43,9 @@ func newRoot(a *app) *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return fromEnvironment(cmd.Flags(), os.LookupEnv)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return unknownCommand(cmd, args[0])
@@ -104,4 +110,27 @@ func (a *app) printf(format string, args ...any) {
 	if !a.json {
 		fmt.Fprintf(a.stdout, format, args...)
 	}
+}
+
+// fromEnvironment sets flags that were not given from HOSPITAL_NODE_*: --home
+// from HOSPITAL_NODE_HOME. Several values of one flag are parted by commas.
+func fromEnvironment(flags *pflag.FlagSet, lookup func(string) (string, bool)) error {
+	var errs []error
+	flags.VisitAll(func(f *pflag.Flag) {
+		name := "HOSPITAL_NODE_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		value, set := lookup(name)
+		if f.Changed || !set || f.Name == "help" {
+			return
+		}
+		values := []string{value}
+		if _, several := f.Value.(pflag.SliceValue); several {
+			values = strings.Split(value, ",")
+		}
+		for _, v := range values {
+			if err := flags.Set(f.Name, v); err != nil {
+				errs = append(errs, &usageError{fmt.Errorf("environment %s: %w", name, err)})
+			}
+		}
+	})
+	return errors.Join(errs...)
 }

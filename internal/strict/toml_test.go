@@ -45,7 +45,7 @@ func TestEditDistance(t *testing.T) {
 	cases := []struct {
 		a, b string
 		want int
-	}{{"", "", 0}, {"", "abc", 3}, {"kitten", "sitting", 3}, {"rate", "rate", 0}, {"ab", "ba", 2}}
+	}{{"", "", 0}, {"", "abc", 3}, {"kitten", "sitting", 3}, {"rate", "rate", 0}, {"ab", "ba", 1}, {"sede", "seed", 1}, {"nwe", "new", 1}}
 	for _, c := range cases {
 		if got := editDistance(c.a, c.b); got != c.want {
 			t.Errorf("distance of %q and %q is %d, want %d", c.a, c.b, got, c.want)
