@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	coreconnmgr "github.com/libp2p/go-libp2p/core/connmgr"
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/host"
 	"go.uber.org/goleak"
 
 	"consilium/model"
@@ -34,6 +37,7 @@ type federation struct {
 	study  *study.Study
 	work   []Work
 	listen string
+	host   func(i int) func(crypto.PrivKey, coreconnmgr.ConnectionGater) (host.Host, error) // nil: real
 
 	mu    sync.Mutex
 	nodes []*Node // those that run, by index
@@ -105,11 +109,15 @@ func (f *federation) config(i int) Config {
 	if os.Getenv("VERBOSE") != "" {
 		level = slog.LevelDebug
 	}
-	return Config{
+	cfg := Config{
 		Home: f.homes[i], Roster: f.roster, Study: f.study, Work: f.work[i],
 		Listen: []string{f.listen}, Dial: f.addresses, Linger: 5 * time.Second,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})).With("node", i+1),
 	}
+	if f.host != nil {
+		cfg.NewHost, cfg.Listen = f.host(i), []string{virtualAddress(i)}
+	}
+	return cfg
 }
 
 func (f *federation) addresses(p protocol.Party) []string {

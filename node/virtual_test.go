@@ -1,0 +1,143 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/libp2p/go-libp2p"
+	coreconnmgr "github.com/libp2p/go-libp2p/core/connmgr"
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/x/simlibp2p"
+	"github.com/marcopolo/simnet"
+
+	"consilium/node/study"
+	"consilium/protocol"
+)
+
+// These tests run real nodes on a simulated network in virtual time: 100 Mbit/s,
+// 20 ms from each to each. Minutes pass in a second, and a wait is exact.
+
+// virtually runs a test in virtual time.
+func virtually(t *testing.T, n int, s study.Study, test func(t *testing.T, f *federation)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		link := simnet.LinkSettings{BitsPerSecond: 100 * simlibp2p.OneMbps}
+		net := &simnet.Simnet{LatencyFunc: simnet.StaticLatency(20 * time.Millisecond)}
+		f := newFederation(t, n, s)
+		f.listen = "" // each has an address of its own
+		f.host = func(i int) func(crypto.PrivKey, coreconnmgr.ConnectionGater) (host.Host, error) {
+			return func(key crypto.PrivKey, gate coreconnmgr.ConnectionGater) (host.Host, error) {
+				return libp2p.New(libp2p.Identity(key), libp2p.NoListenAddrs, libp2p.ConnectionGater(gate),
+					simlibp2p.QUICSimnet(net, simnet.NodeBiDiLinkSettings{Downlink: link, Uplink: link}),
+					libp2p.DisableIdentifyAddressDiscovery(), libp2p.ResourceManager(&network.NullResourceManager{}),
+					libp2p.DisableMetrics(), libp2p.DisableRelay(), libp2p.Ping(false))
+			}
+		}
+		net.Start()
+		defer net.Close()
+		test(t, f)
+	})
+}
+
+func virtualAddress(i int) string {
+	return fmt.Sprintf("/ip4/%s/udp/8000/quic-v1", simnet.IntToPublicIPv4(i))
+}
+
+func TestVirtualRound(t *testing.T) {
+	virtually(t, 4, study.Study{Rounds: 2, Tick: "100ms"}, func(t *testing.T, f *federation) {
+		began := time.Now()
+		f.runAll(f.once)
+		t.Logf("a study of 4 rounds took %v of virtual time", time.Since(began))
+	})
+}
+
+// A partition in the middle of the opening, for twenty seconds: gossip never sends
+// again what was said meanwhile, so the hospitals must compare what they hold.
+func TestPartitionHeals(t *testing.T) {
+	virtually(t, 4, study.Study{Rounds: 2, Tick: "100ms"}, func(t *testing.T, f *federation) {
+		f.runAll(func(ctx context.Context, i int) ([]byte, error) {
+			cfg := f.config(i)
+			cfg.Hooks.BeforePhase = func(_ context.Context, round uint64, phase protocol.Phase) error {
+				if round == 1 && phase == protocol.Open {
+					f.isolate(i, true)
+					time.AfterFunc(20*time.Second, func() { f.isolate(i, false) })
+				}
+				return nil
+			}
+			return f.run(ctx, cfg, i)
+		})
+	})
+}
+
+// "Permanent one-way silence": the stream that carries gossip is reset while its
+// connection lives. The sender forgets the receiver for ever, and publishing
+// goes on without an error. The watchdog must notice and connect anew.
+func TestWatchdogCuresOneWaySilence(t *testing.T) {
+	virtually(t, 3, study.Study{Rounds: 1, Tick: "100ms"}, func(t *testing.T, f *federation) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		done := make(chan error, 3)
+		nodes := make([]*Node, 3)
+		for i := range nodes {
+			cfg := f.config(i)
+			// Nobody begins a round: only the network is looked at.
+			cfg.Hooks.BeforeRound = func(ctx context.Context, _ uint64) error { <-ctx.Done(); return ctx.Err() }
+			var err error
+			if nodes[i], err = New(cfg); err != nil {
+				t.Fatal(err)
+			}
+			f.nodes[i] = nodes[i]
+		}
+		for _, n := range nodes {
+			go func() { _, err := n.Run(ctx); done <- err }()
+		}
+		<-time.After(10 * time.Second)
+		reaches := func() bool { return nodes[0].gossip.subscribed().Has(2) }
+		if !reaches() {
+			t.Fatal("gossip does not reach hospital 2 in the first place")
+		}
+		for _, c := range nodes[1].host.Network().ConnsToPeer(nodes[0].host.ID()) {
+			for _, s := range c.GetStreams() {
+				if strings.HasPrefix(string(s.Protocol()), "/meshsub/") && s.Stat().Direction == network.DirInbound {
+					_ = s.Reset()
+				}
+			}
+		}
+		<-time.After(time.Second)
+		if reaches() {
+			t.Fatal("the fault did not happen: hospital 1 still reaches hospital 2")
+		}
+		if !nodes[0].peers.isConnected(2) {
+			t.Fatal("the connection is gone: the test shows nothing")
+		}
+		<-time.After(silentTooLong + 2*watchEvery + 5*time.Second)
+		if !reaches() {
+			t.Error("hospital 1 is still deaf for hospital 2")
+		}
+		if nodes[0].Traffic().Reconnects == 0 && nodes[1].Traffic().Reconnects == 0 {
+			t.Error("it was not the watchdog that cured it")
+		}
+		cancel()
+		for range nodes {
+			if err := <-done; !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+func (f *federation) isolate(i int, cut bool) {
+	f.mu.Lock()
+	n := f.nodes[i]
+	f.mu.Unlock()
+	if n != nil {
+		n.Isolate(cut)
+	}
+}
