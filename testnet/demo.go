@@ -1,6 +1,7 @@
 package testnet
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -29,7 +30,7 @@ func Demo(ctx context.Context, opt DemoOptions, logger *slog.Logger, tell func(E
 	if err != nil {
 		return nil, fmt.Errorf("make the hospitals' homes: %w", err)
 	}
-	n := &network{demo: d, roster: roster, homes: homes, tell: tell, logger: logger}
+	n := &network{demo: d, roster: roster, homes: homes, tell: tell, logger: logger, patience: cmp.Or(opt.patience, quorumWait)}
 	n.emit(Event{What: "start", Detail: fmt.Sprintf("%d hospitals (%s), scheme %s: any %d open a sum, %d learn nothing; up to %d may drop out",
 		d.t.Parties, strings.Join(d.names(), ", "), d.study.Scheme, d.t.Openings(), d.t.Openings()-1, d.t.Dropouts)})
 	if err := n.run(ctx); err != nil {

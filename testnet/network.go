@@ -17,7 +17,7 @@ import (
 
 const (
 	demoTick    = 20 * time.Millisecond
-	quorumWait  = 10 * time.Second // for a quorum to come back
+	quorumWait  = 10 * time.Second // for a quorum to come back, unless a test is less patient
 	returnWait  = 10 * time.Second // for a hospital that is due back, before the others go on without it
 	overallWait = 2 * time.Minute  // without anything new
 	linger      = 3 * time.Second
@@ -30,6 +30,8 @@ type network struct {
 	homes  []string
 	tell   func(Event)
 	logger *slog.Logger
+	// patience is how long a missing quorum may take to come back.
+	patience time.Duration
 
 	mu        sync.Mutex
 	changed   chan struct{} // closed and replaced whenever something below changes
@@ -191,7 +193,7 @@ func (n *network) stuck() error {
 		n.lacking = time.Now()
 		missing := n.quorumError(phase)
 		n.emit(Event{Round: missing.Round, Phase: phase, What: "waiting", Detail: strings.Join(missing.Missing, ", ")})
-	case time.Since(n.lacking) >= quorumWait:
+	case time.Since(n.lacking) >= n.patience:
 		return n.quorumError(phase)
 	}
 	if time.Since(n.news) >= overallWait {

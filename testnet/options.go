@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"consilium/internal/strict"
 	"consilium/model"
@@ -28,6 +29,8 @@ type DemoOptions struct {
 	Mode         string   // empty: inprocess
 	Seed         uint64
 	Dir          string // where the homes go; kept
+
+	patience time.Duration // for a quorum to come back; 0: quorumWait
 }
 
 // InputError is what is wrong with arguments or files.

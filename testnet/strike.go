@@ -15,7 +15,10 @@ import (
 // errStruck stops a node as a crash would.
 var errStruck = errors.New("struck by a fault")
 
-const slowness = 300 * time.Millisecond
+const (
+	slowness = 300 * time.Millisecond
+	settle   = 100 * time.Millisecond // gossip writes in the background and tells nobody when it has
+)
 
 // beforeRound is the gate of a round. Hospitals that are due back by then come
 // back first: so a fault that is over after N rounds is over for the whole of
@@ -98,40 +101,53 @@ func (h *hospital) beforePhase(ctx context.Context, round uint64, phase protocol
 	f := h.faults[i]
 	h.faults = slices.Delete(h.faults, i, i+1)
 	n.emit(Event{Hospital: h.name, Round: round, Phase: f.Phase, What: "fault", Detail: f.Kind})
-	err := h.strike(f, round)
-	paused := h.paused
+	h.strike(f, round)
 	n.signal()
 	n.mu.Unlock()
-	if paused {
-		return n.wait(ctx, 1<<62, func() bool { return !h.paused })
-	}
-	return err
+	return h.carryThrough(ctx, f)
 }
 
-// strike begins a fault; the network's lock is held.
-func (h *hospital) strike(f *protocoltest.Fault, round uint64) error {
-	dropped := func() {
-		h.current = f
-		h.network.round(round).dropped[h.party] = f.Phase
+// strike notes that a fault begins; the network's lock is held.
+func (h *hospital) strike(f *protocoltest.Fault, round uint64) {
+	switch f.Kind {
+	case protocoltest.Kill, protocoltest.DiskFull:
+		h.down = true
+	case protocoltest.Pause:
+		h.paused = true
+	case protocoltest.Disconnect:
+		h.cut = true
+	default:
+		h.mangle[f.Kind] = true
+		return
+	}
+	h.current = f
+	h.network.round(round).dropped[h.party] = f.Phase
+}
+
+// carryThrough makes the fault real. What the hospital said before this phase
+// leaves the machine first.
+func (h *hospital) carryThrough(ctx context.Context, f *protocoltest.Fault) error {
+	if f.Kind == protocoltest.Pause {
+		return h.network.wait(ctx, 1<<62, func() bool { return !h.paused })
+	}
+	if !slices.Contains([]string{protocoltest.Kill, protocoltest.DiskFull, protocoltest.Disconnect}, f.Kind) {
+		return nil
+	}
+	select {
+	case <-time.After(settle):
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 	switch f.Kind {
 	case protocoltest.Kill:
-		h.down = true
-		dropped()
 		return errStruck
 	case protocoltest.DiskFull:
-		h.down = true
-		dropped()
 		return fmt.Errorf("append to the log: no space left on device: %w", errStruck)
-	case protocoltest.Pause:
-		h.paused = true
-		dropped()
-	case protocoltest.Disconnect:
-		h.cut = true
+	}
+	h.network.mu.Lock()
+	defer h.network.mu.Unlock()
+	if h.cut {
 		h.node.Isolate(true)
-		dropped()
-	default:
-		h.mangle[f.Kind] = true
 	}
 	return nil
 }
