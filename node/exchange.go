@@ -43,7 +43,7 @@ func (n *Node) exchangeWith(ctx context.Context, party protocol.Party) {
 // serveExchange is the other end.
 func (n *Node) serveExchange(s network.Stream) {
 	defer s.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), exchangeTimeout)
+	ctx, cancel := context.WithTimeout(n.life, exchangeTimeout)
 	defer cancel()
 	if err := n.exchange(ctx, s, n.members.parties[s.Conn().RemotePeer()], false); err != nil {
 		_ = s.Reset()

@@ -104,8 +104,9 @@ type Node struct {
 
 	board board
 
-	stop  context.CancelFunc // ends the gossip
-	calls chan call          // run by the driver
+	life  context.Context // ends with Close: of the gossip, and of whatever others ask for
+	stop  context.CancelFunc
+	calls chan call // run by the driver
 	rounds
 	background sync.WaitGroup
 	closing    sync.Mutex
@@ -168,10 +169,9 @@ func New(cfg Config) (_ *Node, err error) {
 // open joins the gossip, offers the stream protocols, and only then listens: a
 // hospital that connects before finds no gossip here and does not look again.
 func (n *Node) open() error {
-	var life context.Context
-	life, n.stop = context.WithCancel(context.Background())
+	n.life, n.stop = context.WithCancel(context.Background())
 	var err error
-	if n.gossip, err = joinGossip(life, n); err != nil {
+	if n.gossip, err = joinGossip(n.life, n); err != nil {
 		return err
 	}
 	n.fetcher, n.peers = newFetcher(n), newPeers(n)

@@ -134,6 +134,16 @@ func TestQuorumLost(t *testing.T) {
 	exact(t, r, err)
 }
 
+// A fault in the last round is over when the study is: the hospital comes back
+// for the model.
+func TestFaultInTheLastRound(t *testing.T) {
+	r, err := run(t, DemoOptions{Seed: 1, Rounds: 1, Faults: []string{"kill:east@2:open+1"}})
+	exact(t, r, err)
+	if !slices.Equal(r.Evaluate.Dropped, []Dropped{{"east", "open"}}) {
+		t.Fatalf("%+v", r.Evaluate)
+	}
+}
+
 func TestMoreHospitalsAndOtherTrainers(t *testing.T) {
 	r, err := run(t, DemoOptions{Seed: 5, Hospitals: 7, Rounds: 2, Trainer: "fedavg", Faults: []string{"kill:1@1:open", "kill:2@1:open", "kill:3@1:open"}})
 	exact(t, r, err)

@@ -112,7 +112,10 @@ func (h *hospital) progress(p node.Progress) {
 	defer n.mu.Unlock()
 	defer n.signal()
 	h.status = p.Status
-	h.finished = h.finished || p.Complete
+	if p.Complete { // whoever is due back after the last round comes back for the model
+		h.finished = true
+		n.bringBack(p.Round)
+	}
 	if p.Finished == nil {
 		return
 	}
