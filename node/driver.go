@@ -194,6 +194,11 @@ func (n *Node) fetchWanted(want protocol.Want) {
 			}
 			n.fetched = append(n.fetched, part)
 			n.kept[want.Ref.Root] = round
+			if small := part.InMemory(); small != nil && n.log != nil {
+				if err := n.log.Keep(small); err != nil {
+					return err
+				}
+			}
 			return n.handle(ctx, protocol.Fetched{Root: want.Ref.Root, Source: part})
 		})
 	})

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 
 // federation is a handful of homes on loopback.
 type federation struct {
-	t      *testing.T
+	t      testing.TB
 	homes  []string
 	roster *roster.Roster
 	study  *study.Study
@@ -43,7 +43,7 @@ type federation struct {
 	nodes []*Node // those that run, by index
 }
 
-func newFederation(t *testing.T, n int, s study.Study) *federation {
+func newFederation(t testing.TB, n int, s study.Study) *federation {
 	t.Helper()
 	f := &federation{t: t, listen: "/ip4/127.0.0.1/tcp/0", nodes: make([]*Node, n)}
 	s.Task = "synthetic"
@@ -83,7 +83,7 @@ func newFederation(t *testing.T, n int, s study.Study) *federation {
 	return f
 }
 
-func trainings(t *testing.T, s *study.Study, thresholds protocol.Thresholds) []Work {
+func trainings(t testing.TB, s *study.Study, thresholds protocol.Thresholds) []Work {
 	t.Helper()
 	program, err := s.Program(thresholds)
 	if err != nil {

@@ -142,7 +142,7 @@ func (n *Node) restore(d protocol.Description) (*protocol.Round, error) {
 	if err := store.EndRounds(n.dir, d.Round); err != nil {
 		return nil, fmt.Errorf("erase the secrets of earlier rounds: %w", err)
 	}
-	log, records, err := store.OpenLog(n.dir, d.Round, d.Hash())
+	log, kept, err := store.OpenLog(n.dir, d.Round, d.Hash())
 	damaged := (*store.DamagedError)(nil)
 	if errors.As(err, &damaged) && n.cfg.SitOut {
 		n.cfg.Logger.Warn("sitting out a round", "round", d.Round, "why", damaged.Why)
@@ -152,10 +152,19 @@ func (n *Node) restore(d protocol.Description) (*protocol.Round, error) {
 		return nil, err
 	}
 	n.log = log
-	if len(records) > 0 {
-		n.cfg.Logger.Info("going on with a round", "round", d.Round, "records", len(records))
+	for _, part := range kept.Parts {
+		ref, err := protocol.RefOf(part)
+		if err != nil {
+			return nil, err
+		}
+		if err := n.parts.Put(ref, part); err != nil {
+			return nil, err
+		}
 	}
-	return protocol.Restore(n.roundConfig(d), scheme, records)
+	if len(kept.Records) > 0 {
+		n.cfg.Logger.Info("going on with a round", "round", d.Round, "records", len(kept.Records))
+	}
+	return protocol.Restore(n.roundConfig(d), scheme, kept.Records)
 }
 
 func (n *Node) roundConfig(d protocol.Description) protocol.Config {

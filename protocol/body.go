@@ -83,18 +83,41 @@ func subtree(leaves []Hash) []byte {
 
 // RefOf reads a source through once and names it.
 func RefOf(s Source) (Ref, error) {
-	leaves := make([]Hash, s.Chunks())
-	ref := Ref{Chunks: uint32(len(leaves))}
-	for i := range leaves {
-		chunk, err := s.Chunk(i)
-		if err != nil {
-			return Ref{}, err
-		}
-		leaves[i] = Leaf(chunk)
-		ref.Size += uint64(len(chunk))
+	refs, err := refsOf([]Source{s})
+	if err != nil {
+		return Ref{}, err
 	}
-	ref.Root = Root(leaves)
-	return ref, nil
+	return refs[0], nil
+}
+
+// refsOf names several sources. They are read side by side, chunk by chunk: the
+// parts of one deal compute their chunks together.
+func refsOf(sources []Source) ([]Ref, error) {
+	leaves := make([][]Hash, len(sources))
+	refs := make([]Ref, len(sources))
+	longest := 0
+	for i, s := range sources {
+		longest = max(longest, s.Chunks())
+		leaves[i] = make([]Hash, s.Chunks())
+		refs[i].Chunks = uint32(s.Chunks())
+	}
+	for c := range longest {
+		for i, s := range sources {
+			if c >= len(leaves[i]) {
+				continue
+			}
+			chunk, err := s.Chunk(c)
+			if err != nil {
+				return nil, err
+			}
+			leaves[i][c] = Leaf(chunk)
+			refs[i].Size += uint64(len(chunk))
+		}
+	}
+	for i := range refs {
+		refs[i].Root = Root(leaves[i])
+	}
+	return refs, nil
 }
 
 // header is a body as it is announced: its public bytes, every part by name,
@@ -115,24 +138,28 @@ type partRef struct {
 // single hospitals.
 func announce(b Body, n int, salt func(Party) Hash) (header, error) {
 	h := header{Public: b.Public}
+	var sources []Source
 	for p := range Party(n + 1) {
-		part, ok := b.Parts[p]
-		if !ok {
+		if part, ok := b.Parts[p]; ok {
+			h.Parts = append(h.Parts, partRef{For: p})
+			sources = append(sources, part)
+		}
+	}
+	refs, err := refsOf(sources)
+	if err != nil {
+		return header{}, fmt.Errorf("read a body: %w", err)
+	}
+	for i, p := range h.Parts {
+		switch {
+		case p.For > 0:
+			h.Parts[i].Ref = refs[i].salted(salt(p.For))
 			continue
-		}
-		ref, err := RefOf(part)
-		if err != nil {
-			return header{}, fmt.Errorf("read the part for hospital %d: %w", p, err)
-		}
-		if p == 0 && ref.Size <= inlinePublic {
-			if h.Inline, err = inMemory(part); err != nil {
+		case refs[i].Size <= inlinePublic:
+			if h.Inline, err = inMemory(sources[i]); err != nil {
 				return header{}, err
 			}
 		}
-		if p > 0 {
-			ref = ref.salted(salt(p))
-		}
-		h.Parts = append(h.Parts, partRef{p, ref})
+		h.Parts[i].Ref = refs[i]
 	}
 	return h, nil
 }

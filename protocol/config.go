@@ -45,8 +45,8 @@ type Event interface{ event() }
 // Received is a message from the network, from whomever it came.
 type Received struct{ Message Message }
 
-// Fetched is a part that the round wanted, verified against its name and
-// durable: it can be read again after a crash.
+// Fetched is a part that the round wanted, verified against its name. It is
+// durable before anything of a later step is sent.
 type Fetched struct {
 	Root   Hash
 	Source Source

@@ -28,18 +28,23 @@ func (r *Round) reveal() error {
 		return nil
 	}
 	p := dealPayload{Nonce: r.dealing.nonce, Body: r.dealing.header}
-	size := uint64(0)
+	var boxes []Source
 	for _, to := range r.recipients().Parties() {
 		box, err := r.box(to)
 		if err != nil {
 			return err
 		}
-		ref, err := RefOf(box)
-		if err != nil {
-			return err
-		}
+		boxes = append(boxes, box)
+		p.Boxes = append(p.Boxes, sealedBox{To: to})
+	}
+	refs, err := refsOf(boxes)
+	if err != nil {
+		return err
+	}
+	size := uint64(0)
+	for i, ref := range refs {
+		p.Boxes[i].Ref = ref
 		size += ref.Size
-		p.Boxes = append(p.Boxes, sealedBox{To: to, Ref: ref})
 	}
 	if size <= inlineBoxes {
 		for i := range p.Boxes {

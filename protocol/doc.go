@@ -16,8 +16,9 @@
 //     round ends.
 //  3. After a crash, Restore with every record that was saved, in order. A
 //     store that lost acknowledged records must not take part in the round.
-//  4. Deliver Fetched only when the part is durable and matches its name. After
-//     Restore the round asks again: answer from what was kept.
+//  4. Deliver Fetched only when the part matches its name, and make it durable
+//     before anything of a later step leaves. After Restore the round asks
+//     again: answer from what was kept.
 //  5. Call Step with Ticked regularly. A tick is a local wait, not a clock.
 //  6. Send every message to every hospital, in any order, once or more often.
 //     Compare Query and Answer with another hospital now and then: what is lost

@@ -160,7 +160,27 @@ func (r *Round) finish() error {
 	}
 	r.outcome = o
 	r.out.Outcome = o
+	r.forget()
 	return nil
+}
+
+// forget drops what was secret in the round, and what was large. Only the posts
+// stay, for slower hospitals. Overwriting is best effort: the runtime may have
+// copied what it moved.
+func (r *Round) forget() {
+	clear(r.private)
+	if d := r.dealing; d != nil {
+		clear(d.seed[:])
+		clear(d.update)
+		for _, k := range d.keys {
+			clear(k.key)
+		}
+	}
+	r.private, r.dealing, r.update, r.sum = nil, nil, nil, nil
+	clear(r.fetched)
+	clear(r.deals)
+	clear(r.boxes)
+	clear(r.openings)
 }
 
 // hash names a sum of a set.

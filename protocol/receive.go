@@ -138,6 +138,9 @@ func (r *Round) acceptable(m Message, content any) error {
 func (r *Round) keep(m Message, content any) {
 	from := m.From
 	r.posts[from][m.Slot.key()] = post{m, m.id()}
+	if r.outcome != nil {
+		return // only to be passed on
+	}
 	r.changed = true
 	switch p := content.(type) {
 	case describePayload:

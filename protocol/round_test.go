@@ -324,7 +324,7 @@ func TestLateCommitmentDoesNotCount(t *testing.T) {
 		if err := w.step(p, Received{w.message(attacker, Slot{Phase: Deal}, copied.encode())}); err != nil {
 			t.Fatal(err)
 		}
-		if w.rounds[p].counted(attacker) || w.rounds[p].deals[attacker].status == dealHeld {
+		if w.rounds[p].counted(attacker) || NewSet(w.rounds[p].Outcome().Included...).Has(attacker) {
 			t.Fatalf("hospital %d counts a deal that was committed to after the others were seen", p)
 		}
 	}
@@ -342,6 +342,35 @@ func TestCommitmentBindsSender(t *testing.T) {
 // "An honest hospital opens at most one set per round, ever": restored at the
 // point where its opening was saved, with a certificate for another set in
 // front of it, it must not open that.
+// "Secrets of the round erased": nothing that opens a box or a share is left in
+// a round that is over.
+func TestRoundForgetsItsSecrets(t *testing.T) {
+	w := newWorld(t, 4)
+	w.run(Agree)
+	private, dealing := w.rounds[1].private, w.rounds[1].dealing
+	seed := &dealing.seed
+	if private[0] == 0 || *seed == (Seed{}) || dealing.update[0] == 0 {
+		t.Fatal("there is nothing to forget yet: the test shows nothing")
+	}
+	update := dealing.update
+	w.carry()
+	r := w.rounds[1]
+	if r.Outcome() == nil {
+		t.Fatal("the round did not end")
+	}
+	if private[0] != 0 || *seed != (Seed{}) || update[0] != 0 || r.dealing != nil || r.private != nil {
+		t.Fatal("a secret is left")
+	}
+	for p := range r.deals {
+		if r.deals[p] != nil || r.openings[p] != nil {
+			t.Fatal("a share is left")
+		}
+	}
+	if missing, err := r.Missing(nil); err != nil || len(missing) < 4*8 {
+		t.Fatalf("it cannot answer slower hospitals any more: %d messages, %v", len(missing), err)
+	}
+}
+
 func TestRestoredHospitalOpensNoOtherSet(t *testing.T) {
 	w := newWorld(t, 4)
 	w.run(Combine)

@@ -49,7 +49,7 @@ func (s *Shamir) Deal(update Vector, seed Seed) (Body, error) {
 	if len(update) != s.length {
 		return Body{}, fmt.Errorf("deal an update of %d values in a round of %d", len(update), s.length)
 	}
-	d := &shamirDeal{secrets: make([]sharing.Element, s.length), seed: seed, n: s.n, k: s.k, cached: -1}
+	d := &shamirDeal{secrets: make([]sharing.Element, s.length), seed: seed, n: s.n, k: s.k, shares: map[int][][]sharing.Element{}}
 	for i, v := range update {
 		var err error
 		if d.secrets[i], err = sharing.FromInt(v); err != nil {
@@ -63,14 +63,18 @@ func (s *Shamir) Deal(update Vector, seed Seed) (Body, error) {
 	return body, nil
 }
 
-// shamirDeal computes blocks of shares when they are asked for.
+// shamirDeal computes blocks of shares when they are asked for, and keeps as
+// many as dealCache allows.
 type shamirDeal struct {
 	secrets []sharing.Element
 	seed    Seed
 	n, k    int
-	cached  int // index of the block in shares, or −1
-	shares  [][]sharing.Element
+	shares  map[int][][]sharing.Element // by block, by party
 }
+
+// dealCache bounds the shares that a deal keeps: 64 MiB, which is all of them in
+// the range that the scheme is for. Beyond that blocks are dealt again.
+const dealCache = 8 << 20
 
 type shamirPart struct {
 	deal  *shamirDeal
@@ -80,36 +84,34 @@ type shamirPart struct {
 func (p shamirPart) Chunks() int { return blocks(len(p.deal.secrets)) }
 
 func (p shamirPart) Chunk(i int) ([]byte, error) {
-	if err := p.deal.block(i); err != nil {
+	block, err := p.deal.block(i)
+	if err != nil {
 		return nil, err
 	}
-	shares := p.deal.shares[p.party]
-	return sharing.Append(make([]byte, 0, sharing.Size*len(shares)), shares), nil
+	return sharing.Append(make([]byte, 0, sharing.Size*len(block[p.party])), block[p.party]), nil
 }
 
-// block deals block i to everybody, unless it is the one dealt last.
-func (d *shamirDeal) block(i int) error {
+// block deals block i to everybody.
+func (d *shamirDeal) block(i int) ([][]sharing.Element, error) {
 	if i < 0 || i >= blocks(len(d.secrets)) {
-		return fmt.Errorf("deal block %d of %d", i, blocks(len(d.secrets)))
+		return nil, fmt.Errorf("deal block %d of %d", i, blocks(len(d.secrets)))
 	}
-	if d.cached == i {
-		return nil
+	if known, ok := d.shares[i]; ok {
+		return known, nil
 	}
 	secrets := d.secrets[i*blockLength : min((i+1)*blockLength, len(d.secrets))]
-	if d.shares == nil {
-		d.shares = make([][]sharing.Element, d.n)
+	block := make([][]sharing.Element, d.n)
+	for j := range block {
+		block[j] = make([]sharing.Element, len(secrets))
 	}
-	for j := range d.shares {
-		if len(d.shares[j]) != len(secrets) {
-			d.shares[j] = make([]sharing.Element, len(secrets))
-		}
+	if err := sharing.Deal(block, secrets, d.k, sharing.NewExpander(d.seed, uint64(i))); err != nil {
+		return nil, err
 	}
-	d.cached = -1
-	if err := sharing.Deal(d.shares, secrets, d.k, sharing.NewExpander(d.seed, uint64(i))); err != nil {
-		return err
+	if (len(d.shares)+1)*blockLength*d.n > dealCache {
+		clear(d.shares)
 	}
-	d.cached = i
-	return nil
+	d.shares[i] = block
+	return block, nil
 }
 
 // Check reads this hospital's shares through: the right number of canonical

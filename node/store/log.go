@@ -33,6 +33,7 @@ const (
 	maxRecord   = 1 << 30 // an update of 10⁸ values
 	kindMessage = 1
 	kindSecret  = 2
+	kindPart    = 3
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -60,35 +61,41 @@ type Log struct {
 	broken error
 }
 
+// Kept is what a log holds of a round.
+type Kept struct {
+	Records []protocol.Record
+	Parts   []protocol.Chunks // small parts that were fetched
+}
+
 // OpenLog opens the log of a round, or begins it, and returns what it holds.
 // binding is the hash of the round's description; a log with another one
 // belongs to another round.
-func OpenLog(dir string, round uint64, binding protocol.Hash) (*Log, []protocol.Record, error) {
+func OpenLog(dir string, round uint64, binding protocol.Hash) (*Log, Kept, error) {
 	l := &Log{name: logName(dir, round)}
 	key, fresh, err := roundKey(keyName(dir, round), l.name)
 	if err != nil {
-		return nil, nil, err
+		return nil, Kept{}, err
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		return nil, nil, err
+		return nil, Kept{}, err
 	}
 	if l.aead, err = cipher.NewGCM(block); err != nil {
-		return nil, nil, err
+		return nil, Kept{}, err
 	}
 	if l.file, err = os.OpenFile(l.name, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
-		return nil, nil, err
+		return nil, Kept{}, err
 	}
 	if l.head, err = os.OpenFile(headName(dir, round), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		l.file.Close()
-		return nil, nil, err
+		return nil, Kept{}, err
 	}
-	records, err := l.load(binding, fresh)
+	kept, err := l.load(binding, fresh)
 	if err != nil {
 		l.Close()
-		return nil, nil, err
+		return nil, Kept{}, err
 	}
-	return l, records, nil
+	return l, kept, nil
 }
 
 func logName(dir string, round uint64) string {
@@ -122,7 +129,12 @@ func roundKey(name, log string) (key []byte, fresh bool, err error) {
 		return nil, false, &DamagedError{name, 0, "the key of the round is missing"}
 	}
 	// The log comes first and empty: a key without a log is one that lost it.
-	if err := durable.WriteFile(log, nil, 0o600); err != nil {
+	// Both names become durable together.
+	empty, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, false, err
+	}
+	if err := empty.Close(); err != nil {
 		return nil, false, err
 	}
 	key = make([]byte, 32)
@@ -134,11 +146,11 @@ func roundKey(name, log string) (key []byte, fresh bool, err error) {
 
 // load reads the log from its start, and cuts off what a crash left unfinished
 // behind the last acknowledged record.
-func (l *Log) load(binding protocol.Hash, fresh bool) ([]protocol.Record, error) {
+func (l *Log) load(binding protocol.Hash, fresh bool) (kept Kept, err error) {
 	var head [8]byte
 	n, err := l.head.ReadAt(head[:], 0)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
+		return kept, err
 	}
 	acknowledged := int64(0)
 	if n == len(head) {
@@ -146,57 +158,54 @@ func (l *Log) load(binding protocol.Hash, fresh bool) ([]protocol.Record, error)
 	}
 	info, err := l.file.Stat()
 	if err != nil {
-		return nil, err
+		return kept, err
 	}
 	if info.Size() < int64(headerSize) && acknowledged == 0 {
 		header := append([]byte(logMagic), binding[:]...)
 		if err := l.file.Truncate(0); err != nil {
-			return nil, err
+			return kept, err
 		}
-		return nil, l.write(header, true)
+		return kept, l.write(header, true)
 	}
 	if fresh || info.Size() < acknowledged {
-		return nil, &DamagedError{l.name, info.Size(), fmt.Sprintf("%d bytes were acknowledged", acknowledged)}
+		return kept, &DamagedError{l.name, info.Size(), fmt.Sprintf("%d bytes were acknowledged", acknowledged)}
 	}
-	records, err := l.read(binding, acknowledged)
-	if err != nil {
-		return nil, err
+	if err := l.read(binding, acknowledged, &kept); err != nil {
+		return kept, err
 	}
 	if err := l.file.Truncate(l.size); err != nil {
-		return nil, err
+		return kept, err
 	}
 	_, err = l.file.Seek(l.size, io.SeekStart)
-	return records, err
+	return kept, err
 }
 
-func (l *Log) read(binding protocol.Hash, acknowledged int64) ([]protocol.Record, error) {
+func (l *Log) read(binding protocol.Hash, acknowledged int64, kept *Kept) error {
 	from := bufio.NewReaderSize(l.file, 1<<16)
 	header := make([]byte, headerSize)
 	if _, err := io.ReadFull(from, header); err != nil {
-		return nil, &DamagedError{l.name, 0, "it has no header"}
+		return &DamagedError{l.name, 0, "it has no header"}
 	}
 	if string(header) != logMagic+string(binding[:]) {
-		return nil, &DamagedError{l.name, 0, "it belongs to another round"}
+		return &DamagedError{l.name, 0, "it belongs to another round"}
 	}
 	l.size = int64(headerSize)
-	var records []protocol.Record
 	for {
 		body, err := readRecord(from)
 		if err == io.EOF {
-			return records, nil
+			return nil
 		}
-		end := l.size + frameSize + int64(len(body))
 		if err == nil {
-			var rec protocol.Record
-			if rec, err = l.decode(body); err == nil {
-				records, l.size = append(records, rec), end
-				continue
-			}
+			err = l.decode(body, kept)
+		}
+		if err == nil {
+			l.size += frameSize + int64(len(body))
+			continue
 		}
 		if l.size < acknowledged {
-			return nil, &DamagedError{l.name, l.size, err.Error()}
+			return &DamagedError{l.name, l.size, err.Error()}
 		}
-		return records, nil // written when the machine stopped, and never acknowledged
+		return nil // written when the machine stopped, and never acknowledged
 	}
 }
 
@@ -239,34 +248,46 @@ func readGrowing(from io.Reader, size int) ([]byte, error) {
 	return body, nil
 }
 
-func (l *Log) decode(body []byte) (protocol.Record, error) {
+func (l *Log) decode(body []byte, kept *Kept) error {
+	data := body[1:]
 	switch body[0] {
 	case kindMessage:
-		m, err := protocol.DecodeMessage(body[1:])
-		return protocol.Record{Message: &m}, err
+		m, err := protocol.DecodeMessage(data)
+		if err == nil {
+			kept.Records = append(kept.Records, protocol.Record{Message: &m})
+		}
+		return err
 	case kindSecret:
 		size := l.aead.NonceSize()
-		if len(body) < 1+size {
-			return protocol.Record{}, errShort
+		if len(data) < size {
+			return errShort
 		}
-		secret, err := l.aead.Open(nil, body[1:1+size], body[1+size:], nil)
-		return protocol.Record{Secret: secret}, err
+		secret, err := l.aead.Open(nil, data[:size], data[size:], nil)
+		if err == nil {
+			kept.Records = append(kept.Records, protocol.Record{Secret: secret})
+		}
+		return err
+	case kindPart:
+		var chunks protocol.Chunks
+		for len(data) > 0 {
+			if len(data) < 4 || uint64(binary.BigEndian.Uint32(data)) > uint64(len(data)-4) {
+				return errShort
+			}
+			end := 4 + int(binary.BigEndian.Uint32(data))
+			chunks, data = append(chunks, data[4:end]), data[end:]
+		}
+		kept.Parts = append(kept.Parts, chunks)
+		return nil
 	}
-	return protocol.Record{}, fmt.Errorf("a record of unknown kind %d", body[0])
+	return fmt.Errorf("a record of unknown kind %d", body[0])
 }
 
-func (l *Log) encode(dst []byte, rec protocol.Record) ([]byte, error) {
+// frame appends a record of a kind; fill appends its data.
+func (l *Log) frame(dst []byte, kind byte, fill func([]byte) ([]byte, error)) ([]byte, error) {
 	at := len(dst)
-	dst = append(dst, make([]byte, frameSize)...)
-	if rec.Message != nil {
-		dst = append(append(dst, kindMessage), rec.Message.Encode()...)
-	} else {
-		nonce := make([]byte, l.aead.NonceSize())
-		if _, err := rand.Read(nonce); err != nil {
-			return nil, err
-		}
-		dst = append(append(dst, kindSecret), nonce...)
-		dst = l.aead.Seal(dst, nonce, rec.Secret, nil)
+	dst, err := fill(append(append(dst, make([]byte, frameSize)...), kind))
+	if err != nil {
+		return nil, err
 	}
 	body := dst[at+frameSize:]
 	if len(body) > maxRecord {
@@ -275,6 +296,37 @@ func (l *Log) encode(dst []byte, rec protocol.Record) ([]byte, error) {
 	binary.BigEndian.PutUint32(dst[at:], uint32(len(body)))
 	binary.BigEndian.PutUint32(dst[at+4:], crc32.Checksum(body, castagnoli))
 	return dst, nil
+}
+
+func (l *Log) encode(dst []byte, rec protocol.Record) ([]byte, error) {
+	if rec.Message != nil {
+		return l.frame(dst, kindMessage, func(b []byte) ([]byte, error) { return append(b, rec.Message.Encode()...), nil })
+	}
+	return l.frame(dst, kindSecret, func(b []byte) ([]byte, error) {
+		nonce := make([]byte, l.aead.NonceSize())
+		if _, err := rand.Read(nonce); err != nil {
+			return nil, err
+		}
+		return l.aead.Seal(append(b, nonce...), nonce, rec.Secret, nil), nil
+	})
+}
+
+// Keep adds a small part that was fetched. It becomes durable with the next
+// record that does, and nothing that depends on it is sent before.
+func (l *Log) Keep(part protocol.Chunks) error {
+	if l.broken != nil {
+		return l.broken
+	}
+	data, err := l.frame(nil, kindPart, func(b []byte) ([]byte, error) {
+		for _, chunk := range part {
+			b = append(binary.BigEndian.AppendUint32(b, uint32(len(chunk))), chunk...)
+		}
+		return b, nil
+	})
+	if err != nil {
+		return err
+	}
+	return l.write(data, false)
 }
 
 // Append adds records. With sync they are durable when it returns; without, they

@@ -5,24 +5,36 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 
 	"consilium/internal/durable"
 	"consilium/protocol"
 )
 
-// Parts keeps parts of bodies in a folder, each in a file under its root: the
-// chunks' lengths and Merkle leaves, then the chunks. So a vector of ten million
-// values is read chunk by chunk and never stands in memory as a whole.
-type Parts struct{ dir string }
+// Parts keeps parts of bodies under their roots. Large ones lie in a folder, each
+// in a file: the chunks' lengths and Merkle leaves, then the chunks. So a vector
+// of ten million values is read chunk by chunk and never stands in memory as a
+// whole. Small ones stay in memory, where a hundred of them cost less than as
+// many files; whoever needs them after a crash puts them into the round's log.
+type Parts struct {
+	dir   string
+	mu    sync.Mutex
+	small map[protocol.Hash]*Part
+}
+
+// smallPart is the largest part that stays in memory.
+const smallPart = 256 << 10
 
 // OpenParts opens the folder, and makes it when it is not there.
 func OpenParts(dir string) (*Parts, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	return &Parts{dir}, nil
+	return &Parts{dir: dir, small: map[protocol.Hash]*Part{}}, nil
 }
 
 // leafSize is what the index takes for a chunk.
@@ -65,9 +77,10 @@ func DecodeIndex(ref protocol.Ref, data []byte) (Index, error) {
 
 // Part is a stored part. It implements protocol.Source.
 type Part struct {
-	file    *os.File
 	index   Index
-	offsets []int64
+	content protocol.Chunks // of a small part
+	file    *os.File        // of a large one
+	offsets []int64         // in the file
 }
 
 var _ protocol.Source = (*Part)(nil)
@@ -79,6 +92,9 @@ func (p *Part) Chunks() int { return len(p.index.Leaves) }
 func (p *Part) Chunk(i int) ([]byte, error) {
 	if i < 0 || i >= p.Chunks() {
 		return nil, fmt.Errorf("read chunk %d of %d", i, p.Chunks())
+	}
+	if p.file == nil {
+		return p.content[i], nil
 	}
 	chunk := make([]byte, p.index.Lengths[i])
 	if _, err := p.file.ReadAt(chunk, p.offsets[i]); err != nil {
@@ -93,28 +109,53 @@ func (p *Part) Chunk(i int) ([]byte, error) {
 // Index describes the part's chunks.
 func (p *Part) Index() Index { return p.index }
 
+// InMemory is the content of a small part, nil of a large one.
+func (p *Part) InMemory() protocol.Chunks {
+	if p.file != nil {
+		return nil
+	}
+	return p.content
+}
+
 // Close closes the part's file.
-func (p *Part) Close() error { return p.file.Close() }
+func (p *Part) Close() error {
+	if p.file == nil {
+		return nil
+	}
+	return p.file.Close()
+}
 
 func newPart(f *os.File, x Index) *Part {
-	p := &Part{file: f, index: x, offsets: make([]int64, len(x.Lengths))}
-	at := int64(4 + leafSize*len(x.Lengths))
-	for i, n := range x.Lengths {
+	p := &Part{file: f, index: x}
+	p.locate()
+	return p
+}
+
+// locate finds where the chunks lie in the file.
+func (p *Part) locate() {
+	p.offsets = make([]int64, len(p.index.Lengths))
+	at := int64(4 + leafSize*len(p.index.Lengths))
+	for i, n := range p.index.Lengths {
 		p.offsets[i] = at
 		at += int64(n)
 	}
-	return p
 }
 
 func (s *Parts) name(root protocol.Hash) string { return filepath.Join(s.dir, root.String()) }
 
 // Open opens a part, or returns fs.ErrNotExist.
 func (s *Parts) Open(root protocol.Hash) (*Part, error) {
+	s.mu.Lock()
+	p, ok := s.small[root]
+	s.mu.Unlock()
+	if ok {
+		return p, nil
+	}
 	f, err := os.Open(s.name(root))
 	if err != nil {
 		return nil, err
 	}
-	p, err := readPart(f, root)
+	p, err = readPart(f, root)
 	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("read %s: %w", s.name(root), err)
@@ -150,17 +191,10 @@ func readPart(f *os.File, root protocol.Hash) (*Part, error) {
 // Put stores a part that this hospital can make again. It need not survive a
 // crash.
 func (s *Parts) Put(ref protocol.Ref, content protocol.Source) error {
-	if _, err := os.Stat(s.name(ref.Root)); err == nil {
-		return nil
+	if p, err := s.Open(ref.Root); err == nil {
+		return p.Close()
 	}
 	x := Index{make([]uint32, ref.Chunks), make([]protocol.Hash, ref.Chunks)}
-	for i := range x.Leaves {
-		chunk, err := content.Chunk(i)
-		if err != nil {
-			return err
-		}
-		x.Lengths[i], x.Leaves[i] = uint32(len(chunk)), protocol.Leaf(chunk)
-	}
 	w, err := s.Create(ref, x)
 	if err != nil {
 		return err
@@ -168,12 +202,18 @@ func (s *Parts) Put(ref protocol.Ref, content protocol.Source) error {
 	for i := range x.Leaves {
 		chunk, err := content.Chunk(i)
 		if err == nil {
+			// The content is one's own: its index is written down as it comes.
+			x.Lengths[i], x.Leaves[i] = uint32(len(chunk)), protocol.Leaf(chunk)
 			err = w.Write(chunk)
 		}
 		if err != nil {
 			w.Abort()
 			return err
 		}
+	}
+	if protocol.Root(x.Leaves) != ref.Root {
+		w.Abort()
+		return errors.New("store a part: its content is not what its name says")
 	}
 	p, err := w.finish(false)
 	if err != nil {
@@ -192,6 +232,9 @@ type Writer struct {
 
 // Create begins to receive the part that ref names.
 func (s *Parts) Create(ref protocol.Ref, x Index) (*Writer, error) {
+	if ref.Size <= smallPart {
+		return &Writer{parts: s, ref: ref, part: &Part{index: x}}, nil
+	}
 	f, err := os.CreateTemp(s.dir, ".part-*")
 	if err != nil {
 		return nil, fmt.Errorf("store a part: %w", err)
@@ -220,20 +263,29 @@ func (w *Writer) Write(chunk []byte) error {
 	if w.Done() || protocol.Leaf(chunk) != w.part.index.Leaves[w.next] {
 		return fmt.Errorf("chunk %d does not match the name of the part", w.next)
 	}
-	if _, err := w.part.file.Write(chunk); err != nil {
+	if w.part.file == nil {
+		w.part.content = append(w.part.content, slices.Clone(chunk))
+	} else if _, err := w.part.file.Write(chunk); err != nil {
 		return fmt.Errorf("store a part: %w", err)
 	}
 	w.next++
 	return nil
 }
 
-// Finish makes the part durable under its name.
+// Finish puts the part under its name; a large one is durable then.
 func (w *Writer) Finish() (*Part, error) { return w.finish(true) }
 
 func (w *Writer) finish(sync bool) (*Part, error) {
+	if w.part.file == nil {
+		w.parts.mu.Lock()
+		defer w.parts.mu.Unlock()
+		w.parts.small[w.ref.Root] = w.part
+		return w.part, nil
+	}
 	temporary := w.part.file.Name()
-	err := error(nil)
-	if sync {
+	w.part.locate()
+	_, err := w.part.file.WriteAt(w.part.index.Encode(), 4)
+	if sync && err == nil {
 		err = w.part.file.Sync()
 	}
 	if err == nil {
@@ -251,12 +303,18 @@ func (w *Writer) finish(sync bool) (*Part, error) {
 
 // Abort drops what was received.
 func (w *Writer) Abort() {
+	if w.part.file == nil {
+		return
+	}
 	w.part.file.Close()
 	os.Remove(w.part.file.Name())
 }
 
 // Clear removes all parts but those to keep.
 func (s *Parts) Clear(keep map[protocol.Hash]bool) error {
+	s.mu.Lock()
+	maps.DeleteFunc(s.small, func(root protocol.Hash, _ *Part) bool { return !keep[root] })
+	s.mu.Unlock()
 	entries, err := os.ReadDir(s.dir)
 	if err != nil {
 		return err

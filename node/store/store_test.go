@@ -23,12 +23,12 @@ func secret(text string) protocol.Record { return protocol.Record{Secret: []byte
 
 func open(t *testing.T, dir string) (*Log, []protocol.Record) {
 	t.Helper()
-	l, records, err := OpenLog(dir, 1, binding)
+	l, kept, err := OpenLog(dir, 1, binding)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	return l, records
+	return l, kept.Records
 }
 
 // filled is a log with a few records, closed.
@@ -272,6 +272,36 @@ func TestParts(t *testing.T) {
 	if _, err := p.Chunk(3); err == nil {
 		t.Fatal("a chunk beyond the last")
 	}
+	if err := s.Clear(map[protocol.Hash]bool{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Open(ref.Root); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+}
+
+// Large parts lie in files, and are checked when they are read back.
+func TestLargeParts(t *testing.T) {
+	s, err := OpenParts(filepath.Join(t.TempDir(), "parts"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	content := protocol.Chunks{bytes.Repeat([]byte{1}, smallPart), bytes.Repeat([]byte{2}, 10)}
+	ref, err := protocol.RefOf(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Put(ref, content); err != nil {
+		t.Fatal(err)
+	}
+	p, err := s.Open(ref.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if again, err := protocol.RefOf(p); err != nil || again != ref || p.InMemory() != nil {
+		t.Fatalf("read back as %+v, %v", again, err)
+	}
 	data, err := os.ReadFile(s.name(ref.Root))
 	if err != nil {
 		t.Fatal(err)
@@ -290,6 +320,28 @@ func TestParts(t *testing.T) {
 	}
 	if _, err := s.Open(ref.Root); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
+	}
+}
+
+// A small part that was fetched is in the log when the next message is.
+func TestLogKeepsSmallParts(t *testing.T) {
+	dir := filled(t)
+	l, _ := open(t, dir)
+	part := protocol.Chunks{[]byte("key"), {}, []byte("content")}
+	if err := l.Keep(part); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Append([]protocol.Record{message("three")}, true); err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	_, kept, err := OpenLog(dir, 1, binding)
+	if err != nil || len(kept.Records) != 4 || len(kept.Parts) != 1 {
+		t.Fatalf("%+v, %v", kept, err)
+	}
+	want, _ := protocol.RefOf(part)
+	if got, err := protocol.RefOf(kept.Parts[0]); err != nil || got != want {
+		t.Fatalf("another part came back: %v", err)
 	}
 }
 

@@ -1,0 +1,99 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"consilium/node/study"
+	"consilium/protocol"
+)
+
+// BenchmarkRound is a whole round of real nodes in one process on loopback: TLS,
+// gossip, streams, fsync. An operation is one round. Reported beside its time:
+// what a hospital sent, how much of that it had to send (its shares for the
+// others, and its opening, once each), and the largest heap of all hospitals
+// together.
+func BenchmarkRound(b *testing.B) {
+	for _, n := range []int{4, 10} {
+		for _, length := range []int{1_000, 100_000} {
+			b.Run(fmt.Sprintf("n=%d/d=%d", n, length), func(b *testing.B) { benchmarkRound(b, n, length) })
+		}
+	}
+}
+
+func benchmarkRound(b *testing.B, n, length int) {
+	f := newFederation(b, n, study.Study{Deadlines: study.Deadlines{Commit: 3000, Deal: 3000, Attest: 3000, View: 500}})
+	ctx, cancel := context.WithCancel(b.Context())
+	defer cancel()
+	started := make(chan struct{})
+	var ready, all sync.WaitGroup
+	ready.Add(n)
+	nodes := make([]*Node, n)
+	for i := range nodes {
+		f.work[i] = numbers{party: i + 1, rounds: b.N + 1, length: length}
+		cfg := f.config(i)
+		cfg.Linger, cfg.Logger = time.Minute, slog.New(slog.NewTextHandler(io.Discard, nil))
+		cfg.Hooks.BeforeRound = func(_ context.Context, round uint64) error {
+			if round == 1 { // round 0 connects everybody
+				ready.Done()
+				<-started
+			}
+			return nil
+		}
+		var err error
+		if nodes[i], err = New(cfg); err != nil {
+			b.Fatal(err)
+		}
+		f.nodes[i] = nodes[i]
+	}
+	for _, node := range nodes {
+		all.Go(func() {
+			if _, err := node.Run(ctx); err != nil && ctx.Err() == nil {
+				b.Error(err)
+			}
+		})
+	}
+	ready.Wait()
+	before := sent(nodes)
+	peak := watchHeap(ctx)
+	b.ResetTimer()
+	close(started)
+	all.Wait()
+	b.StopTimer()
+	k := protocol.Thresholds{Parties: n}.Openings()
+	useful := float64(8*length) * (float64(n-1) + float64(min(n-1, k)))
+	b.ReportMetric(float64(sent(nodes)-before)/float64(n)/float64(b.N)/1e6, "MB-sent/hospital")
+	b.ReportMetric(useful/1e6, "MB-useful/hospital")
+	b.ReportMetric(float64(peak.Load())/1e6, "MB-heap")
+}
+
+func sent(nodes []*Node) (bytes int64) {
+	for _, n := range nodes {
+		t := n.Traffic()
+		bytes += t.GossipBytes + t.StreamBytes
+	}
+	return bytes
+}
+
+func watchHeap(ctx context.Context) *atomic.Uint64 {
+	peak := &atomic.Uint64{}
+	go func() {
+		for ctx.Err() == nil {
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			peak.Store(max(peak.Load(), m.HeapInuse))
+			select {
+			case <-time.After(20 * time.Millisecond):
+			case <-ctx.Done():
+			}
+		}
+	}()
+	return peak
+}
