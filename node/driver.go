@@ -217,7 +217,7 @@ func (n *Node) onTick(ctx context.Context) error {
 		n.compare(ctx, party)
 	}
 	if n.finished {
-		return n.lingering()
+		return n.lingering(ctx)
 	}
 	return n.handle(ctx, protocol.Ticked{Absent: n.absent()})
 }

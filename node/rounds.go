@@ -320,17 +320,23 @@ func (n *Node) readState(part *store.Part, d protocol.Description) ([]byte, erro
 
 // lingering ends the driver when every other hospital has finished, or after a
 // while: one that is away now may come back for the last model.
-func (n *Node) lingering() error {
+func (n *Node) lingering(ctx context.Context) error {
 	if time.Since(n.done) >= n.cfg.Linger {
 		return errFinished
 	}
+	slower := 0
 	for party := range n.members.ids {
-		p := protocol.Party(party)
-		if p != 0 && p != n.self && n.reached[p] < n.number() {
-			return nil
+		if p := protocol.Party(party); p != 0 && p != n.self && n.reached[p] < n.number() {
+			slower++
+			if n.peers.isConnected(p) {
+				n.compare(ctx, p)
+			}
 		}
 	}
-	return errFinished
+	if slower == 0 {
+		return errFinished
+	}
+	return nil
 }
 
 // showProgress tells of a change of phase, or of who is waited for.

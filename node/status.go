@@ -19,6 +19,7 @@ import (
 // Status is where a node stands. Nothing in it is secret.
 type Status struct {
 	Running    bool           `json:"running"`
+	Finished   bool           `json:"finished"` // the study
 	Name       string         `json:"name"`
 	Federation string         `json:"federation"`
 	Study      string         `json:"study"`
@@ -62,7 +63,7 @@ func (n *Node) tell(p Progress) {
 func (n *Node) Status() Status {
 	p := n.Progress()
 	return Status{
-		Running: true, Name: n.cfg.Roster.Name(n.self), Federation: n.cfg.Roster.Federation, Study: n.cfg.Study.Name,
+		Running: true, Finished: p.Complete, Name: n.cfg.Roster.Name(n.self), Federation: n.cfg.Roster.Federation, Study: n.cfg.Study.Name,
 		Round: p.Round, Step: p.Step, Phase: p.Phase.String(), Waiting: n.others(p.Status.Waiting),
 		Connected: n.cfg.Roster.Names(n.peers.connectedParties()), Refused: n.Refusals(), Traffic: n.Traffic(),
 		Updated: time.Now().UTC(),
@@ -80,23 +81,29 @@ func (n *Node) others(parties []protocol.Party) []string {
 	return names
 }
 
-// keepStatus writes the status to the home for `hospital-node status`.
+// keepStatus writes the status to the home for `hospital-node status`, and once
+// more at the end.
 func (n *Node) keepStatus(ctx context.Context) {
 	tick := time.NewTicker(statusEvery)
 	defer tick.Stop()
 	for {
-		data, err := json.MarshalIndent(n.Status(), "", "  ")
-		if err == nil {
-			err = durable.WriteFile(filepath.Join(n.cfg.Home, statusFile), append(data, '\n'), 0o600)
-		}
-		if err != nil {
-			n.cfg.Logger.Debug("write the status", "error", err)
-		}
+		n.writeStatus()
 		select {
 		case <-ctx.Done():
+			n.writeStatus()
 			return
 		case <-tick.C:
 		}
+	}
+}
+
+func (n *Node) writeStatus() {
+	data, err := json.MarshalIndent(n.Status(), "", "  ")
+	if err == nil {
+		err = durable.WriteFile(filepath.Join(n.cfg.Home, statusFile), append(data, '\n'), 0o600)
+	}
+	if err != nil {
+		n.cfg.Logger.Debug("write the status", "error", err)
 	}
 }
 

@@ -293,39 +293,45 @@ func TestLateCommitmentDoesNotCount(t *testing.T) {
 			}
 		}
 	}
-	var deals []Message
+	var deals, later []Message
 	for len(w.sent) > 0 {
-		m := w.sent[0]
-		w.sent = w.sent[1:]
-		if m.Slot.Phase == Deal {
+		if m := w.sent[0]; m.Slot.Phase > Deal {
+			later, w.sent = append(later, m), w.sent[1:]
+			continue
+		} else if m.Slot.Phase == Deal {
 			deals = append(deals, m)
 		}
-		for p := Party(1); p < attacker; p++ {
-			if p != m.From {
-				if err := w.step(p, Received{m}); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
+		w.carryOne()
 	}
-	if len(deals) == 0 {
-		t.Fatal("nobody dealt: the attack did not happen")
+	if len(deals) != 3 {
+		t.Fatalf("%d deals were seen: the attack did not happen", len(deals))
 	}
-	w.rounds = append(w.rounds, silent)
 	copied, err := decodeDeal(deals[0].Payload)
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.rounds = append(w.rounds, silent) // so that messages are signed for four
 	c := commitment(silent.hash, attacker, copied.Nonce, copied.Body.root())
+	attack := []Message{
+		w.message(attacker, Slot{Phase: Commit}, commitPayload{c}.encode()),
+		w.message(attacker, Slot{Phase: Deal}, copied.encode()),
+	}
+	w.rounds = w.rounds[:attacker]
 	for p := Party(1); p < attacker; p++ {
-		if err := w.step(p, Received{w.message(attacker, Slot{Phase: Commit}, commitPayload{c}.encode())}); err != nil {
-			t.Fatal(err)
+		for _, m := range attack {
+			if err := w.step(p, Received{m}); err != nil {
+				t.Fatal(err)
+			}
 		}
-		if err := w.step(p, Received{w.message(attacker, Slot{Phase: Deal}, copied.encode())}); err != nil {
-			t.Fatal(err)
-		}
-		if w.rounds[p].counted(attacker) || NewSet(w.rounds[p].Outcome().Included...).Has(attacker) {
+		if w.rounds[p].counted(attacker) || w.rounds[p].deals[attacker].status != dealPending {
 			t.Fatalf("hospital %d counts a deal that was committed to after the others were seen", p)
+		}
+	}
+	w.sent = append(later, w.sent...)
+	w.carry()
+	for p := Party(1); p < attacker; p++ {
+		if o := w.rounds[p].Outcome(); o == nil || NewSet(o.Included...) != NewSet(1, 2, 3) {
+			t.Fatalf("hospital %d ends with %+v", p, o)
 		}
 	}
 }

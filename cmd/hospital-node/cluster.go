@@ -123,9 +123,9 @@ func writeRoster(file string, r *roster.Roster) error {
 // stands says what a federation stands and what colluders can learn.
 func stands(a *app, r *roster.Roster) {
 	t := r.Thresholds()
-	a.printf("It stands %d hospitals that are away at any time and %d that lie. A sum needs %d openings and at least %d hospitals in it.\n",
-		t.Dropouts, t.Liars, t.Openings(), t.SmallestSet())
-	a.printf("Up to %d hospitals that compare notes learn nothing but the sum of the others; %d can open any update.\n", t.Openings()-1, t.Openings())
+	a.printf("Hospitals that may be away at any time: %d. Hospitals that may lie: %d.\n", t.Dropouts, t.Liars)
+	a.printf("A sum is opened by %d hospitals, and has at least %d in it. Up to %d that compare notes learn nothing but the\n"+
+		"sum of the others; %d could open any update.\n", t.Openings(), t.SmallestSet(), t.Openings()-1, t.Openings())
 	if t.Parties == 3 {
 		a.printf("Of three hospitals, one may drop out only after it has dealt: a sum of two would show each the other's update.\n")
 	}

@@ -249,7 +249,7 @@ func (p *runProgress) step(s node.Progress) {
 			each := time.Since(p.begun) / time.Duration(done)
 			left = fmt.Sprintf("%.1f s left", (each * time.Duration(p.rounds+1-done)).Seconds())
 		}
-		p.app.progressf("round %d/%d  %-11s  sum of %s  %.0f ms  %s", r.Round, p.rounds, r.Step,
+		p.app.progressf("round %*d/%d  %-11s  sum of %s  %.0f ms  %s", len(fmt.Sprint(p.rounds)), r.Round, p.rounds, r.Step,
 			strings.Join(p.roster.Names(r.Included), ", "), 1000*r.Seconds, left)
 	}
 }

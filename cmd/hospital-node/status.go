@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -33,7 +34,11 @@ func runStatus(_ context.Context, a *app, home string) error {
 		running = "running"
 	}
 	a.printf("%s of %s: %s, study %s\n", s.Name, s.Federation, running, s.Study)
-	a.printf("round %d (%s), phase %s, as of %s\n", s.Round, s.Step, s.Phase, s.Updated.Format(time.RFC3339))
+	where := fmt.Sprintf("round %d (%s), phase %s", s.Round, s.Step, s.Phase)
+	if s.Finished {
+		where = "the study is finished"
+	}
+	a.printf("%s, as of %s\n", where, s.Updated.Format(time.RFC3339))
 	if len(s.Waiting) > 0 {
 		a.printf("waiting for %s\n", strings.Join(s.Waiting, ", "))
 	}
