@@ -19,10 +19,26 @@ func (h *hospital) suffer(f Fault, e protocol.Effects) bool {
 		return true
 	case Disconnect:
 		h.isolated, h.away0 = true, h.sim.now
+	case ClockSkew:
+		h.skewed = true
+		h.jump()
 	default:
 		h.set(f.Kind, true)
 	}
 	return false
+}
+
+// jump lets an hour of ticks pass at once, as after a suspended machine wakes.
+func (h *hospital) jump() {
+	life := h.life
+	h.sim.after(0, "jump", h.party, [32]byte{}, func() error {
+		for tick := 0; tick < 3600*1000/tickEvery && h.life == life; tick++ {
+			if err := h.deliver(protocol.Ticked{}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func (h *hospital) set(kind string, on bool) {
