@@ -33,8 +33,9 @@ func benchmarkRound(b *testing.B, n, length int) {
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
 	started := make(chan struct{})
-	var ready, all sync.WaitGroup
+	var ready, complete, all sync.WaitGroup
 	ready.Add(n)
+	complete.Add(n)
 	nodes := make([]*Node, n)
 	for i := range nodes {
 		f.work[i] = numbers{party: i + 1, rounds: b.N + 1, length: length}
@@ -46,6 +47,11 @@ func benchmarkRound(b *testing.B, n, length int) {
 				<-started
 			}
 			return nil
+		}
+		cfg.Progress = func(p Progress) {
+			if p.Complete {
+				complete.Done()
+			}
 		}
 		var err error
 		if nodes[i], err = New(cfg); err != nil {
@@ -65,8 +71,9 @@ func benchmarkRound(b *testing.B, n, length int) {
 	peak := watchHeap(ctx)
 	b.ResetTimer()
 	close(started)
-	all.Wait()
+	complete.Wait()
 	b.StopTimer()
+	defer all.Wait()
 	k := protocol.Thresholds{Parties: n}.Openings()
 	useful := float64(8*length) * (float64(n-1) + float64(min(n-1, k)))
 	b.ReportMetric(float64(sent(nodes)-before)/float64(n)/float64(b.N)/1e6, "MB-sent/hospital")

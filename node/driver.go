@@ -16,6 +16,7 @@ import (
 const (
 	patience     = 50               // ticks to finish a round by oneself when a quorum has left it
 	idleExchange = 10               // ticks without anything new before asking somebody
+	farewell     = 10               // ticks to stay when everybody is known to have finished
 	calmExchange = 10 * time.Second // between comparisons when all is well
 )
 

@@ -111,7 +111,7 @@ func (f *federation) config(i int) Config {
 	}
 	cfg := Config{
 		Home: f.homes[i], Roster: f.roster, Study: f.study, Work: f.work[i],
-		Listen: []string{f.listen}, Dial: f.addresses, Linger: 5 * time.Second,
+		Listen: []string{f.listen}, Dial: f.addresses, Linger: time.Minute,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})).With("node", i+1),
 	}
 	if f.host != nil {

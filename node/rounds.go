@@ -34,6 +34,7 @@ type rounds struct {
 	begun    int // rounds begun since the start
 	finished bool
 	done     time.Time // when it finished
+	farewell int       // ticks since all others were known to have finished
 	follows  uint64    // the round that is being fetched to follow to
 
 	heard     []uint64 // by party: the latest round of a message
@@ -319,7 +320,9 @@ func (n *Node) readState(part *store.Part, d protocol.Description) ([]byte, erro
 }
 
 // lingering ends the driver when every other hospital has finished, or after a
-// while: one that is away now may come back for the last model.
+// while: one that is away now may come back for the last model. Whoever knows
+// that all have finished stays a moment, so that the others learn it too and
+// need not wait for the one that left.
 func (n *Node) lingering(ctx context.Context) error {
 	if time.Since(n.done) >= n.cfg.Linger {
 		return errFinished
@@ -333,7 +336,11 @@ func (n *Node) lingering(ctx context.Context) error {
 			}
 		}
 	}
-	if slower == 0 {
+	if slower > 0 {
+		n.farewell = 0
+		return nil
+	}
+	if n.farewell++; n.farewell > farewell {
 		return errFinished
 	}
 	return nil

@@ -174,8 +174,8 @@ func visibility(a *app, r *testnet.DemoReport) {
 	n, k := len(r.Hospitals), r.Threshold
 	a.printf("\nWhat each hospital could see: its own rows; one sealed share of each other update, of which %d hospitals\n", k)
 	a.printf("together learn an update and %d learn nothing; the sums over the %d or more hospitals of each round; the model.\n", k-1, max(k, 3))
-	a.printf("Nobody saw another's rows, mean or update. Any %d of the %d can stop the run, but not change it unnoticed:\n", n-k+1, n)
-	a.printf("this version stands hospitals that crash, and not yet hospitals that lie (SECURITY.md).\n")
+	a.printf("Nobody saw another's rows, mean or update. The run goes on without any %d of the %d. This version stands\n", n-k, n)
+	a.printf("hospitals that crash or are cut off, and not yet hospitals that lie (SECURITY.md).\n")
 }
 
 func traffic(a *app, r *testnet.DemoReport) {
