@@ -1,0 +1,163 @@
+package paillier
+
+import (
+	"encoding/json"
+	"math/big"
+	"os"
+	"strconv"
+	"testing"
+
+	"filippo.io/bigmod"
+)
+
+// hexInt is an integer as the vectors file writes it.
+type hexInt struct{ *big.Int }
+
+func (h *hexInt) UnmarshalJSON(data []byte) error {
+	text, err := strconv.Unquote(string(data))
+	if err != nil {
+		return err
+	}
+	h.Int = new(big.Int)
+	if _, ok := h.SetString(text, 0); !ok {
+		return strconv.ErrSyntax
+	}
+	return nil
+}
+
+// vectors is testdata/threshold-paillier-n5-k3-512.json, which another program
+// made.
+type vectors struct {
+	N                int `json:"n"`
+	K                int `json:"k"`
+	P                hexInt
+	Q                hexInt
+	Modulus          hexInt `json:"N"`
+	Beta, Theta      hexInt
+	Coefficients     []hexInt `json:"coeffs"`
+	Shares           map[string]hexInt
+	Messages         []hexInt
+	H                hexInt
+	RandomExponents  []hexInt `json:"rand_exponents"`
+	Ciphertexts      []hexInt
+	Product          hexInt
+	DecryptionShares map[string]hexInt `json:"decryption_shares"`
+	Sum              hexInt
+}
+
+func readVectors(t *testing.T) *vectors {
+	t.Helper()
+	data, err := os.ReadFile("testdata/threshold-paillier-n5-k3-512.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v vectors
+	// encoding/json matches names without regard to case, and "n" and "N" differ
+	// in nothing else: take those two by hand.
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(data, &raw); err != nil {
+		t.Fatal(err)
+	}
+	for name, target := range map[string]any{
+		"n": &v.N, "k": &v.K, "p": &v.P, "q": &v.Q, "N": &v.Modulus, "beta": &v.Beta, "theta": &v.Theta,
+		"coeffs": &v.Coefficients, "shares": &v.Shares, "messages": &v.Messages, "h": &v.H,
+		"rand_exponents": &v.RandomExponents, "ciphertexts": &v.Ciphertexts, "product": &v.Product,
+		"decryption_shares": &v.DecryptionShares, "sum": &v.Sum,
+	} {
+		if err := json.Unmarshal(raw[name], target); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		delete(raw, name)
+	}
+	delete(raw, "note")
+	for name := range raw {
+		t.Errorf("the vectors have a figure %s that no test looks at", name)
+	}
+	return &v
+}
+
+// Every figure of the vectors file comes out of our code.
+func TestVectors(t *testing.T) {
+	v := readVectors(t)
+	key, err := NewPrivateKey(v.P.Int, v.Q.Int, InsecureTestBits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := key.Public()
+	same := func(what string, got, want *big.Int) {
+		t.Helper()
+		if got.Cmp(want) != 0 {
+			t.Errorf("%s is %x, want %x", what, got, want)
+		}
+	}
+	same("N", public.n, v.Modulus.Int)
+
+	// The polynomial: its value at 0, its shares, θ.
+	phi := new(big.Int).Mul(new(big.Int).Sub(v.P.Int, one), new(big.Int).Sub(v.Q.Int, one))
+	same("f(0)", v.Coefficients[0].Int, phi.Mul(phi, v.Beta.Int))
+	z := newIntegers(dealtShareBits(public, v.N, v.K) + 384)
+	var coefficients []*bigmod.Nat
+	for _, c := range v.Coefficients {
+		coefficients = append(coefficients, z.fromBig(c.Int))
+	}
+	theta := new(big.Int).SetBytes(reduced(z.bytes(coefficients[0]), key.n).Bytes(key.n))
+	same("θ", theta, v.Theta.Int)
+	threshold, shares := dealPolynomial(public, z, coefficients, theta, v.N, dealtShareBits(public, v.N, v.K)+384)
+	for i, s := range shares {
+		same("share "+strconv.Itoa(i+1), new(big.Int).SetBytes(s.value), v.Shares[strconv.Itoa(i+1)].Int)
+	}
+
+	// Encryption, with h and exponents given.
+	e := newEncryptor(public, v.H.Int, 8*bytesFor(v.RandomExponents[0].BitLen()))
+	var random, messages = []byte{}, []*big.Int{}
+	for i, m := range v.Messages {
+		messages = append(messages, m.Int)
+		random = append(random, v.RandomExponents[i].FillBytes(make([]byte, e.exponentBits/8))...)
+	}
+	c, _, err := e.Encrypt(byteReader(random), messages)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range v.Ciphertexts {
+		same("ciphertext "+strconv.Itoa(i), c.values[i], want.Int)
+	}
+
+	// The sum of all, its partial decryptions, and what they open to.
+	sum := &Ciphertexts{public, c.values[:1]}
+	for i := 1; i < c.Len(); i++ {
+		if err := sum.AddTo(&Ciphertexts{public, c.values[i : i+1]}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	same("product", sum.values[0], v.Product.Int)
+	var partials []*Partials
+	for i, s := range shares {
+		p, _, err := threshold.PartialDecrypt(zeros{}, s, sum, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same("decryption share "+strconv.Itoa(i+1), p.values[0], v.DecryptionShares[strconv.Itoa(i+1)].Int)
+		partials = append(partials, p)
+	}
+	for _, subset := range subsets(v.N, v.K) {
+		opened, err := threshold.Combine(choose(partials, subset))
+		if err != nil {
+			t.Fatal(err)
+		}
+		same("sum", opened[0], v.Sum.Int)
+	}
+}
+
+// The textbook: N = 293·433, m = 10100, r = 74384.
+func TestKnownAnswer(t *testing.T) {
+	key := newPrivateKey(big.NewInt(293), big.NewInt(433))
+	public := key.Public()
+	c := public.encryptWith([][]byte{big.NewInt(10100).Bytes()}, [][]byte{big.NewInt(74384).Bytes()})
+	if c.values[0].Cmp(big.NewInt(935906717)) != 0 {
+		t.Errorf("the ciphertext is %d, want 935906717", c.values[0])
+	}
+	m, err := key.Decrypt(c)
+	if err != nil || m[0].Cmp(big.NewInt(10100)) != 0 {
+		t.Errorf("it decrypts to %v, %v", m, err)
+	}
+}
