@@ -74,6 +74,9 @@ func (c Codec) SumError(parties int) float64 {
 	return float64(parties) * math.Ldexp(1, -c.FractionBits-1)
 }
 
+// Limit is the largest |integer| that one hospital may encode.
+func (c Codec) Limit() int64 { return int64(math.RoundToEven(math.Ldexp(c.Range, c.FractionBits))) }
+
 // Encode writes the encoding of src to dst, which has the same length. It
 // refuses NaN, infinities and values beyond Range, naming the index from 0;
 // nothing is ever clipped. After an error dst is not to be used.
@@ -112,7 +115,7 @@ func (c Codec) Decode(dst []float64, sum []int64) error {
 		return fmt.Errorf("decode: room for %d values, got %d", len(dst), len(sum))
 	}
 	// At most 2⁵⁹, so that the conversion and the negation below are safe.
-	largest := int64(c.Parties) * int64(math.RoundToEven(math.Ldexp(c.Range, c.FractionBits)))
+	largest := int64(c.Parties) * c.Limit()
 	resolution := c.Resolution()
 	for i, v := range sum {
 		if v > largest || v < -largest {

@@ -30,6 +30,8 @@ type Config struct {
 	Roster *roster.Roster
 	// Study is what the federation computes.
 	Study *study.Study
+	// Paillier is this hospital's part of the roster's key, for scheme paillier.
+	Paillier *protocol.PaillierKey
 	// Work computes this hospital's updates from its rows, which never leave it.
 	Work Work
 	// Listen are the multiaddresses to listen on; the port of a /tcp or /udp

@@ -114,11 +114,15 @@ func (n *Node) describe() (protocol.Description, error) {
 		return protocol.Description{}, err
 	}
 	r, s := n.cfg.Roster, n.cfg.Study
-	return protocol.Description{
+	d := protocol.Description{
 		Federation: r.Federation, Epoch: r.Epoch, Roster: r.Hash(), Study: s.Hash(),
 		Round: n.step.Round, Step: n.step.Name, State: ref, Scheme: s.Scheme, Thresholds: r.Thresholds(),
-		Length: uint64(n.step.Length), FractionBits: uint32(n.step.FractionBits), Deadlines: s.RoundDeadlines(),
-	}, nil
+		Length: uint64(n.step.Length), Limit: uint64(n.step.Limit), FractionBits: uint32(n.step.FractionBits), Deadlines: s.RoundDeadlines(),
+	}
+	if key := n.cfg.Paillier; key != nil && s.Scheme == protocol.SchemePaillier {
+		d.Key = key.Digest()
+	}
+	return d, nil
 }
 
 func (n *Node) serveState() (protocol.Ref, error) {
@@ -136,7 +140,7 @@ func (n *Node) serveState() (protocol.Ref, error) {
 
 // restore makes the round from what the log holds of it.
 func (n *Node) restore(d protocol.Description) (*protocol.Round, error) {
-	scheme, err := protocol.NewShamir(n.self, d.Thresholds, int(d.Length))
+	scheme, err := protocol.NewScheme(n.self, d, n.cfg.Paillier)
 	if err != nil {
 		return nil, err
 	}
@@ -269,8 +273,8 @@ func (n *Node) follow(ctx context.Context, d protocol.Description) error {
 	r := n.cfg.Roster
 	if d.Federation != r.Federation || d.Epoch != r.Epoch || d.Roster != r.Hash() || d.Study != n.cfg.Study.Hash() {
 		mine := protocol.Description{Federation: r.Federation, Epoch: r.Epoch, Roster: r.Hash(), Study: n.cfg.Study.Hash(), Round: d.Round}
-		mine.Step, mine.State, mine.Scheme, mine.Thresholds, mine.Length = d.Step, d.State, d.Scheme, d.Thresholds, d.Length
-		mine.FractionBits, mine.Deadlines = d.FractionBits, d.Deadlines
+		mine.Step, mine.State, mine.Scheme, mine.Key, mine.Thresholds, mine.Length = d.Step, d.State, d.Scheme, d.Key, d.Thresholds, d.Length
+		mine.Limit, mine.FractionBits, mine.Deadlines = d.Limit, d.FractionBits, d.Deadlines
 		return &DiffersError{r.Thresholds().Quorum(), mine.Differences(d)}
 	}
 	n.follows = d.Round

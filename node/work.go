@@ -24,6 +24,7 @@ type Step struct {
 	Name         string // for people
 	Length       int    // values in a vector
 	FractionBits int    // of their fixed point
+	Limit        int64  // largest |value| of one hospital
 }
 
 // Training is the work of a study: a model's program on this hospital's rows.
@@ -49,7 +50,7 @@ func (t Training) step(state []byte) (model.State, model.Step, bool, error) {
 // Next is the program's next step.
 func (t Training) Next(state []byte) (Step, bool, error) {
 	s, step, more, err := t.step(state)
-	return Step{uint64(s.Round), step.Name, step.Length, step.Codec.FractionBits}, more, err
+	return Step{uint64(s.Round), step.Name, step.Length, step.Codec.FractionBits, step.Codec.Limit()}, more, err
 }
 
 // Update computes and encodes. A value that does not fit the fixed point is an

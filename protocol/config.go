@@ -21,6 +21,9 @@ type Config struct {
 	Random io.Reader
 }
 
+// maxLimit bounds the values of an update: what every scheme can add up.
+const maxLimit = 1 << 60
+
 // Validate says what is missing.
 func (c Config) Validate() error {
 	t := c.Description.Thresholds
@@ -34,6 +37,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("a round needs a signer, a sealer and randomness")
 	case c.Description.Length < 1:
 		return fmt.Errorf("an update of %d values", c.Description.Length)
+	case c.Description.Limit < 1 || c.Description.Limit > maxLimit:
+		return fmt.Errorf("values of up to %d; at least 1 and at most 2⁶⁰", c.Description.Limit)
 	}
 	return nil
 }

@@ -19,8 +19,10 @@ type Description struct {
 	Step         string // what is summed, for people: "standardise", "train", …
 	State        Ref    // the model that the round starts from
 	Scheme       string
+	Key          Hash // of the key that the scheme needs; zero if it needs none
 	Thresholds   Thresholds
 	Length       uint64 // values in an update
+	Limit        uint64 // largest |value| in an update
 	FractionBits uint32 // of the fixed-point encoding of a value
 	Deadlines    Deadlines
 }
@@ -48,10 +50,12 @@ func (d Description) Encode() []byte {
 	b = binary.BigEndian.AppendUint32(b, d.State.Chunks)
 	b = binary.BigEndian.AppendUint64(b, d.State.Size)
 	b = appendBytes(b, []byte(d.Scheme))
+	b = append(b, d.Key[:]...)
 	for _, v := range []int{d.Thresholds.Parties, d.Thresholds.Liars, d.Thresholds.Dropouts} {
 		b = binary.BigEndian.AppendUint16(b, uint16(v))
 	}
 	b = binary.BigEndian.AppendUint64(b, d.Length)
+	b = binary.BigEndian.AppendUint64(b, d.Limit)
 	b = binary.BigEndian.AppendUint32(b, d.FractionBits)
 	for _, v := range []uint32{d.Deadlines.Commit, d.Deadlines.Deal, d.Deadlines.Attest, d.Deadlines.View} {
 		b = binary.BigEndian.AppendUint32(b, v)
@@ -71,8 +75,9 @@ func DecodeDescription(data []byte) (Description, error) {
 		Step:       string(r.bytes(maxName)),
 		State:      Ref{Root: r.hash(), Chunks: r.uint32(), Size: r.uint64()},
 		Scheme:     string(r.bytes(maxName)),
+		Key:        r.hash(),
 		Thresholds: Thresholds{Parties: int(r.uint16()), Liars: int(r.uint16()), Dropouts: int(r.uint16())},
-		Length:     r.uint64(), FractionBits: r.uint32(),
+		Length:     r.uint64(), Limit: r.uint64(), FractionBits: r.uint32(),
 		Deadlines: Deadlines{Commit: r.uint32(), Deal: r.uint32(), Attest: r.uint32(), View: r.uint32()},
 	}
 	if err := r.end(); err != nil {
@@ -101,8 +106,10 @@ func (d Description) Differences(other Description) string {
 	note("the step", d.Step, other.Step)
 	note("the model", d.State.Root.Short(), other.State.Root.Short())
 	note("the scheme", d.Scheme, other.Scheme)
+	note("the key", d.Key.Short(), other.Key.Short())
 	note("the threshold setting", d.Thresholds, other.Thresholds)
 	note("the number of values", d.Length, other.Length)
+	note("the largest value", d.Limit, other.Limit)
 	note("the fixed point", d.FractionBits, other.FractionBits)
 	note("the deadline setting", d.Deadlines, other.Deadlines)
 	return strings.Join(diffs, "; ")

@@ -20,7 +20,8 @@ type openingState struct {
 // computed again, to be served under the name that was posted.
 func (r *Round) open() error {
 	c := r.ballot.decided
-	if c == nil || !c.Holders.Has(r.cfg.Self) || r.amnesiac || r.opened {
+	openers, _ := r.scheme.Openers()
+	if c == nil || !c.Holders.And(openers).Has(r.cfg.Self) || r.amnesiac || r.opened {
 		return nil
 	}
 	mine := r.openings[r.cfg.Self]
@@ -50,23 +51,34 @@ func (r *Round) open() error {
 // opening computes this hospital's opening, or nil while a deal that it
 // attested is still to be read back after a restart.
 func (r *Round) opening(c choice) (*Body, error) {
-	deals := make([]Opening, 0, len(c.Included))
-	for _, e := range c.Included {
-		d := r.deals[e.Party]
-		if d == nil || d.status != dealHeld || d.payload.Body.root() != e.Hash {
-			return nil, nil
-		}
-		deals = append(deals, Opening{e.Party, d.held})
+	set, held := r.certified(c)
+	if held < len(set.Included) {
+		return nil, nil
 	}
 	var seed Seed
 	if r.dealing != nil {
 		seed = r.dealing.seed
 	}
-	body, err := r.scheme.Open(c.set().Parties(), deals, seed)
+	body, err := r.scheme.Open(set, seed)
 	if err != nil {
 		return nil, fmt.Errorf("open: %w", err)
 	}
 	return &body, nil
+}
+
+// certified is the agreed set for the scheme, and how many of its deals are
+// held here.
+func (r *Round) certified(c choice) (Certified, int) {
+	set, held := Certified{ID: r.ballot.decidedID, Joined: c.set().Parties()}, 0
+	for _, e := range c.Included {
+		post := Post{From: e.Party}
+		if d := r.deals[e.Party]; d != nil && d.status == dealHeld && d.payload.Body.root() == e.Hash {
+			post.Body = d.held
+			held++
+		}
+		set.Included = append(set.Included, post)
+	}
+	return set, held
 }
 
 // combine reconstructs the sum from the openings that are here and posts its
@@ -81,11 +93,12 @@ func (r *Round) combine() error {
 		return nil
 	}
 	openings := r.openingsHere(*c)
-	if len(openings) < r.t.Openings() || len(openings) == r.combined {
+	set, held := r.certified(*c)
+	if _, needed := r.scheme.Openers(); len(openings) < needed || len(openings)+held == r.combined {
 		return nil
 	}
-	r.combined = len(openings)
-	sum, err := r.scheme.Combine(c.set().Parties(), openings)
+	r.combined = len(openings) + held
+	sum, err := r.scheme.Combine(set, openings)
 	bad, inconsistent := (*BadOpening)(nil), (*Inconsistent)(nil)
 	switch {
 	case errors.Is(err, ErrMoreOpenings):
@@ -104,9 +117,10 @@ func (r *Round) combine() error {
 }
 
 // openingsHere lists the usable openings of holders, by party.
-func (r *Round) openingsHere(c choice) []Opening {
-	var list []Opening
-	for _, p := range c.Holders.Parties() {
+func (r *Round) openingsHere(c choice) []Post {
+	var list []Post
+	openers, _ := r.scheme.Openers()
+	for _, p := range c.Holders.And(openers).Parties() {
 		o := r.openings[p]
 		if o == nil || o.bad != "" || o.payload.Set != r.ballot.decidedID {
 			continue
@@ -125,7 +139,7 @@ func (r *Round) openingsHere(c choice) []Opening {
 			}
 			o.held = &held
 		}
-		list = append(list, Opening{p, *o.held})
+		list = append(list, Post{p, *o.held})
 	}
 	return list
 }

@@ -47,7 +47,7 @@ type Round struct {
 	sum      Vector
 	sumHash  Hash
 	opened   bool // the opening is made, and served where it needs to be
-	combined int  // how many openings the last attempt to combine had
+	combined int  // openings and deals that the last attempt to combine had
 	outcome  *Outcome
 	out      Effects
 }

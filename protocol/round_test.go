@@ -61,7 +61,7 @@ func (c *counter) Read(b []byte) (int, error) {
 
 func testDescription(n int) Description {
 	return Description{
-		Federation: "test", Epoch: 1, Round: 5, Step: "sum", Scheme: "shamir", Length: 2,
+		Federation: "test", Epoch: 1, Round: 5, Step: "sum", Scheme: SchemeShamir, Length: 2, Limit: 1 << 40,
 		Thresholds: Thresholds{Parties: n, Dropouts: MostDropouts(n, 0)},
 		Deadlines:  Deadlines{Commit: 10, Deal: 10, Attest: 10, View: 10},
 	}

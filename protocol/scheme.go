@@ -9,10 +9,17 @@ type Vector []int64
 // everything from it, so that after a crash it makes the very same bytes.
 type Seed [32]byte
 
-// Opening is one hospital's opening of the certified set.
-type Opening struct {
+// Post is a body and the hospital that posted it: a deal or an opening.
+type Post struct {
 	From Party
 	Body Body
+}
+
+// Certified is the set whose sum may be opened, and no other in this round.
+type Certified struct {
+	ID       Hash    // names the set, its holders and all that they hold
+	Joined   []Party // who masked (masked scheme); the included elsewhere
+	Included []Post  // the deals; a body is empty while it is not held here
 }
 
 // Scheme is how updates are hidden and sums opened. A scheme is pure: no
@@ -24,8 +31,6 @@ type Opening struct {
 type Scheme interface {
 	// Name as in --scheme.
 	Name() string
-	// Phases are those that the scheme uses, in order.
-	Phases() []Phase
 	// Deal hides an update. Equal arguments give equal bodies.
 	Deal(update Vector, seed Seed) (Body, error)
 	// Check verifies what this hospital holds of a deal; *Invalid is a
@@ -36,12 +41,43 @@ type Scheme interface {
 	Mask(joined []Party) (Body, error)
 	// Justify answers a complaint about one's own deal in public.
 	Justify(c Complaint) (Body, error)
-	// Open gives this hospital's opening of the included deals, in part 0.
-	// Round calls it once, after the set is certified, and never for another.
-	Open(joined []Party, included []Opening, seed Seed) (Body, error)
-	// Combine reconstructs the sum. ErrMoreOpenings asks for another opening;
-	// *BadOpening names a hospital whose opening is proved wrong.
-	Combine(included []Party, openings []Opening) (Vector, error)
+	// Openers are the hospitals that can open, and how many of them it takes.
+	Openers() (Set, int)
+	// Open gives this hospital's opening of the included deals, all of which it
+	// holds, in part 0. Round calls it once, after the set is certified, and
+	// never for another.
+	Open(set Certified, seed Seed) (Body, error)
+	// Combine reconstructs the sum. ErrMoreOpenings asks for another opening, or
+	// for the deals; *BadOpening names a hospital whose opening is proved wrong.
+	Combine(set Certified, openings []Post) (Vector, error)
+}
+
+// Names of schemes, as in --scheme.
+const (
+	SchemeShamir   = "shamir"
+	SchemePaillier = "paillier"
+)
+
+// SchemePhases are the phases that a scheme uses, in order.
+func SchemePhases(name string) ([]Phase, error) {
+	switch name {
+	case SchemeShamir, SchemePaillier:
+		return []Phase{Describe, Commit, Deal, Check, Attest, Agree, Open, Combine}, nil
+	}
+	return nil, fmt.Errorf("scheme %q is none of %s, %s", name, SchemeShamir, SchemePaillier)
+}
+
+// NewScheme is the scheme that a round is described with, at hospital self. The
+// key is that of the federation; only scheme paillier needs it.
+func NewScheme(self Party, d Description, key *PaillierKey) (Scheme, error) {
+	switch d.Scheme {
+	case SchemeShamir:
+		return NewShamir(self, d.Thresholds, int(d.Length))
+	case SchemePaillier:
+		return NewPaillier(self, d, key)
+	}
+	_, err := SchemePhases(d.Scheme)
+	return nil, err
 }
 
 // Complaint says that a hospital was dealt something invalid.
@@ -50,7 +86,7 @@ type Complaint struct {
 	About Party // the dealer
 }
 
-// ErrMoreOpenings says that the openings so far do not determine the sum.
+// ErrMoreOpenings says that what is here so far does not determine the sum.
 var ErrMoreOpenings = fmt.Errorf("more openings are needed")
 
 // Invalid says that what a hospital posted is wrong, whoever reads it. Any

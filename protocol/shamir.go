@@ -36,12 +36,7 @@ func NewShamir(self Party, t Thresholds, length int) (*Shamir, error) {
 }
 
 // Name is "shamir".
-func (s *Shamir) Name() string { return "shamir" }
-
-// Phases are all but the mask.
-func (s *Shamir) Phases() []Phase {
-	return []Phase{Describe, Commit, Deal, Check, Attest, Agree, Open, Combine}
-}
+func (s *Shamir) Name() string { return SchemeShamir }
 
 // Deal gives part j the shares of hospital j. Chunk b holds values
 // b·blockLength…, and its polynomials come from stream b of the seed.
@@ -157,11 +152,14 @@ func (s *Shamir) Mask([]Party) (Body, error) { return Body{}, nil }
 // Justify is empty: with no liars nobody complains.
 func (s *Shamir) Justify(Complaint) (Body, error) { return Body{}, nil }
 
+// Openers are all hospitals: any k of them open a sum.
+func (s *Shamir) Openers() (Set, int) { return AllOf(s.n), s.k }
+
 // Open sums the shares that this hospital holds of the included deals.
-func (s *Shamir) Open(_ []Party, included []Opening, _ Seed) (Body, error) {
+func (s *Shamir) Open(set Certified, _ Seed) (Body, error) {
 	sum := make([]sharing.Element, s.length)
 	block := s.block()
-	for _, deal := range included {
+	for _, deal := range set.Included {
 		err := s.eachBlock(deal.Body.Parts[s.self], block, func(offset int) error {
 			end := min(offset+blockLength, s.length)
 			sharing.AddTo(sum[offset:end], block)
@@ -189,7 +187,7 @@ func (e elements) Chunk(i int) ([]byte, error) {
 
 // Combine interpolates at 0 through the first k openings and checks that every
 // further one lies on the same polynomials.
-func (s *Shamir) Combine(_ []Party, openings []Opening) (Vector, error) {
+func (s *Shamir) Combine(_ Certified, openings []Post) (Vector, error) {
 	if len(openings) < s.k {
 		return nil, ErrMoreOpenings
 	}
@@ -213,7 +211,7 @@ func (s *Shamir) Combine(_ []Party, openings []Opening) (Vector, error) {
 	return result, nil
 }
 
-func (s *Shamir) interpolate(xs []int, openings []Opening, at int) ([]sharing.Element, error) {
+func (s *Shamir) interpolate(xs []int, openings []Post, at int) ([]sharing.Element, error) {
 	lambda, err := sharing.Lagrange(xs, at)
 	if err != nil {
 		return nil, err
@@ -233,7 +231,7 @@ func (s *Shamir) interpolate(xs []int, openings []Opening, at int) ([]sharing.El
 	return sum, nil
 }
 
-func (s *Shamir) onPolynomial(xs []int, openings []Opening, extra Opening) error {
+func (s *Shamir) onPolynomial(xs []int, openings []Post, extra Post) error {
 	want, err := s.interpolate(xs, openings, int(extra.From))
 	if err != nil {
 		return err

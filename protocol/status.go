@@ -55,7 +55,8 @@ func (r *Round) Status() Status {
 	case Agree:
 		waiting(r.all, r.ballot.voters(), q)
 	case Open:
-		waiting(r.ballot.decided.Holders, r.openers(), r.t.Openings())
+		openers, needed := r.scheme.Openers()
+		waiting(r.ballot.decided.Holders.And(openers), r.openers(), needed)
 	case Combine:
 		waiting(r.all, r.resulted(), q)
 	}

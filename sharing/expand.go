@@ -32,6 +32,14 @@ func NewExpander(seed [SeedSize]byte, stream uint64) *Expander {
 	return x
 }
 
+// Read fills p with the stream's bytes, for whoever wants bytes and not elements.
+// A stream is for one of Read and Fill.
+func (x *Expander) Read(p []byte) (int, error) {
+	clear(p)
+	x.keystream.XORKeyStream(p, p)
+	return len(p), nil
+}
+
 // Fill sets every entry of dst to a uniform element.
 func (x *Expander) Fill(dst []Element) {
 	for i := 0; i < len(dst); {

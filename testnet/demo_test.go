@@ -85,7 +85,7 @@ func TestDefaultDemo(t *testing.T) {
 // A hospital dropped in any phase, for good: "everyone who did not finish the
 // round, included or not".
 func TestDropInEveryPhase(t *testing.T) {
-	for _, phase := range (&protocol.Shamir{}).Phases() {
+	for _, phase := range shamirPhases(t) {
 		t.Run(phase.String(), func(t *testing.T) {
 			r, err := run(t, DemoOptions{Seed: 2, Rounds: 2, Faults: []string{"kill:west@1:" + phase.String()}})
 			exact(t, r, err)
@@ -260,4 +260,13 @@ func TestBadOptions(t *testing.T) {
 			}
 		})
 	}
+}
+
+func shamirPhases(t *testing.T) []protocol.Phase {
+	t.Helper()
+	phases, err := protocol.SchemePhases(protocol.SchemeShamir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return phases
 }

@@ -138,16 +138,12 @@ func (d *demo) plan() error {
 
 // parseFaults reads the faults, and refuses those that cannot happen here.
 func (d *demo) parseFaults() error {
-	scheme, err := protocol.NewShamir(1, d.t, 1)
-	if err != nil {
-		return err
-	}
 	for _, text := range d.opt.Faults {
 		f, err := protocoltest.ParseFault(text, d.names())
 		if err != nil {
 			return err
 		}
-		if err := protocoltest.CheckFault(f, scheme); err != nil {
+		if err := protocoltest.CheckFault(f, d.study.Scheme); err != nil {
 			return err
 		}
 		switch {

@@ -25,6 +25,7 @@ type clusterReport struct {
 	Threshold  int            `json:"threshold"`
 	Members    []memberReport `json:"members"`
 	Unsigned   []string       `json:"unsigned"`
+	Paillier   *keyReport     `json:"paillier"` // null without a key
 	File       string         `json:"file"`
 }
 
@@ -46,7 +47,7 @@ func newCluster(a *app) *cobra.Command {
 			return cmd.Help()
 		},
 	}
-	cmd.AddCommand(newClusterNew(a, runClusterNew), newClusterSign(a, runClusterSign),
+	cmd.AddCommand(newClusterNew(a, runClusterNew), newClusterDeal(a, runClusterDeal), newClusterSign(a, runClusterSign),
 		newClusterVerify(a, runClusterVerify), newClusterShow(a, runClusterShow))
 	return cmd
 }
@@ -126,6 +127,12 @@ func stands(a *app, r *roster.Roster) {
 	a.printf("Hospitals that may be away at any time: %d. Hospitals that may lie: %d.\n", t.Dropouts, t.Liars)
 	a.printf("A sum is opened by %d hospitals, and has at least %d in it. Up to %d that compare notes learn nothing but the\n"+
 		"sum of the others; %d could open any update.\n", t.Openings(), t.SmallestSet(), t.Openings()-1, t.Openings())
+	if key, err := r.PaillierKey(); err == nil && key != nil {
+		a.printf("Paillier key of %d bits: %d holders, any %d of whom decrypt; whoever dealt it could decrypt alone.\n", key.Bits(), key.Holders(), key.Threshold())
+	}
+	if r.InsecureTestKey {
+		a.printf("THE PAILLIER KEY IS A TEST KEY AND PROTECTS NOTHING.\n")
+	}
 	if t.Parties == 3 {
 		a.printf("Of three hospitals, one may drop out only after it has dealt: a sum of two would show each the other's update.\n")
 	}
@@ -137,6 +144,9 @@ func reportOf(r *roster.Roster, file string) *clusterReport {
 		Federation: r.Federation, Epoch: r.Epoch, Hash: r.Hash().String(), Liars: r.Liars, Dropouts: r.Dropouts,
 		Threshold: r.Threshold, Unsigned: append([]string{}, unsigned...), File: file,
 	}
+	if key, err := r.PaillierKey(); err == nil && key != nil {
+		report.Paillier = &keyReport{key.Bits(), key.Holders(), key.Threshold(), r.InsecureTestKey}
+	}
 	for i, m := range r.Members {
 		report.Members = append(report.Members, memberReport{i + 1, m.Name, m.Fingerprint(), m.Addresses})
 	}
@@ -144,22 +154,24 @@ func reportOf(r *roster.Roster, file string) *clusterReport {
 }
 
 type clusterSignFlags struct {
-	home  string
-	files []string
+	home, share string
+	files       []string
 }
 
 func newClusterSign(a *app, run func(context.Context, *app, *clusterSignFlags) error) *cobra.Command {
 	f := &clusterSignFlags{}
 	cmd := &cobra.Command{
 		Use: "sign ROSTER [COPY...]", Short: "Sign a roster as a member",
-		Long:    "Adds this hospital's signature to the file. Signatures of further copies of the same roster are added too, so\nthat the members can sign at the same time.",
-		Example: "  hospital-node cluster sign --home north roster.toml",
+		Long:    "Adds this hospital's signature to the file. Signatures of further copies of the same roster are added too, so\nthat the members can sign at the same time. A share of the federation's Paillier key is verified and kept in the home.",
+		Example: "  hospital-node cluster sign --home north roster.toml\n" +
+			"  hospital-node cluster sign --home north --share north.share roster.toml",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.files = args
 			return run(cmd.Context(), a, f)
 		},
 	}
 	homeFlag(cmd, &f.home)
+	cmd.Flags().StringVar(&f.share, "share", "", "this hospital's share of the federation's Paillier key, to keep in the home")
 	return cmd
 }
 
@@ -206,6 +218,9 @@ func signRoster(f *clusterSignFlags) (*roster.Roster, error) {
 	}
 	if _, err := r.Unsigned(); err != nil {
 		return nil, &usageError{fmt.Errorf("%s: %w", f.files[0], err)}
+	}
+	if err := keepShare(f, r, id); err != nil {
+		return nil, &usageError{err}
 	}
 	return r, writeRoster(f.files[0], r)
 }

@@ -121,6 +121,10 @@ func nodeConfig(a *app, f *runFlags) (node.Config, node.Training, error) {
 	if err != nil {
 		return fail(err)
 	}
+	key, err := paillierKey(a, f.home, r, s)
+	if err != nil {
+		return fail(err)
+	}
 	data, err := readRows(f, home, r, s)
 	if err != nil {
 		return fail(err)
@@ -136,7 +140,7 @@ func nodeConfig(a *app, f *runFlags) (node.Config, node.Training, error) {
 		listen = home.Listen
 	}
 	cfg := node.Config{
-		Home: f.home, Roster: r, Study: s, Work: work, Listen: listen,
+		Home: f.home, Roster: r, Study: s, Work: work, Paillier: key, Listen: listen,
 		Linger: 10 * time.Second, SitOut: f.sitOut, Logger: a.logger(),
 	}
 	if f.serve {

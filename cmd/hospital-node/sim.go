@@ -120,7 +120,7 @@ func (f *simFlags) options() (protocoltest.Options, error) {
 		return opt, err
 	}
 	switch {
-	case f.scheme != "shamir" && f.scheme != "auto":
+	case f.scheme != "auto" && !slices.Contains(study.Schemes, f.scheme):
 		return opt, fmt.Errorf("--scheme %s: this version knows auto, %s", f.scheme, strings.Join(study.Schemes, ", "))
 	case f.modulus != 32 && f.modulus != 64:
 		return opt, fmt.Errorf("--modulus %d: 32 or 64", f.modulus)
@@ -131,9 +131,15 @@ func (f *simFlags) options() (protocoltest.Options, error) {
 	case !(f.randomFaults >= 0 && f.randomFaults <= 1):
 		return opt, fmt.Errorf("--random-faults %v: a probability in [0, 1]", f.randomFaults)
 	}
+	if f.scheme == "auto" {
+		f.scheme = study.DefaultScheme
+	}
+	opt.Scheme = f.scheme
+	bits := fastKeyBits
 	switch f.crypto {
 	case "fast":
 	case "real":
+		bits = realKeyBits
 		var err error
 		if opt.Signer, opt.Sealer, err = testnet.RealCrypto(f.hospitals); err != nil {
 			return opt, err
@@ -141,15 +147,36 @@ func (f *simFlags) options() (protocoltest.Options, error) {
 	default:
 		return opt, fmt.Errorf("--crypto %s: fast or real", f.crypto)
 	}
-	opt.Scheme = func(self protocol.Party) (protocol.Scheme, error) { return protocol.NewShamir(self, t, f.values) }
+	if err := f.testKeys(&opt, bits); err != nil {
+		return opt, err
+	}
 	return opt, f.parseFaults(&opt)
 }
 
-func (f *simFlags) parseFaults(opt *protocoltest.Options) error {
-	scheme, err := opt.Scheme(1)
+// Lengths of the published keys that simulations of scheme paillier use.
+const (
+	fastKeyBits = 512
+	realKeyBits = 2048
+)
+
+// testKeys deals the keys that the scheme needs.
+func (f *simFlags) testKeys(opt *protocoltest.Options, bits int) error {
+	if f.scheme != protocol.SchemePaillier {
+		return nil
+	}
+	keys, err := protocoltest.TestKeys(bits, opt.Thresholds)
 	if err != nil {
 		return err
 	}
+	opt.Key = func(self protocol.Party) *protocol.PaillierKey { return keys[self] }
+	d := protocol.Description{
+		Scheme: f.scheme, Key: keys[1].Digest(), Thresholds: opt.Thresholds, Length: uint64(f.values), Limit: protocoltest.Limit,
+	}
+	_, err = protocol.NewScheme(1, d, keys[1])
+	return err
+}
+
+func (f *simFlags) parseFaults(opt *protocoltest.Options) error {
 	names := make([]string, f.hospitals)
 	for i := range names {
 		names[i] = strconv.Itoa(i + 1)
@@ -163,7 +190,7 @@ func (f *simFlags) parseFaults(opt *protocoltest.Options) error {
 		if err != nil {
 			return err
 		}
-		if err := protocoltest.CheckFault(fault, scheme); err != nil {
+		if err := protocoltest.CheckFault(fault, opt.Scheme); err != nil {
 			return err
 		}
 		if fault.Lie() {

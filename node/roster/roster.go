@@ -16,20 +16,24 @@ import (
 
 	"consilium/internal/strict"
 	"consilium/node/identity"
+	"consilium/paillier"
 	"consilium/protocol"
 )
 
 // Roster is who belongs to a federation in one epoch, and what it stands. A
 // member's place in the list is its number, from 1.
 type Roster struct {
-	Federation string      `toml:"federation"`
-	Epoch      uint64      `toml:"epoch"`
-	Previous   string      `toml:"previous"`  // hash of the roster of the epoch before, empty for epoch 1
-	Liars      int         `toml:"liars"`     // f
-	Dropouts   int         `toml:"dropouts"`  // c
-	Threshold  int         `toml:"threshold"` // k, for people: it follows from the others
-	Members    []Member    `toml:"member"`
-	Signatures []Signature `toml:"signature"`
+	Federation string `toml:"federation"`
+	Epoch      uint64 `toml:"epoch"`
+	Previous   string `toml:"previous"`           // hash of the roster of the epoch before, empty for epoch 1
+	Liars      int    `toml:"liars"`              // f
+	Dropouts   int    `toml:"dropouts"`           // c
+	Threshold  int    `toml:"threshold"`          // k, for people: it follows from the others
+	Paillier   string `toml:"paillier,omitempty"` // public part of the key for scheme paillier, base64; the first members hold its shares
+	// InsecureTestKey admits a Paillier key that is too short to protect anything.
+	InsecureTestKey bool        `toml:"insecure_test_key,omitempty"`
+	Members         []Member    `toml:"member"`
+	Signatures      []Signature `toml:"signature"`
 }
 
 // Signature is a member's consent to a roster.
@@ -67,6 +71,9 @@ func (r *Roster) Validate() error {
 	if k := r.Thresholds().Openings(); r.Threshold != k {
 		return fmt.Errorf("threshold %d: %d hospitals with %d liars and %d dropouts have threshold %d", r.Threshold, len(r.Members), r.Liars, r.Dropouts, k)
 	}
+	if _, err := r.PaillierKey(); err != nil {
+		return err
+	}
 	names, keys := map[string]bool{}, map[string]string{}
 	for _, m := range r.Members {
 		if _, err := m.validate(); err != nil {
@@ -83,6 +90,36 @@ func (r *Roster) Validate() error {
 	return nil
 }
 
+// PaillierKey decodes the public part of the federation's key; nil if it has
+// none.
+func (r *Roster) PaillierKey() (*paillier.ThresholdKey, error) {
+	if r.Paillier == "" {
+		return nil, nil
+	}
+	minBits := paillier.MinBits
+	if r.InsecureTestKey {
+		minBits = paillier.InsecureTestBits
+	}
+	data, err := base64.StdEncoding.DecodeString(r.Paillier)
+	if err != nil {
+		return nil, fmt.Errorf("the Paillier key is not base64: %w", err)
+	}
+	key, err := paillier.DecodeThresholdKey(data, minBits)
+	if err != nil {
+		return nil, fmt.Errorf("the Paillier key: %w", err)
+	}
+	return key, protocol.CheckHolders(r.Thresholds(), key.Holders(), key.Threshold())
+}
+
+// SetPaillierKey puts a key into a roster that nobody has signed yet.
+func (r *Roster) SetPaillierKey(key *paillier.ThresholdKey) error {
+	if len(r.Signatures) > 0 {
+		return fmt.Errorf("the roster is signed already: a key is dealt before the members sign")
+	}
+	r.Paillier, r.InsecureTestKey = base64.StdEncoding.EncodeToString(key.Encode()), key.Bits() < paillier.MinBits
+	return r.Validate()
+}
+
 // Hash names the roster. Signatures are not part of it.
 func (r *Roster) Hash() protocol.Hash {
 	b := appendString(nil, rosterDomain)
@@ -95,6 +132,8 @@ func (r *Roster) Hash() protocol.Hash {
 	for _, m := range r.Members {
 		b = appendMember(b, m)
 	}
+	b = appendString(b, r.Paillier)
+	b = appendString(b, fmt.Sprint(r.InsecureTestKey))
 	return sha256.Sum256(b)
 }
 

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +23,7 @@ import (
 type Study struct {
 	Name         string      `toml:"name"`
 	Task         string      `toml:"task"`          // an embedded task, or the name of a file beside the study
-	Scheme       string      `toml:"scheme"`        // how updates are hidden: "shamir"; empty chooses
+	Scheme       string      `toml:"scheme"`        // how updates are hidden: "shamir", "paillier"; empty chooses
 	Trainer      string      `toml:"trainer"`       // these five: empty or zero takes the task's
 	Rounds       int         `toml:"rounds"`        //
 	Rate         float64     `toml:"rate"`          //
@@ -55,7 +56,7 @@ type Deadlines struct {
 
 // What a study has when it does not say otherwise.
 const (
-	DefaultScheme       = "shamir"
+	DefaultScheme       = protocol.SchemeShamir
 	DefaultTestFraction = 0.34
 	DefaultTick         = 100 * time.Millisecond
 	maxFile             = 1 << 20
@@ -65,7 +66,7 @@ const (
 var defaultDeadlines = Deadlines{Commit: 100, Deal: 100, Attest: 100, View: 20}
 
 // Schemes are the values of scheme that this version knows.
-var Schemes = []string{"shamir"}
+var Schemes = []string{protocol.SchemeShamir, protocol.SchemePaillier}
 
 // Read reads a study and its task.
 func Read(file string) (*Study, error) {
@@ -166,7 +167,7 @@ func (s *Study) setDefaults() {
 }
 
 func (s *Study) validate() error {
-	if s.Scheme != "shamir" {
+	if !slices.Contains(Schemes, s.Scheme) {
 		return fmt.Errorf("scheme %q: this version knows %s", s.Scheme, strings.Join(Schemes, ", "))
 	}
 	if f := *s.TestFraction; !(f >= 0 && f < 1) {

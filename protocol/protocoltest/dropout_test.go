@@ -7,7 +7,7 @@ import (
 	"consilium/protocol"
 )
 
-var shamirPhases = (&protocol.Shamir{}).Phases()
+var shamirPhases, _ = protocol.SchemePhases(protocol.SchemeShamir)
 
 // "Any n−k hospitals dropped in any phase (n = 3: only after deal): the round
 // completes with the sum of exactly the agreed set."

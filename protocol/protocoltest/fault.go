@@ -108,9 +108,10 @@ func ParseFault(text string, names []string) (Fault, error) {
 }
 
 // CheckFault refuses a fault in a phase that the scheme has not.
-func CheckFault(f Fault, s protocol.Scheme) error {
-	if !slices.Contains(s.Phases(), f.Phase) {
-		return fmt.Errorf("fault %s: scheme %s has no phase %s", f, s.Name(), f.Phase)
+func CheckFault(f Fault, scheme string) error {
+	phases, err := protocol.SchemePhases(scheme)
+	if err == nil && !slices.Contains(phases, f.Phase) {
+		err = fmt.Errorf("fault %s: scheme %s has no phase %s", f, scheme, f.Phase)
 	}
-	return nil
+	return err
 }

@@ -124,27 +124,34 @@ func (h *hospital) begin() error {
 }
 
 func (h *hospital) round() (*protocol.Round, error) {
-	scheme, err := h.sim.opt.Scheme(h.party)
+	d := protocol.Description{
+		Federation: "simulation", Epoch: 1, Round: h.disk.round, Step: "sum", Scheme: h.sim.opt.Scheme,
+		State: protocol.Ref{Root: h.disk.state}, Thresholds: h.sim.opt.Thresholds,
+		Length: uint64(h.sim.opt.Values), Limit: Limit, Deadlines: deadlines,
+	}
+	var key *protocol.PaillierKey
+	if h.sim.opt.Key != nil {
+		key = h.sim.opt.Key(h.party)
+		d.Key = key.Digest()
+	}
+	scheme, err := protocol.NewScheme(h.party, d, key)
 	if err != nil {
 		return nil, err
 	}
 	return protocol.Restore(protocol.Config{
-		Self:   h.party,
-		Signer: h.signer(), Sealer: h.sealer(), Random: h.random,
-		Description: protocol.Description{
-			Federation: "simulation", Epoch: 1, Round: h.disk.round, Step: "sum", Scheme: scheme.Name(),
-			State: protocol.Ref{Root: h.disk.state}, Thresholds: h.sim.opt.Thresholds,
-			Length: uint64(h.sim.opt.Values), Deadlines: deadlines,
-		},
+		Self: h.party, Description: d, Signer: h.signer(), Sealer: h.sealer(), Random: h.random,
 	}, scheme, h.disk.records)
 }
+
+// Limit is the largest value in a simulated update.
+const Limit = 1 << 50
 
 // update is the vector of one hospital in one round.
 func (s *sim) update(p protocol.Party, round uint64) protocol.Vector {
 	r := newRandom(s.opt.Seed, round<<16|uint64(p))
 	v := make(protocol.Vector, s.opt.Values)
 	for i := range v {
-		v[i] = r.between(-1<<50, 1<<50)
+		v[i] = r.between(-Limit, Limit)
 	}
 	return v
 }

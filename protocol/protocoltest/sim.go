@@ -15,8 +15,9 @@ type Options struct {
 	Thresholds protocol.Thresholds
 	Values     int // in an update
 	Rounds     int // at least 1; raised so that every fault begins and ends
-	// Scheme makes the scheme of one hospital.
-	Scheme func(self protocol.Party) (protocol.Scheme, error)
+	Scheme     string
+	// Key is one hospital's key, for a scheme that needs one; may be nil.
+	Key    func(self protocol.Party) *protocol.PaillierKey
 	Faults []Fault
 	// RandomFaults is the probability that a hospital is hit by a random fault;
 	// messages are lost at a fifth of it.

@@ -11,7 +11,7 @@ func options(n, f, c int, seed uint64) Options {
 	t := protocol.Thresholds{Parties: n, Liars: f, Dropouts: c}
 	return Options{
 		Thresholds: t, Values: 3, Seed: seed,
-		Scheme: func(self protocol.Party) (protocol.Scheme, error) { return protocol.NewShamir(self, t, 3) },
+		Scheme: protocol.SchemeShamir,
 	}
 }
 

@@ -1,0 +1,57 @@
+package identity
+
+import (
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"consilium/internal/durable"
+	"consilium/paillier"
+)
+
+// ShareFile is where a home keeps its share of the federation's Paillier key.
+const ShareFile = "paillier.share"
+
+const sharePEM = "CONSILIUM PAILLIER KEY SHARE"
+
+// EncodeShare is the text of a share's file. It is as secret as the share.
+func EncodeShare(s *paillier.KeyShare) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: sharePEM, Bytes: s.Encode()})
+}
+
+// ReadShare reads a share of a key from a file, and compares it with the key.
+func ReadShare(file string, key *paillier.ThresholdKey) (*paillier.KeyShare, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	block, rest := pem.Decode(data)
+	if block == nil || block.Type != sharePEM || len(rest) > 0 {
+		return nil, fmt.Errorf("%s holds no share of a Paillier key", file)
+	}
+	share, err := key.DecodeKeyShare(block.Bytes)
+	if err == nil {
+		err = key.CheckShare(share)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return share, nil
+}
+
+// LoadShare reads the share of a home; nil if there is none.
+func LoadShare(home string, key *paillier.ThresholdKey) (*paillier.KeyShare, error) {
+	share, err := ReadShare(filepath.Join(home, ShareFile), key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return share, err
+}
+
+// KeepShare puts a share into a home.
+func KeepShare(home string, s *paillier.KeyShare) error {
+	return durable.WriteFile(filepath.Join(home, ShareFile), EncodeShare(s), 0o600)
+}
