@@ -26,10 +26,15 @@
 //
 //  1. Hand to Encode exactly what Update returned, and keep the encoded bytes
 //     before anything is sent: an update is never computed twice for one round.
-//  2. Open one sum per round. Round 0 (standardise) and the evaluation are
-//     deterministic functions of the rows: opened over two different sets, the
-//     difference shows one hospital's values exactly.
-//  3. Sign the hash of the next [State] ([State.Hash]) and stop when it differs.
+//  2. Open one sum per round. Round 0 (standardise), a step of [Newton] and the
+//     evaluation are deterministic functions of the rows and the state: opened
+//     over two different sets, the difference shows one hospital's values exactly.
+//     A state is never gone back to. With newton, keep one set through the study
+//     as far as hospitals stay: near the end its sums hardly change from round to
+//     round, and two sets then show nearly the same difference.
+//  3. When Next has no more rounds, ask [Program.FitError]: newton ends without a
+//     fit when there is none, at every hospital in the same state.
+//  4. Sign the hash of the next [State] ([State.Hash]) and stop when it differs.
 //
 // # Same bits everywhere
 //
@@ -47,6 +52,6 @@
 //
 // Nobody sees a hospital's vector; what is opened is the sum over the included
 // hospitals, and everything in it. That is said at each step: round 0 at
-// [Standardiser], training at [FedSGD] and [FedAvg], the evaluation at
+// [Standardiser], training at [FedSGD], [FedAvg] and [Newton], the evaluation at
 // [Metrics].
 package model

@@ -23,6 +23,9 @@ func realData(t testing.TB, name string) string {
 	return ""
 }
 
+// descents are the trainers that take the same kind of step in every round.
+var descents = []string{"fedavg", "fedsgd"}
+
 func embedded(t testing.TB, name string) *Task {
 	t.Helper()
 	task, ok := Embedded(name)

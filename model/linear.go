@@ -12,7 +12,7 @@ type Linear struct {
 	LargestLabel float64 // bounds |y|, from the label's declared range
 }
 
-var _ Model = Linear{}
+var _ Regression = Linear{}
 
 // Start returns d+1 zeros.
 func (m Linear) Start() []float64 { return make([]float64, m.Features+1) }
@@ -34,6 +34,18 @@ func (m Linear) Gradient(dst, weights []float64, rows Design) {
 	}
 	sumResiduals(dst, residuals, rows)
 }
+
+// Row is that of the residual in units of the largest label.
+func (m Linear) Row(score, y float64) (loss, first, second float64) {
+	residual := score - y
+	return residual * residual / 2, residual, 1
+}
+
+// Unit is the largest label.
+func (m Linear) Unit() float64 { return m.LargestLabel }
+
+// Quadratic is true.
+func (m Linear) Quadratic() bool { return true }
 
 // GradientReach is N·M for N = hospitals·rows and |y| ≤ M. While the loss is
 // not above that of zero weights, Σr² ≤ Σy² ≤ N·M², and standardised features

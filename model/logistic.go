@@ -9,7 +9,7 @@ type Logistic struct {
 	Features int // d; there are d+1 weights
 }
 
-var _ Model = Logistic{}
+var _ Regression = Logistic{}
 
 // Start returns d+1 zeros: probability ½ for everybody.
 func (m Logistic) Start() []float64 { return make([]float64, m.Features+1) }
@@ -31,6 +31,18 @@ func (m Logistic) Gradient(dst, weights []float64, rows Design) {
 	}
 	sumResiduals(dst, residuals, rows)
 }
+
+// Row is the negative log-likelihood of a label of 0 or 1.
+func (m Logistic) Row(score, y float64) (loss, first, second float64) {
+	p := Sigmoid(score)
+	return LogLoss(score, y), p - y, p * Sigmoid(-score)
+}
+
+// Unit is 1: scores are log-odds.
+func (m Logistic) Unit() float64 { return 1 }
+
+// Quadratic is false.
+func (m Logistic) Quadratic() bool { return false }
 
 // GradientReach is rows·√hospitals, whatever the weights: |p − y| ≤ 1, and by
 // Cauchy and Schwarz Σ|z| ≤ √(rows·Σz²) over one hospital's rows, where Σz² ≤

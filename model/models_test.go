@@ -192,7 +192,7 @@ func TestPenalty(t *testing.T) {
 	task := embedded(t, "synthetic")
 	split := pooled(t, studySplits(t, task, "", 0, 0))
 	const l2 = 0.1
-	for _, trainer := range TrainerNames() {
+	for _, trainer := range descents {
 		p := newProgram(t, Plan{Task: task, Trainer: trainer, Rounds: 500, L2: l2, Hospitals: 1})
 		s := replay(t, p, []Split{split})
 		gradient := make([]float64, len(s.Weights))

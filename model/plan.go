@@ -10,8 +10,8 @@ import (
 // penalty can therefore not be planned without one.
 type Plan struct {
 	Task        *Task
-	Trainer     string  // "fedsgd" or "fedavg"
-	Rounds      int     // training rounds
+	Trainer     string  // "fedsgd", "fedavg" or "newton"
+	Rounds      int     // training rounds; newton ends by itself, and takes fewer
 	Rate        float64 // step length on standardised features
 	LocalEpochs int     // local steps in a round of fedavg
 	L2          float64 // penalty
@@ -30,6 +30,9 @@ func (p Plan) WithDefaults() Plan {
 	}
 	if p.Rounds == 0 {
 		p.Rounds = d.Rounds
+		if p.Trainer == "newton" && d.Trainer != "newton" {
+			p.Rounds = newtonRounds // the task's are those of a slower trainer
+		}
 	}
 	if p.Rate == 0 {
 		p.Rate = d.Rate

@@ -10,7 +10,7 @@ import (
 // Names of a [Step].
 const (
 	StepStandardise = "standardise" // round 0: joint means and spreads of the features
-	StepTrain       = "train"       // rounds 1 to Plan.Rounds
+	StepTrain       = "train"       // rounds 1 to Program.Rounds
 	StepEvaluate    = "evaluate"    // the round after, if the plan asks for it: joint test metrics
 )
 
@@ -20,7 +20,8 @@ type Program struct {
 	plan      Plan
 	model     Model
 	trainer   Trainer
-	codec     Codec      // of training and evaluation
+	codec     Codec      // of the evaluation
+	sumCodec  Codec      // of training
 	unitCodec Codec      // of round 0
 	features  []string   // d names
 	intervals []interval // d declared ranges
@@ -29,7 +30,7 @@ type Program struct {
 
 // Step is what a round sums.
 type Step struct {
-	Round  int    // 0 standardise, 1…R train, R+1 evaluate
+	Round  int    // 0 standardise, 1…R train, R+1 evaluate, with R from Program.Rounds
 	Name   string // StepStandardise, StepTrain or StepEvaluate
 	Length int    // values in a hospital's vector
 	Codec  Codec  // how they become integers
@@ -56,7 +57,7 @@ func NewProgram(plan Plan) (*Program, error) {
 	p.codec = Codec{FractionBits: t.FixedPoint.FractionBits, Range: t.FixedPoint.Range, Parties: plan.Hospitals}
 	p.unitCodec = p.codec.narrowed(float64(t.MaxRows))
 	var err error
-	if p.trainer, err = newTrainer(plan, p.model); err != nil {
+	if p.trainer, p.sumCodec, err = newTrainer(plan, p.model, p.codec); err != nil {
 		return nil, fmt.Errorf("plan study of task %s: %w", t.Name, err)
 	}
 	if err := p.checkHeadroom(); err != nil {
@@ -73,8 +74,11 @@ func (p *Program) checkHeadroom() error {
 	if err := p.codec.Validate(); err != nil {
 		return fmt.Errorf("fixed point: %w", err)
 	}
+	if err := p.sumCodec.Validate(); err != nil {
+		return fmt.Errorf("fixed point of %s: %w", p.plan.Trainer, err)
+	}
 	rows := p.plan.Task.MaxRows
-	if reach := p.trainer.Reach(rows, p.plan.Hospitals); reach > p.codec.Range {
+	if reach := p.trainer.Reach(rows, p.plan.Hospitals); reach > p.sumCodec.Range {
 		return fmt.Errorf("fixed point: a value of %s can reach %.3g (max_rows %d, %d hospitals), beyond the range %.12g; lower max_rows or the learning rate, or raise fixed_point.range (%d of %d bits are used)",
 			p.plan.Trainer, reach, rows, p.plan.Hospitals, p.codec.Range, p.codec.Bits(), maxCodecBits)
 	}
@@ -104,12 +108,13 @@ func (p *Program) Start() State { return State{Weights: p.model.Start()} }
 // Next says what the coming round sums; false when the study is finished.
 func (p *Program) Next(s State) (Step, bool) {
 	step := Step{Round: s.Round, Codec: p.codec}
+	last := p.Rounds(s)
 	switch {
 	case s.Round == 0:
 		step.Name, step.Length, step.Codec = StepStandardise, standardiseLength(len(p.features)), p.unitCodec
-	case s.Round >= 1 && s.Round <= p.plan.Rounds:
-		step.Name, step.Length = StepTrain, p.trainer.Length()
-	case s.Round == p.plan.Rounds+1 && p.plan.Evaluate:
+	case s.Round >= 1 && s.Round <= last:
+		step.Name, step.Length, step.Codec = StepTrain, p.trainer.Length(), p.sumCodec
+	case s.Round == last+1 && p.plan.Evaluate && (s.Fit == nil || s.Fit.Outcome == Converged):
 		step.Name, step.Length = StepEvaluate, numberSumsLength
 		if p.plan.Task.Label.Binary() {
 			step.Length = binarySumsLength
@@ -118,6 +123,15 @@ func (p *Program) Next(s State) (Step, bool) {
 		return Step{}, false
 	}
 	return step, true
+}
+
+// Rounds is the number of training rounds of the study: those of the plan, or
+// fewer when newton has ended before.
+func (p *Program) Rounds(s State) int {
+	if s.Fit != nil && s.Fit.Outcome != Searching {
+		return s.Fit.Rounds
+	}
+	return p.plan.Rounds
 }
 
 // step is Next for a state that must fit this program and have a next round.
@@ -139,6 +153,12 @@ func (p *Program) checkState(s State) error {
 	}
 	if z := s.Standardiser; s.Round > 0 && (z == nil || len(z.Mean) != len(p.features) || len(z.SD) != len(p.features)) {
 		return fmt.Errorf("the state is not standardised over the %d features of task %s", len(p.features), p.plan.Task.Name)
+	}
+	if needed := p.plan.Trainer == "newton" && s.Round > 1; needed != (s.Fit != nil) {
+		return fmt.Errorf("the state is not one of trainer %s", p.plan.Trainer)
+	}
+	if s.Fit != nil {
+		return s.Fit.check(len(s.Weights))
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package model
 
 import (
 	"encoding/hex"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -60,7 +61,7 @@ func TestPlansThatAreRefused(t *testing.T) {
 	}{
 		{Plan{}, "plan study: no task is given"},
 		{Plan{Task: &Task{}}, `plan study: task name: "" has 0 characters; use 1 to 64`},
-		{Plan{Task: task, Trainer: "adam"}, "plan study: training.trainer is \"adam\"; use one of fedavg, fedsgd"},
+		{Plan{Task: task, Trainer: "adam"}, "plan study: training.trainer is \"adam\"; use one of fedavg, fedsgd, newton"},
 		{Plan{Task: task, Rounds: -1}, "plan study: training.rounds is -1; it must be between 1 and 1000000"},
 		{Plan{Task: task, Rate: math.NaN()}, "plan study: training.rate is NaN; it must be a positive number"},
 		{Plan{Task: task, L2: 2}, "plan study: training.l2 is 2; it must be at least 0 and at most 1/rate, or the penalty alone would overshoot"},
@@ -173,7 +174,9 @@ func TestHospitalsWithoutRowsAndWithOneClass(t *testing.T) {
 		}
 		alone := newProgram(t, Plan{Task: task, Trainer: trainer, Evaluate: true})
 		s := replay(t, alone, []Split{{Train: splits[2].Train, Test: splits[2].Train}})
-		if s.Metrics.AUC != nil || s.Metrics.Accuracy == nil {
+		if trainer == "newton" {
+			checkError(t, alone.FitError(s), fmt.Sprintf("all %d training rows have the same label: the maximum-likelihood fit does not exist", len(positive)))
+		} else if s.Metrics.AUC != nil || s.Metrics.Accuracy == nil {
 			t.Errorf("%s: metrics of one class %+v", trainer, s.Metrics)
 		}
 		m := must[Metrics](t)(p.Evaluate(clear, nil))
@@ -245,10 +248,16 @@ func TestApplyGivesTheSameBitsEverywhere(t *testing.T) {
 		{"yes or no", task, "fedsgd", "2257e66bf22bfe77"},
 		{"yes or no", task, "fedavg", "ae551fcc7652caf6"},
 		{"number", number.Replace(task), "fedsgd", "4dcb376aadb8037c"},
+		{"yes or no", task, "newton", "81ef39b024cd0064"},
+		{"number", number.Replace(task), "newton", "144606661fbb0be9"},
 	}
 	for _, c := range cases {
 		task := must[*Task](t)(ParseTask("small.toml", []byte(c.text)))
-		p := newProgram(t, Plan{Task: task, Trainer: c.trainer, Rate: 0.7, L2: 0.03, Evaluate: true})
+		plan := Plan{Task: task, Trainer: c.trainer, Rate: 0.7, L2: 0.03, Evaluate: true}
+		if c.trainer == "newton" {
+			plan.L2 = 0
+		}
+		p := newProgram(t, plan)
 		s := p.Start()
 		for step, more := p.Next(s); more; step, more = p.Next(s) {
 			sum := make([]float64, step.Length)
@@ -260,6 +269,9 @@ func TestApplyGivesTheSameBitsEverywhere(t *testing.T) {
 				sum = []float64{97, 41.3, 30, 20, 22.7, 30, 20}
 			case StepTrain:
 				sum[0] = 97
+				if c.trainer == "newton" {
+					newtonSumForBits(sum[1:], step.Round)
+				}
 			case StepEvaluate:
 				for i := range sum[:2*evaluationBins*len(sum)/binarySumsLength] {
 					sum[i] = float64((i * 7919) % 31) // counts
@@ -277,5 +289,21 @@ func TestApplyGivesTheSameBitsEverywhere(t *testing.T) {
 		if got := hex.EncodeToString(hash[:8]); got != c.want {
 			t.Errorf("%s, %s: state %s, want %s\n%+v", c.name, c.trainer, got, c.want, s)
 		}
+	}
+}
+
+// newtonSumForBits makes a search of a few rounds, with one step that is halved.
+func newtonSumForBits(sum []float64, round int) {
+	const k = 4
+	sum[0] = 60 - float64(round)/7 // loss
+	if round == 3 {
+		sum[0] = 61
+	}
+	for i := range k {
+		sum[1+i] = math.Ldexp(float64((i*7919+round*104729)%1009)/11, -6*round)
+		for j := i; j < k; j++ {
+			sum[1+k+triangle(k, i, j)] = float64((i*7919+j*104729)%31) / 9
+		}
+		sum[1+k+triangle(k, i, i)] = 17 + float64(i)/7
 	}
 }

@@ -8,4 +8,5 @@ type State struct {
 	Weights      []float64     // of the model, on standardised features, the intercept first
 	TrainRows    int64         // training rows of the hospitals in the last training round; 0 before
 	Metrics      *Metrics      // joint test metrics; nil before the evaluation is applied
+	Fit          *Fit          // nil but for trainer newton, after its first round
 }

@@ -13,6 +13,13 @@ const (
 	maxStateFeatures = maxFeatures
 	maxStateWeights  = 1 << 24
 	maxStateRound    = maxRounds + 2 // standardise and evaluate besides training
+	maxSlow          = 255
+)
+
+// What may follow behind the weights.
+const (
+	metricsFollow = 1
+	fitFollows    = 2
 )
 
 // MarshalBinary encodes the state canonically: equal states, bit for bit, have
@@ -20,15 +27,21 @@ const (
 // the header; round (4 bytes); one byte that says whether a standardiser
 // follows, then its rows (8), the number of features (4), means and standard
 // deviations (8 each); the number of weights (4) and the weights (8 each);
-// training rows (8); one byte that says whether metrics follow, then rows (8),
-// one byte with a bit for each value that is defined, and those values (8
-// each). Numbers that are not finite are refused.
+// training rows (8); one byte in which 1 says that metrics follow, and 2 that a
+// fit does. Metrics are rows (8), one byte with a bit for each value that is
+// defined, and those values (8 each). A fit is outcome (1), rounds (4), loss and
+// decrement (8 each), slow steps (1), and the numbers of weights in the point to
+// go back to, of standard errors, and of columns (4 each), each followed by what
+// it counts (8, 8 and 4 each). Numbers that are not finite are refused.
 func (s State) MarshalBinary() ([]byte, error) {
 	if s.Round < 0 || s.Round > maxStateRound {
 		return nil, fmt.Errorf("encode state: round %d is not between 0 and %d", s.Round, maxStateRound)
 	}
 	if z := s.Standardiser; z != nil && len(z.Mean) != len(z.SD) {
 		return nil, fmt.Errorf("encode state: %d means but %d standard deviations", len(z.Mean), len(z.SD))
+	}
+	if f := s.Fit; f != nil && (f.Slow < 0 || f.Slow > maxSlow) {
+		return nil, fmt.Errorf("encode state: %d slow steps, the limit is %d", f.Slow, maxSlow)
 	}
 	encoded := s.encode()
 	if _, err := decodeState(encoded); err != nil {
@@ -53,9 +66,31 @@ func (s State) encode() []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(len(s.Weights)))
 	b = appendFloats(b, s.Weights)
 	b = binary.BigEndian.AppendUint64(b, uint64(s.TrainRows))
-	b = appendFlag(b, s.Metrics != nil)
+	follows := len(b)
+	b = append(b, 0)
 	if s.Metrics != nil {
+		b[follows] |= metricsFollow
 		b = s.Metrics.append(b)
+	}
+	if s.Fit != nil {
+		b[follows] |= fitFollows
+		b = s.Fit.append(b)
+	}
+	return b
+}
+
+func (f *Fit) append(b []byte) []byte {
+	b = append(b, byte(f.Outcome))
+	b = binary.BigEndian.AppendUint32(b, uint32(f.Rounds))
+	b = appendFloats(b, []float64{f.Loss, f.Decrement})
+	b = append(b, byte(f.Slow))
+	for _, values := range [][]float64{f.Point, f.StandardErrors} {
+		b = binary.BigEndian.AppendUint32(b, uint32(len(values)))
+		b = appendFloats(b, values)
+	}
+	b = binary.BigEndian.AppendUint32(b, uint32(len(f.Columns)))
+	for _, column := range f.Columns {
+		b = binary.BigEndian.AppendUint32(b, uint32(column))
 	}
 	return b
 }
@@ -139,10 +174,41 @@ func (d *stateDecoder) state() State {
 	}
 	s.Weights = d.floats("weight", int(d.integer("number of weights", 4, maxStateWeights)))
 	s.TrainRows = int64(d.integer("number of training rows", 8, 1<<53))
-	if d.flag("metrics") {
+	follows := d.integer("set of what follows", 1, metricsFollow|fitFollows)
+	if follows&metricsFollow != 0 {
 		s.Metrics = d.metrics()
 	}
+	if follows&fitFollows != 0 {
+		s.Fit = d.fit()
+	}
 	return s
+}
+
+func (d *stateDecoder) fit() *Fit {
+	f := &Fit{
+		Outcome: Outcome(d.integer("outcome", 1, uint64(Unfinished))),
+		Rounds:  int(d.integer("number of rounds", 4, maxRounds)),
+	}
+	if values := d.floats("loss", 2); values != nil {
+		f.Loss, f.Decrement = values[0], values[1]
+	}
+	f.Slow = int(d.integer("number of slow steps", 1, maxSlow))
+	f.Point = d.counted("weight to go back to")
+	f.StandardErrors = d.counted("standard error")
+	columns := d.bytes(4 * int(d.integer("number of columns", 4, maxStateWeights)))
+	for i := 0; i < len(columns); i += 4 {
+		f.Columns = append(f.Columns, int(binary.BigEndian.Uint32(columns[i:])))
+	}
+	return f
+}
+
+// counted takes numbers behind their count; none are nil.
+func (d *stateDecoder) counted(name string) []float64 {
+	count := int(d.integer("number of "+name+"s", 4, maxStateWeights))
+	if count == 0 {
+		return nil
+	}
+	return d.floats(name, count)
 }
 
 func (d *stateDecoder) standardiser() *Standardiser {

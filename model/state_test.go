@@ -34,7 +34,23 @@ func drawState(t *rapid.T) State {
 			}
 		}
 	}
+	if rapid.Bool().Draw(t, "fitted") {
+		s.Fit = &Fit{
+			Outcome: Outcome(rapid.IntRange(0, int(Unfinished)).Draw(t, "outcome")), Rounds: rapid.IntRange(0, maxRounds).Draw(t, "rounds"),
+			Loss: finite.Draw(t, "loss"), Decrement: finite.Draw(t, "decrement"), Slow: rapid.IntRange(0, 255).Draw(t, "slow"),
+			Point: drawSome(t, finite), StandardErrors: drawSome(t, finite), Columns: drawSome(t, rapid.IntRange(0, maxStateWeights)),
+		}
+	}
 	return s
+}
+
+// drawSome draws a list, nil when it is empty.
+func drawSome[T any](t *rapid.T, values *rapid.Generator[T]) []T {
+	n := rapid.IntRange(0, 5).Draw(t, "length")
+	if n == 0 {
+		return nil
+	}
+	return rapid.SliceOfN(values, n, n).Draw(t, "values")
 }
 
 func TestStateRoundTrip(t *testing.T) {
@@ -72,6 +88,7 @@ func TestStateHashSeesEveryField(t *testing.T) {
 			Round: 3, Weights: []float64{0, 1}, TrainRows: 7,
 			Standardiser: &Standardiser{Rows: 7, Mean: []float64{2}, SD: []float64{3}},
 			Metrics:      &Metrics{Rows: 2, Accuracy: pointer(0.5)},
+			Fit:          &Fit{Outcome: Searching, Rounds: 2, Point: []float64{1}},
 		}
 	}
 	changes := map[string]func(*State){
@@ -86,6 +103,15 @@ func TestStateHashSeesEveryField(t *testing.T) {
 		"metrics":      func(s *State) { s.Metrics = nil },
 		"test rows":    func(s *State) { s.Metrics.Rows++ },
 		"accuracy":     func(s *State) { s.Metrics.Accuracy = nil },
+		"fit":          func(s *State) { s.Fit = nil },
+		"outcome":      func(s *State) { s.Fit.Outcome = Converged },
+		"rounds":       func(s *State) { s.Fit.Rounds++ },
+		"loss":         func(s *State) { s.Fit.Loss++ },
+		"decrement":    func(s *State) { s.Fit.Decrement++ },
+		"slow":         func(s *State) { s.Fit.Slow++ },
+		"point":        func(s *State) { s.Fit.Point[0]++ },
+		"errors":       func(s *State) { s.Fit.StandardErrors, s.Fit.Point = s.Fit.Point, nil },
+		"columns":      func(s *State) { s.Fit.Columns = []int{0} },
 		"which metric": func(s *State) { s.Metrics.AUC, s.Metrics.Accuracy = s.Metrics.Accuracy, nil },
 	}
 	for name, change := range changes {
@@ -124,6 +150,10 @@ func TestStatesThatAreRefused(t *testing.T) {
 		{"infinity", encode(State{Weights: []float64{math.Inf(-1)}}, func([]byte) {}), "decode state: weight 0 is -Inf; it must be finite"},
 		{"negative spread", encode(State{Standardiser: &Standardiser{Mean: []float64{0}, SD: []float64{-1}}}, func([]byte) {}), "decode state: standard deviation 0 is negative"},
 		{"negative zero spread", encode(State{Standardiser: &Standardiser{Mean: []float64{0}, SD: []float64{math.Copysign(0, -1)}}}, func([]byte) {}), "decode state: standard deviation 0 is negative"},
+		{"what follows", encode(small, func(b []byte) { b[len(b)-1] = 4 }), "decode state: set of what follows is 4, the limit is 3"},
+		{"outcome", State{Fit: &Fit{Outcome: 9}}.encode(), "decode state: outcome is 9, the limit is 5"},
+		{"columns", append(State{Fit: &Fit{Outcome: Singular, Columns: []int{1}}}.encode(), 1), "decode state: 1 bytes left over"},
+		{"missing columns", encode(State{Fit: &Fit{Outcome: Singular, Columns: []int{1}}}, func(b []byte) { b[len(b)-5] = 2 }), "decode state: 4 bytes are missing"},
 		{"left over", append(small.encode(), 0, 0), "decode state: 2 bytes left over"},
 	}
 	for _, c := range cases {
@@ -141,6 +171,8 @@ func TestMarshalRefusesStatesThatCannotBe(t *testing.T) {
 	checkError(t, err, "encode state: 1 means but 0 standard deviations")
 	_, err = State{TrainRows: -1}.MarshalBinary()
 	checkError(t, err, "encode state: number of training rows is 18446744073709551615, the limit is 9007199254740992")
+	_, err = State{Fit: &Fit{Outcome: Searching, Slow: 256}}.MarshalBinary()
+	checkError(t, err, "encode state: 256 slow steps, the limit is 255")
 	_, err = State{Weights: []float64{math.NaN()}}.MarshalBinary()
 	checkError(t, err, "encode state: weight 0 is NaN; it must be finite")
 }
@@ -155,7 +187,9 @@ func TestStateLayout(t *testing.T) {
 	want := hex.EncodeToString([]byte("consilium/state/1")) + "00000002" +
 		"01" + "0000000000000009" + "00000001" + "c000000000000000" + "3fe0000000000000" +
 		"00000001" + "3ff0000000000000" + "0000000000000005" +
-		"01" + "0000000000000003" + "02" + "3fe8000000000000"
+		"03" + "0000000000000003" + "02" + "3fe8000000000000"
+	s.Fit = &Fit{Outcome: Separated, Rounds: 4, Loss: 1, Decrement: 2, Slow: 3, Columns: []int{2}}
+	want += "04" + "00000004" + "3ff0000000000000" + "4000000000000000" + "03" + "00000000" + "00000000" + "00000001" + "00000002"
 	encoded, err := s.MarshalBinary()
 	if got := hex.EncodeToString(encoded); err != nil || got != want {
 		t.Errorf("encoded as\n%s, want\n%s, %v", got, want, err)
@@ -169,6 +203,8 @@ func FuzzUnmarshalState(f *testing.F) {
 		Standardiser: &Standardiser{Rows: 9, Mean: []float64{-2}, SD: []float64{0.5}},
 		Metrics:      &Metrics{Rows: 3, AUC: pointer(0.75)},
 	}.encode())
+	f.Add(State{Round: 3, Weights: []float64{1}, Fit: &Fit{Outcome: Searching, Point: []float64{2}}}.encode())
+	f.Add(State{Round: 3, Weights: []float64{1}, Fit: &Fit{Outcome: Separated, Columns: []int{0}}}.encode())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := UnmarshalState(data)
 		if err != nil {

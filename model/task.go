@@ -106,7 +106,7 @@ type ModelSettings struct {
 
 // Training holds the defaults of a [Plan].
 type Training struct {
-	Trainer     string  `toml:"trainer"`      // "fedsgd" or "fedavg"
+	Trainer     string  `toml:"trainer"`      // "fedsgd", "fedavg" or "newton"
 	Rounds      int     `toml:"rounds"`       // training rounds, at least 1
 	Rate        float64 `toml:"rate"`         // step length on standardised features, > 0
 	LocalEpochs int     `toml:"local_epochs"` // steps of a hospital within one round of fedavg, at least 1

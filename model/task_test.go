@@ -129,7 +129,7 @@ func TestTasksThatAreRefused(t *testing.T) {
 		{"model", `"logistic"`, `"forest"`, `model.kind is "forest"; write "logistic" or "linear"`},
 		{"linear with rule", `"logistic"`, `"linear"`, `model.kind = "linear" needs a label that is a number (column, min, max), not a rule`},
 		{"logistic with number", `rule = "ill > 0"`, "column = \"ill\"\nmax = 1", `model.kind = "logistic" needs a label with a rule such as "num > 0"`},
-		{"trainer", `"fedsgd"`, `"sgd"`, `training.trainer is "sgd"; use one of fedavg, fedsgd`},
+		{"trainer", `"fedsgd"`, `"sgd"`, `training.trainer is "sgd"; use one of fedavg, fedsgd, newton`},
 		{"rounds", "rounds = 10", "rounds = -1", "training.rounds is -1; it must be between 1 and 1000000"},
 		{"rate", "rate = 1.0", "rate = 0.0", "training.rate is 0; it must be a positive number"},
 		{"rate without end", "rate = 1.0", "rate = inf", "training.rate is +Inf; it must be a positive number"},

@@ -31,17 +31,21 @@ type Trainer interface {
 }
 
 // TrainerNames lists the trainers that a task may name.
-func TrainerNames() []string { return []string{"fedavg", "fedsgd"} }
+func TrainerNames() []string { return []string{"fedavg", "fedsgd", "newton"} }
 
-// newTrainer returns the trainer of a plan that is complete.
-func newTrainer(p Plan, m Model) (Trainer, error) {
+// newTrainer returns the trainer of a plan that is complete. codec is that of
+// its sums: newton has one of its own, with all the bits that its values leave
+// behind the point.
+func newTrainer(p Plan, m Model, task Codec) (t Trainer, codec Codec, err error) {
 	switch p.Trainer {
 	case "fedsgd":
-		return FedSGD{Model: m, Rate: p.Rate, L2: p.L2}, nil
+		return FedSGD{Model: m, Rate: p.Rate, L2: p.L2}, task, nil
 	case "fedavg":
-		return FedAvg{Model: m, Rate: p.Rate, L2: p.L2, LocalEpochs: p.LocalEpochs}, nil
+		return FedAvg{Model: m, Rate: p.Rate, L2: p.L2, LocalEpochs: p.LocalEpochs}, task, nil
+	case "newton":
+		return newNewton(p, m, task)
 	}
-	return nil, fmt.Errorf("trainer %q is not known; use one of %v", p.Trainer, TrainerNames())
+	return nil, Codec{}, fmt.Errorf("trainer %q is not known; use one of %v", p.Trainer, TrainerNames())
 }
 
 // trainedRows reads the number of rows, which every trainer puts first.

@@ -116,7 +116,7 @@ func TestReachOfUpdates(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s.Round = 1
+			s.Round, s.Fit = 1, nil
 			reach := p.trainer.Reach(most, len(splits))
 			for h, split := range splits {
 				vector := must[[]float64](t)(p.Update(s, split.Train, nil))
@@ -132,7 +132,7 @@ func TestTrainingWithoutRows(t *testing.T) {
 	task := parseSmall(t)
 	empty := &Dataset{Features: task.FeatureNames(), Binary: true}
 	one := &Dataset{Features: task.FeatureNames(), X: []float64{1, 0, 1}, Y: []float64{1}, Binary: true}
-	for _, trainer := range TrainerNames() {
+	for _, trainer := range descents {
 		p := newProgram(t, Plan{Task: task, Trainer: trainer})
 		_, err := Replay(p, []Split{{Train: one}, {Train: empty}}, func(round int) []int { return []int{min(round/2, 1)} })
 		checkError(t, err, "replay: apply sum: round 2, train: the included hospitals have no training rows; include one that has")
@@ -143,7 +143,7 @@ func TestTrainingWithoutRows(t *testing.T) {
 }
 
 func TestTrainersRefuseImpossibleCounts(t *testing.T) {
-	for _, trainer := range TrainerNames() {
+	for _, trainer := range descents {
 		p := newProgram(t, Plan{Task: parseSmall(t), Trainer: trainer})
 		s := State{Round: 1, Standardiser: &Standardiser{Rows: 1, Mean: make([]float64, 3), SD: make([]float64, 3)}, Weights: make([]float64, 4)}
 		_, err := p.Apply(s, []float64{1.5, 0, 0, 0, 0})
@@ -151,4 +151,17 @@ func TestTrainersRefuseImpossibleCounts(t *testing.T) {
 		_, err = p.Apply(s, []float64{1, 0, math.Inf(1), 0, 0})
 		checkError(t, err, "apply sum: round 1, train: the model diverged, lower the learning rate: encode state: weight 1 is "+map[string]string{"fedsgd": "-Inf", "fedavg": "+Inf"}[trainer]+"; it must be finite")
 	}
+}
+
+func TestNewtonRefusesImpossibleCounts(t *testing.T) {
+	p := newProgram(t, newtonPlan(parseSmall(t)))
+	s := State{Round: 1, Standardiser: &Standardiser{Rows: 1, Mean: make([]float64, 3), SD: make([]float64, 3)}, Weights: make([]float64, 4)}
+	sum := make([]float64, 16)
+	_, err := p.Apply(s, sum)
+	if !errors.Is(err, ErrNoRows) {
+		t.Errorf("without rows: %v", err)
+	}
+	sum[0] = 1.5
+	_, err = p.Apply(s, sum)
+	checkError(t, err, "apply sum: round 1, train: number of rows: 1.5 is not a count; a hospital has not followed the program")
 }
