@@ -26,7 +26,7 @@ func run(t *testing.T, opt DemoOptions) (*DemoReport, error) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	opt.patience = time.Second
-	return Demo(ctx, opt, slog.New(slog.DiscardHandler), quiet)
+	return Demo(ctx, opt, Options{Logger: slog.New(slog.DiscardHandler), Tell: quiet})
 }
 
 // exact checks what every finished demonstration must show.
@@ -204,11 +204,11 @@ func realData(t *testing.T) string {
 func TestInterruptLeavesNothing(t *testing.T) {
 	before := temporaries(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := Demo(ctx, DemoOptions{Seed: 1}, slog.New(slog.DiscardHandler), func(e Event) {
-		if e.What == "round" && e.Round == 1 {
+	_, err := Demo(ctx, DemoOptions{Seed: 1}, Options{Logger: slog.New(slog.DiscardHandler), Tell: func(e Event) {
+		if e.What == RoundDone && e.Round == 1 {
 			cancel()
 		}
-	})
+	}})
 	if !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
@@ -219,7 +219,7 @@ func TestInterruptLeavesNothing(t *testing.T) {
 
 func temporaries(t *testing.T) []string {
 	t.Helper()
-	found, err := filepath.Glob(filepath.Join(os.TempDir(), "consilium-demo-*"))
+	found, err := filepath.Glob(filepath.Join(os.TempDir(), "consilium-testnet-*"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +239,7 @@ func TestBadOptions(t *testing.T) {
 		"missing files":         {DemoOptions{Task: "heart", Data: "nowhere"}, "nowhere/processed.cleveland.data"},
 		"later scheme":          {DemoOptions{Scheme: "masked"}, "this version knows auto, shamir"},
 		"later trainer":         {DemoOptions{Trainer: "newton"}, "this version knows"},
-		"later mode":            {DemoOptions{Mode: "virtual"}, "inprocess"},
+		"no such mode":          {DemoOptions{Mode: "sim"}, "inprocess, process, virtual"},
 		"phase not there":       {DemoOptions{Faults: []string{"kill:1@1:mask"}}, "has no phase mask"},
 		"round not there":       {DemoOptions{Rounds: 3, Faults: []string{"kill:1@9:open"}}, "rounds 0 (standardisation) to 4"},
 		"hospital not there":    {DemoOptions{Faults: []string{"kill:up@1:open"}}, `no hospital "up", the hospitals are north`},

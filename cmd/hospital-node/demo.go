@@ -63,7 +63,7 @@ func newDemo(a *app, run func(context.Context, *app, *demoFlags) error) *cobra.C
 	flags.Float64Var(&f.testFraction, "test-fraction", 0.34, "share of each hospital's rows to test on, in [0, 1)")
 	flags.StringArrayVar(&f.drops, "drop", nil, "NAME@ROUND:PHASE[+N]: kill a hospital, for N rounds or for good; repeatable")
 	flags.StringArrayVar(&f.Faults, "fault", nil, "KIND:NAME@ROUND:PHASE[+N]: another fault; repeatable")
-	flags.StringVar(&f.Mode, "mode", "", "inprocess (default inprocess)")
+	flags.StringVar(&f.Mode, "mode", "", "inprocess, process (each hospital a process of its own) or virtual (in virtual time) (default inprocess)")
 	flags.Uint64Var(&f.Seed, "seed", 1, "of the split and of invented rows")
 	flags.StringVar(&f.out, "out", "", "folder for the report, the roster and the hospitals' homes")
 	return cmd
@@ -77,15 +77,12 @@ func typed(cmd *cobra.Command, except ...string) []string {
 }
 
 func runDemo(ctx context.Context, a *app, f *demoFlags) error {
-	f.Dir = ""
-	if f.out != "" {
-		f.Dir = filepath.Join(f.out, "homes")
-		if err := freshDir(f.Dir); err != nil {
-			return a.finish("demo", nil, &usageError{err})
-		}
-	}
 	show := &demoProgress{app: a}
-	report, err := testnet.Demo(ctx, f.DemoOptions, a.logger(), show.event)
+	opt, err := a.testnetOptions(f.out, show.event)
+	if err != nil {
+		return a.finish("demo", nil, err)
+	}
+	report, err := testnet.Demo(ctx, f.DemoOptions, opt)
 	if ctx.Err() != nil {
 		err = errors.New("interrupted; all hospitals were stopped")
 	}
@@ -99,6 +96,23 @@ func runDemo(ctx context.Context, a *app, f *demoFlags) error {
 		printDemo(a, report, show.last)
 	}
 	return a.finish("demo", report, err)
+}
+
+// testnetOptions are those of demo and testnet run. out is the folder to keep
+// things in, or empty.
+func (a *app) testnetOptions(out string, tell func(testnet.Event)) (testnet.Options, error) {
+	opt := testnet.Options{Logger: a.logger(), Tell: tell}
+	var err error
+	if opt.Program, err = os.Executable(); err != nil {
+		return opt, fmt.Errorf("find this program: %w", err)
+	}
+	if out != "" {
+		opt.Dir = filepath.Join(out, "homes")
+		if err := freshDir(opt.Dir); err != nil {
+			return opt, &usageError{err}
+		}
+	}
+	return opt, nil
 }
 
 // freshDir makes a folder, and refuses one that holds something.
