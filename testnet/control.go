@@ -25,7 +25,8 @@ type word struct {
 	Question  uint64        `json:"question,omitempty"`  // a number: may I begin At, or speak in it?
 	At        *at           `json:"at,omitempty"`
 	Progress  *progressWord `json:"progress,omitempty"`
-	State     []byte        `json:"state,omitempty"` // the last one, before it ends
+	Connected *protocol.Set `json:"connected,omitempty"` // now
+	State     []byte        `json:"state,omitempty"`     // the last one, before it ends
 	Traffic   *node.Traffic `json:"traffic,omitempty"`
 }
 
@@ -92,6 +93,10 @@ func (c *Control) Direct(ctx context.Context, cfg *node.Config) context.Context 
 	cfg.Hooks.BeforeRound = func(ctx context.Context, round uint64) error { return c.ask(ctx, at{Round: round}) }
 	cfg.Hooks.BeforePhase = func(ctx context.Context, round uint64, phase protocol.Phase) error {
 		return c.ask(ctx, at{round, &phase})
+	}
+	cfg.Hooks.Connected = func(others []protocol.Party) {
+		set := protocol.NewSet(others...)
+		c.say(word{Connected: &set})
 	}
 	tell := cfg.Progress
 	cfg.Progress = func(p node.Progress) {

@@ -129,7 +129,10 @@ func (s *scenario) dealTables(dir string) ([]string, error) {
 	}
 	var files []string
 	for i, table := range tables {
-		file := filepath.Join(dir, s.hospitals[i].Name+".table")
+		file, err := filepath.Abs(filepath.Join(dir, s.hospitals[i].Name+".table"))
+		if err != nil {
+			return nil, err
+		}
 		if err := durable.WriteFile(file, table, 0o600); err != nil {
 			return nil, err
 		}

@@ -18,13 +18,13 @@ type hospital struct {
 	network *network
 	party   protocol.Party
 	name    string
-	node    life // nil while it is down
+	node    life         // nil while it is down
+	reaches protocol.Set // to whom it is connected
 	before  node.Traffic
 	status  protocol.Status
 	at      place  // that it was last seen to enter
 	missing string // who it waits for and is away
 	round   uint64 // that it is in
-	waits   bool   // at the gate of that round
 
 	state    []byte
 	finished bool
@@ -69,7 +69,7 @@ func (h *hospital) live(ctx context.Context) {
 		if h.node != nil {
 			h.before = add(h.before, h.node.Traffic())
 		}
-		h.node, h.state = nil, state
+		h.node, h.state, h.reaches = nil, state, protocol.Set{}
 		switch {
 		case err == nil || h.finished:
 		case ctx.Err() == nil && !errors.Is(err, errStruck):
@@ -93,6 +93,15 @@ func (h *hospital) up(l life) {
 	defer n.mu.Unlock()
 	h.node, h.status, h.at = l, protocol.Status{}, nowhere
 	n.emit(Event{Hospital: h.name, Round: h.round, What: Up, Detail: strings.Join(l.Addresses(), " ")})
+	n.signal()
+}
+
+// connected takes note of whom the node reaches.
+func (h *hospital) connected(others []protocol.Party) {
+	n := h.network
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	h.reaches = protocol.NewSet(others...)
 	n.signal()
 }
 

@@ -163,7 +163,11 @@ func (n *network) checkModels(v *verdict) {
 			wrong = append(wrong, fmt.Sprintf("%s ends with another model than the sums give", h.name))
 		}
 	}
-	v.check("one model everywhere", wrong, fmt.Sprintf("%d of %d hospitals hold it; the others are gone for good", finished, len(n.hospitals)-1))
+	fine := fmt.Sprintf("%d hospitals hold it", finished)
+	if gone := len(n.hospitals) - 1 - finished; gone > 0 {
+		fine += fmt.Sprintf("; %d are gone for good", gone)
+	}
+	v.check("one model everywhere", wrong, fine)
 }
 
 // replay repeats the study in float64, over each round's included hospitals.

@@ -41,7 +41,7 @@ func prepare(opt DemoOptions) (*scenario, error) {
 		opt.Mode = InProcess
 	}
 	s := &scenario{name: "demo", mode: opt.Mode, folder: opt.Data, patience: cmp.Or(opt.patience, quorumWait)}
-	for _, step := range []func() error{opt.check, func() error { return s.load(opt) }, func() error { return s.planDemo(opt) }} {
+	for _, step := range []func() error{opt.check, func() error { return s.agreeDemo(opt) }, func() error { return s.load(opt) }, s.plan} {
 		if err := step(); err != nil {
 			return nil, &InputError{err}
 		}
@@ -94,7 +94,7 @@ func choice(flag, got string, known []string) error {
 
 // load reads the hospitals' tables.
 func (s *scenario) load(opt DemoOptions) error {
-	task, _ := model.Embedded(opt.Task)
+	task := s.study.ModelTask()
 	if task.Generator == nil && opt.Data == "" {
 		return fmt.Errorf("task %s needs its files: name their folder with --data DIR", task.Name)
 	}
@@ -106,8 +106,8 @@ func (s *scenario) load(opt DemoOptions) error {
 	return s.t.Validate()
 }
 
-func (s *scenario) planDemo(opt DemoOptions) error {
-	return s.plan(study.Study{
+func (s *scenario) agreeDemo(opt DemoOptions) error {
+	return s.agree(study.Study{
 		Name: "demo", Task: opt.Task, Scheme: opt.Scheme, Trainer: opt.Trainer, Rounds: opt.Rounds,
 		TestFraction: opt.TestFraction, Seed: opt.Seed, Tick: demoTick.String(),
 		Deadlines: study.Deadlines{Commit: 75, Deal: 75, Attest: 50, View: 25},

@@ -163,6 +163,8 @@ func (c *child) attend(ctx context.Context) {
 				p.Finished.Sum, p.Finished.Set = w.Progress.Sum, w.Progress.Set
 			}
 			c.hospital.progress(p)
+		case w.Connected != nil:
+			c.hospital.connected(w.Connected.Parties())
 		case w.State != nil:
 			c.state = w.State
 		case w.At != nil:

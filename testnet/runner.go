@@ -16,7 +16,7 @@ import (
 type runner interface {
 	// run runs one life of a hospital: until the study is finished, it is
 	// struck (errStruck), or the context ends. It calls h.up when the hospital
-	// listens, and its hooks and progress. The state is the last one that the
+	// listens, and its hooks and its progress. The state is the last one that the
 	// hospital reached.
 	run(ctx context.Context, h *hospital) (state []byte, err error)
 }
@@ -51,7 +51,7 @@ func (r here) run(ctx context.Context, h *hospital) ([]byte, error) {
 		Listen: []string{r.listen(h.party)}, Dial: n.addresses,
 		Linger: linger, Logger: n.logger.With("hospital", h.name),
 		Progress: h.progress,
-		Hooks:    node.Hooks{BeforeRound: h.beforeRound, BeforePhase: h.beforePhase, Outgoing: h.outgoing},
+		Hooks:    node.Hooks{BeforeRound: h.beforeRound, BeforePhase: h.beforePhase, Outgoing: h.outgoing, Connected: h.connected},
 		NewHost:  r.host,
 	})
 	if err != nil {

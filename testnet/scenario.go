@@ -47,9 +47,9 @@ type InputError struct{ Cause error }
 func (e *InputError) Error() string { return e.Cause.Error() }
 func (e *InputError) Unwrap() error { return e.Cause }
 
-// plan makes the study that the hospitals would agree on, and deals out their
-// rows. readTask reads a task file that the study names.
-func (s *scenario) plan(settings study.Study, readTask func(name string) ([]byte, error)) error {
+// agree makes the study that the hospitals would agree on. readTask reads a task
+// file that the study names.
+func (s *scenario) agree(settings study.Study, readTask func(name string) ([]byte, error)) error {
 	var text bytes.Buffer
 	if err := toml.NewEncoder(&text).Encode(settings); err != nil {
 		return err
@@ -60,7 +60,12 @@ func (s *scenario) plan(settings study.Study, readTask func(name string) ([]byte
 		s.taskText, err = readTask(name)
 		return s.taskText, err
 	})
-	if err != nil {
+	return err
+}
+
+// plan makes the program that the hospitals run, and splits their rows.
+func (s *scenario) plan() (err error) {
+	if _, err := protocol.NewShamir(1, s.t, 1); err != nil {
 		return err
 	}
 	if s.program, err = s.study.Program(s.t); err != nil {
@@ -90,7 +95,11 @@ func (s *scenario) tables(dir string) ([]string, error) {
 	}
 	var files []string
 	for _, h := range task.Hospitals[:len(s.hospitals)] {
-		files = append(files, filepath.Join(s.folder, h.File))
+		file, err := filepath.Abs(filepath.Join(s.folder, h.File))
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, file)
 	}
 	return files, nil
 }

