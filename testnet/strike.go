@@ -41,12 +41,22 @@ func (h *hospital) beforeRound(ctx context.Context, round uint64) error {
 	if errors.Is(err, ErrTimeout) {
 		n.logger.Warn("going on without a hospital that was due back", "round", round)
 	}
-	h.recovered(round)
 	if r := n.round(round); !r.opened {
-		r.opened, r.begun = true, n.now()
-		n.emit(Event{Round: round, What: Begin})
+		n.open(round, r)
 	}
+	h.recovered(round)
 	return nil
+}
+
+// open opens the gate: whoever came back is now where the others are.
+func (n *network) open(round uint64, r *roundView) {
+	for _, h := range n.hospitals[1:] {
+		if !h.away() && h.round == round {
+			h.recovered(round)
+		}
+	}
+	r.opened, r.begun = true, n.now()
+	n.emit(Event{Round: round, What: Begin})
 }
 
 // complete tells whether everybody who is not away is at the gate of a round, or

@@ -1,6 +1,7 @@
 package testnet
 
 import (
+	"math"
 	"strings"
 	"time"
 )
@@ -10,6 +11,7 @@ type Happening struct {
 	Seconds  float64 `json:"seconds"` // since the start
 	Hospital string  `json:"hospital,omitempty"`
 	Round    uint64  `json:"round"`
+	Step     string  `json:"step,omitempty"` // of the round
 	Phase    string  `json:"phase,omitempty"`
 	What     string  `json:"what"`
 	Detail   string  `json:"detail,omitempty"`
@@ -23,18 +25,16 @@ func (n *network) happenings() []Happening {
 		if e.What == Start {
 			start = e.Time
 		}
-		h := Happening{Seconds: e.Time.Sub(start).Seconds(), Hospital: e.Hospital, Round: e.Round, What: e.What, Detail: e.Detail}
+		seconds := math.Round(e.Time.Sub(start).Seconds()*1e4) / 1e4
+		h := Happening{Seconds: seconds, Hospital: e.Hospital, Round: e.Round, What: e.What, Detail: e.Detail}
 		switch e.What {
 		case Enter, Strike, Miss, Certify, Waiting:
 			h.Phase = e.Phase.String()
 		case Finish, RoundDone:
+			h.Step = e.Step
 			h.Detail = strings.Join(e.Included, ", ")
-		case Begin, Up, Back, Recover, Complete, Start:
 		}
 		list = append(list, h)
 	}
 	return list
 }
-
-// TimelineHTML draws a report's timeline as a page of its own.
-func TimelineHTML(r *Report) []byte { return nil }

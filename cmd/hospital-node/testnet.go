@@ -82,10 +82,11 @@ func runTestnet(ctx context.Context, a *app, f *testnetFlags) error {
 
 // keepTestnet writes what is left of a testnet, also of one that failed.
 func keepTestnet(dir string, report *testnet.Report) error {
-	return errors.Join(
+	page, err := testnet.TimelineHTML(report)
+	return errors.Join(err,
 		writeJSON(filepath.Join(dir, "report.json"), report),
 		writeJSON(filepath.Join(dir, "timeline.json"), report.Timeline),
-		durable.WriteFile(filepath.Join(dir, "timeline.html"), testnet.TimelineHTML(report), 0o644))
+		durable.WriteFile(filepath.Join(dir, "timeline.html"), page, 0o644))
 }
 
 func printTestnet(a *app, r *testnet.Report) {
