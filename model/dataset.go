@@ -115,12 +115,20 @@ func (d *Dataset) strata() [2][]int {
 // deal divides the rows at random into nearly equal parts: sizes differ by at
 // most one.
 func (d *Dataset) deal(parts int, seed uint64) []*Dataset {
-	order := seeded(seed, streamDeal).Perm(d.Rows())
 	dealt := make([]*Dataset, parts)
-	for i := range dealt {
-		rows := order[i*len(order)/parts : (i+1)*len(order)/parts]
-		slices.Sort(rows)
+	for i, rows := range dealRows(d.Rows(), parts, seed) {
 		dealt[i] = d.Select(rows)
+	}
+	return dealt
+}
+
+// dealRows are the numbers of each part's rows, ascending.
+func dealRows(rows, parts int, seed uint64) [][]int {
+	order := seeded(seed, streamDeal).Perm(rows)
+	dealt := make([][]int, parts)
+	for i := range dealt {
+		dealt[i] = order[i*rows/parts : (i+1)*rows/parts]
+		slices.Sort(dealt[i])
 	}
 	return dealt
 }

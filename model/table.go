@@ -50,8 +50,13 @@ func (t *Task) ReadTable(r io.Reader, name string) (*Dataset, Report, error) {
 	if err != nil {
 		return nil, Report{}, fmt.Errorf("read table %s: %w", name, err)
 	}
+	return table.read(name)
+}
+
+// read reads all rows.
+func (t *tableReader) read(name string) (*Dataset, Report, error) {
 	for {
-		err := table.readRow()
+		err := t.readRow()
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -59,11 +64,11 @@ func (t *Task) ReadTable(r io.Reader, name string) (*Dataset, Report, error) {
 			return nil, Report{}, fmt.Errorf("read table %s: %w", name, err)
 		}
 	}
-	if table.report.Rows == 0 && !t.Table.Header {
+	if t.report.Rows == 0 && !t.task.Table.Header {
 		return nil, Report{}, fmt.Errorf("read table %s: the file is empty; expected lines of %d columns (%s)",
-			name, len(t.Table.Columns), strings.Join(t.Table.Columns, ", "))
+			name, len(t.columns), strings.Join(t.columns, ", "))
 	}
-	return table.data, table.report, nil
+	return t.data, t.report, nil
 }
 
 // tableReader is a table being read.
@@ -78,6 +83,7 @@ type tableReader struct {
 	line    int      // where the record read last begins, from 1
 	data    *Dataset
 	report  Report
+	used    func(record []string) // told of every row that was not dropped, unless nil
 }
 
 func (t *Task) openTable(r io.Reader) (*tableReader, error) {
@@ -182,6 +188,9 @@ func (t *tableReader) readRow() error {
 	t.data.Y = append(t.data.Y, label)
 	if len(t.data.Y) > t.task.MaxRows {
 		return fmt.Errorf("line %d: more than %d complete rows, the max_rows of the task", t.line, t.task.MaxRows)
+	}
+	if t.used != nil {
+		t.used(record)
 	}
 	return nil
 }

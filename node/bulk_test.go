@@ -32,7 +32,7 @@ func (w numbers) Next(state []byte) (Step, bool, error) {
 		return Step{}, false, errors.New("a state of another length")
 	}
 	round := binary.BigEndian.Uint64(state)
-	return Step{Round: round, Name: "sum", Length: w.length}, round < uint64(w.rounds), nil
+	return Step{Round: round, Name: "sum", Length: w.length, Limit: 1 << 50}, round < uint64(w.rounds), nil
 }
 
 func (w numbers) Update(state []byte) (protocol.Vector, error) {

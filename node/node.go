@@ -64,6 +64,8 @@ type Hooks struct {
 	BeforePhase func(ctx context.Context, round uint64, phase protocol.Phase) error
 	// Outgoing replaces what is published by nothing, something else, or more.
 	Outgoing func(data []byte) [][]byte
+	// Connected is told who is connected, whenever that changes, in order.
+	Connected func([]protocol.Party)
 }
 
 // Progress is a step of a node.

@@ -28,6 +28,8 @@ type peers struct {
 	mu   sync.Mutex
 	lost []time.Time     // by party: when the last connection was lost; zero while connected or never seen
 	up   []chan struct{} // by party: signalled when a connection is lost, to dial again
+
+	telling sync.Mutex // keeps what a testnet is told in order
 }
 
 func newPeers(n *Node) *peers {
@@ -48,6 +50,7 @@ func (p *peers) start(ctx context.Context) {
 	for _, party := range p.connectedParties() { // they were quicker
 		p.node.compare(ctx, party)
 	}
+	p.tell()
 	for party := range p.node.members.ids {
 		if other := protocol.Party(party); other != 0 && other != p.node.self {
 			p.node.goes(func() { p.keepDialling(ctx, other) })
@@ -64,6 +67,7 @@ func (p *peers) connected(ctx context.Context, id peer.ID) {
 	p.lost[party] = time.Time{}
 	p.mu.Unlock()
 	p.node.cfg.Logger.Debug("connected", "hospital", p.node.cfg.Roster.Name(party))
+	p.tell()
 	// Whoever was away has missed something, on one side or the other.
 	p.node.compare(ctx, party)
 }
@@ -77,7 +81,17 @@ func (p *peers) disconnected(id peer.ID) {
 	p.lost[party] = time.Now()
 	p.mu.Unlock()
 	p.node.cfg.Logger.Debug("disconnected", "hospital", p.node.cfg.Roster.Name(party))
+	p.tell()
 	p.signal(party)
+}
+
+// tell tells a testnet who is connected.
+func (p *peers) tell() {
+	if hook := p.node.cfg.Hooks.Connected; hook != nil {
+		p.telling.Lock()
+		defer p.telling.Unlock()
+		hook(p.connectedParties())
+	}
 }
 
 func (p *peers) signal(party protocol.Party) {

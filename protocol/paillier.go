@@ -108,6 +108,16 @@ func HolderThreshold(t Thresholds) int { return (Holders(t)+t.Liars)/2 + 1 }
 // Name is "paillier".
 func (s *Paillier) Name() string { return SchemePaillier }
 
+// MostDropoutsOf is the largest c for n hospitals and f liars with a scheme; −1
+// when n hospitals do not stand f liars at all.
+func MostDropoutsOf(scheme string, n, f int) int {
+	c := MostDropouts(n, f)
+	if t := (Thresholds{Parties: n, Liars: f}); scheme == SchemePaillier {
+		c = min(c, Holders(t)-HolderThreshold(t)-f)
+	}
+	return c
+}
+
 // Deal packs and encrypts. The proof binds the ciphertexts to this hospital and
 // this round: copied, inverted or replayed they are refused.
 func (s *Paillier) Deal(update Vector, seed Seed) (Body, error) {

@@ -26,7 +26,7 @@ func run(t *testing.T, opt DemoOptions) (*DemoReport, error) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	opt.patience = time.Second
-	return Demo(ctx, opt, slog.New(slog.DiscardHandler), quiet)
+	return Demo(ctx, opt, Options{Logger: slog.New(slog.DiscardHandler), Tell: quiet})
 }
 
 // exact checks what every finished demonstration must show.
@@ -80,6 +80,19 @@ func TestDefaultDemo(t *testing.T) {
 	if r.SecureMetrics == nil || *r.SecureMetrics.Accuracy != joint {
 		t.Errorf("the securely counted accuracy is %v, the exact one %v", r.SecureMetrics, joint)
 	}
+}
+
+// "--scheme paillier in demo": the same sums, and the same dropouts.
+func TestPaillier(t *testing.T) {
+	r, err := run(t, DemoOptions{Scheme: "paillier", Bits: 512, Rounds: 3, Faults: []string{"kill:west@1:deal+1", "kill:east@2:open+1"}})
+	exact(t, r, err)
+	if r.Threshold != 3 || len(round(t, r, 1).Included) != 3 || len(round(t, r, 2).Included) != 4 {
+		t.Fatalf("%+v", r)
+	}
+	if r, err = run(t, DemoOptions{Scheme: "paillier", Bits: 640, FreshKey: true, Rounds: 1}); err != nil {
+		t.Fatal(err)
+	}
+	exact(t, r, err)
 }
 
 // A hospital dropped in any phase, for good: "everyone who did not finish the
@@ -204,11 +217,11 @@ func realData(t *testing.T) string {
 func TestInterruptLeavesNothing(t *testing.T) {
 	before := temporaries(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := Demo(ctx, DemoOptions{Seed: 1}, slog.New(slog.DiscardHandler), func(e Event) {
-		if e.What == "round" && e.Round == 1 {
+	_, err := Demo(ctx, DemoOptions{Seed: 1}, Options{Logger: slog.New(slog.DiscardHandler), Tell: func(e Event) {
+		if e.What == RoundDone && e.Round == 1 {
 			cancel()
 		}
-	})
+	}})
 	if !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
@@ -219,7 +232,7 @@ func TestInterruptLeavesNothing(t *testing.T) {
 
 func temporaries(t *testing.T) []string {
 	t.Helper()
-	found, err := filepath.Glob(filepath.Join(os.TempDir(), "consilium-demo-*"))
+	found, err := filepath.Glob(filepath.Join(os.TempDir(), "consilium-testnet-*"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,8 +251,10 @@ func TestBadOptions(t *testing.T) {
 		"no data":               {DemoOptions{Task: "heart"}, "--data DIR"},
 		"missing files":         {DemoOptions{Task: "heart", Data: "nowhere"}, "nowhere/processed.cleveland.data"},
 		"later scheme":          {DemoOptions{Scheme: "masked"}, "this version knows auto, shamir"},
-		"later trainer":         {DemoOptions{Trainer: "newton"}, "this version knows"},
-		"later mode":            {DemoOptions{Mode: "virtual"}, "inprocess"},
+		"unknown trainer":       {DemoOptions{Trainer: "newtom"}, "did you mean newton?"},
+		"no such test key":      {DemoOptions{Scheme: "paillier", Bits: 1000}, "--fresh-key"},
+		"key without a use":     {DemoOptions{Bits: 1024}, "the scheme is shamir"},
+		"no such mode":          {DemoOptions{Mode: "sim"}, "inprocess, process, virtual"},
 		"phase not there":       {DemoOptions{Faults: []string{"kill:1@1:mask"}}, "has no phase mask"},
 		"round not there":       {DemoOptions{Rounds: 3, Faults: []string{"kill:1@9:open"}}, "rounds 0 (standardisation) to 4"},
 		"hospital not there":    {DemoOptions{Faults: []string{"kill:up@1:open"}}, `no hospital "up", the hospitals are north`},

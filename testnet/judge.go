@@ -3,6 +3,8 @@ package testnet
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"consilium/model"
 	"consilium/node"
@@ -12,60 +14,87 @@ import (
 // verdict is what the judge finds. It knows everybody's rows, which no hospital
 // does.
 type verdict struct {
+	checks         []Check
 	aggregateError int64    // largest difference between an opened sum and the plain one
 	weightsMaxDiff float64  // joint weights against a replay in the clear
 	bound          *float64 // what fixed point can make of that difference, where that is known
 	joint          model.State
-	jointMetrics   model.Metrics // on all test rows
+	jointMetrics   *model.Metrics // on all test rows; nil when there is no joint model to compare
 	pooled         model.Metrics
 	alone          []model.Metrics // by hospital; no metrics where it cannot learn alone
 }
 
-// judge compares the run with the same computation in the clear.
+// check notes whether something holds.
+func (v *verdict) check(name string, wrong []string, fine string) bool {
+	c := Check{Name: name, OK: len(wrong) == 0, Detail: fine}
+	if !c.OK {
+		c.Detail = strings.Join(wrong, "; ")
+	}
+	v.checks = append(v.checks, c)
+	return c.OK
+}
+
+// judge compares the run with the same computation in the clear. What the
+// hospitals did wrong is a check that failed; an error is the judge's own.
 func (n *network) judge() (*verdict, error) {
 	v := &verdict{}
+	n.checkSets(v)
 	path, err := n.checkSums(v)
-	if err != nil {
-		return nil, err
+	if err != nil || path == nil {
+		return v, err
 	}
 	v.joint = path[len(path)-1]
-	if err := n.checkStates(v.joint); err != nil {
-		return nil, err
-	}
+	n.checkModels(v)
 	if err := n.replay(v, path); err != nil {
-		return nil, err
+		return v, err
 	}
 	return v, n.compare(v)
 }
 
-// checkSums follows the study from sum to sum. In every round all hospitals
-// must hold one set and one sum, and that must be the plain sum of the fixed
-// point updates of the included.
+// checkSets: all who finished a round hold one set.
+func (n *network) checkSets(v *verdict) {
+	var wrong []string
+	for number := range n.scenario.lastRound() + 1 {
+		r := n.rounds[number]
+		switch {
+		case r == nil || len(r.sets) == 0:
+			wrong = append(wrong, fmt.Sprintf("nobody finished round %d", number))
+		case slices.ContainsFunc(r.sets, func(set protocol.Hash) bool { return set != r.sets[0] }):
+			wrong = append(wrong, fmt.Sprintf("two hospitals opened different sets in round %d", number))
+		}
+	}
+	v.check("one set in every round", wrong, fmt.Sprintf("in %d rounds", n.scenario.lastRound()+1))
+}
+
+// checkSums follows the study from sum to sum: every hospital's must be the
+// plain sum of the fixed point updates of the included. The path is the states
+// after each round, nil when a round has no sum.
 func (n *network) checkSums(v *verdict) ([]model.State, error) {
-	program := n.demo.program
+	program := n.scenario.program
 	state := program.Start()
 	var path []model.State
+	var wrong []string
+	opened := 0
 	for {
 		step, more := program.Next(state)
 		if !more {
-			return path, nil
+			break
 		}
 		r := n.rounds[uint64(step.Round)]
 		if r == nil || len(r.sums) == 0 {
-			return nil, fmt.Errorf("nobody finished round %d", step.Round)
+			v.check(sumsName, append(wrong, fmt.Sprintf("round %d has no sum", step.Round)), "")
+			return nil, nil
 		}
 		plain, err := n.plainSum(state, r.included)
 		if err != nil {
 			return nil, err
 		}
-		for i, sum := range r.sums {
-			if r.sets[i] != r.sets[0] {
-				return nil, fmt.Errorf("round %d: two hospitals opened different sets", step.Round)
-			}
-			for j := range plain {
-				v.aggregateError = max(v.aggregateError, abs(sum[j]-plain[j]))
-			}
+		largest := r.difference(plain)
+		if largest != 0 {
+			wrong = append(wrong, fmt.Sprintf("a sum of round %d differs from the plain one by %d", step.Round, largest))
 		}
+		v.aggregateError = max(v.aggregateError, largest)
+		opened += len(r.sums)
 		values := make([]float64, len(plain))
 		if err := step.Codec.Decode(values, r.sums[0]); err != nil {
 			return nil, err
@@ -75,6 +104,23 @@ func (n *network) checkSums(v *verdict) ([]model.State, error) {
 		}
 		path = append(path, state)
 	}
+	v.check(sumsName, wrong, fmt.Sprintf("%d sums; the largest difference is 0", opened))
+	return path, nil
+}
+
+const sumsName = "every sum is the plain sum of its set"
+
+// difference is the largest between the sums and the plain one.
+func (r *roundView) difference(plain protocol.Vector) (largest int64) {
+	for _, sum := range r.sums {
+		if len(sum) != len(plain) {
+			return math.MaxInt64
+		}
+		for j := range plain {
+			largest = max(largest, abs(sum[j]-plain[j]))
+		}
+	}
+	return largest
 }
 
 func (n *network) plainSum(state model.State, included []protocol.Party) (protocol.Vector, error) {
@@ -84,8 +130,8 @@ func (n *network) plainSum(state model.State, included []protocol.Party) (protoc
 	}
 	var sum protocol.Vector
 	for _, p := range included {
-		split := n.demo.splits[p-1]
-		update, err := node.Training{Program: n.demo.program, Train: split.Train, Test: split.Test}.Update(encoded)
+		split := n.scenario.splits[p-1]
+		update, err := node.Training{Program: n.scenario.program, Train: split.Train, Test: split.Test}.Update(encoded)
 		if err != nil {
 			return nil, fmt.Errorf("recompute the update of %s: %w", n.roster.Name(p), err)
 		}
@@ -101,26 +147,32 @@ func (n *network) plainSum(state model.State, included []protocol.Party) (protoc
 
 func abs(x int64) int64 { return max(x, -x) }
 
-// checkStates: everybody who finished ends with the model that the sums give.
-func (n *network) checkStates(want model.State) error {
+// checkModels: everybody who finished ends with the model that the sums give.
+func (n *network) checkModels(v *verdict) {
+	var wrong []string
+	finished := 0
 	for _, h := range n.hospitals[1:] {
 		if !h.finished {
 			continue
 		}
+		finished++
 		state, err := model.UnmarshalState(h.state)
 		if err != nil {
-			return err
-		}
-		if state.Hash() != want.Hash() {
-			return fmt.Errorf("hospital %s ends with another model than the sums give", h.name)
+			wrong = append(wrong, fmt.Sprintf("%s: %v", h.name, err))
+		} else if state.Hash() != v.joint.Hash() {
+			wrong = append(wrong, fmt.Sprintf("%s ends with another model than the sums give", h.name))
 		}
 	}
-	return nil
+	fine := fmt.Sprintf("%d hospitals hold it", finished)
+	if gone := len(n.hospitals) - 1 - finished; gone > 0 {
+		fine += fmt.Sprintf("; %d are gone for good", gone)
+	}
+	v.check("one model everywhere", wrong, fine)
 }
 
 // replay repeats the study in float64, over each round's included hospitals.
 func (n *network) replay(v *verdict, path []model.State) error {
-	clear, err := model.Replay(n.demo.program, n.demo.splits, func(round int) []int {
+	clear, err := model.Replay(n.scenario.program, n.scenario.splits, func(round int) []int {
 		var included []int
 		for _, p := range n.rounds[uint64(round)].included {
 			included = append(included, int(p)-1)
@@ -133,7 +185,7 @@ func (n *network) replay(v *verdict, path []model.State) error {
 	for i, w := range v.joint.Weights {
 		v.weightsMaxDiff = math.Max(v.weightsMaxDiff, math.Abs(w-clear.Weights[i]))
 	}
-	v.bound = n.bound(path[:n.demo.program.Plan().Rounds+1])
+	v.bound = n.bound(path[:n.scenario.program.Plan().Rounds+1])
 	return nil
 }
 
@@ -145,7 +197,7 @@ func (n *network) bound(path []model.State) *float64 {
 			return nil
 		}
 	}
-	bound, err := n.demo.program.WeightErrorBound(path)
+	bound, err := n.scenario.program.WeightErrorBound(path)
 	if err != nil {
 		return nil
 	}
@@ -156,7 +208,7 @@ func (n *network) bound(path []model.State) *float64 {
 // the same rows: all test rows.
 func (n *network) compare(v *verdict) error {
 	var trains, tests []*model.Dataset
-	for _, s := range n.demo.splits {
+	for _, s := range n.scenario.splits {
 		trains, tests = append(trains, s.Train), append(tests, s.Test)
 	}
 	train, err := model.Pool(trains...)
@@ -167,13 +219,15 @@ func (n *network) compare(v *verdict) error {
 	if err != nil {
 		return err
 	}
-	if v.jointMetrics, err = n.demo.program.Evaluate(v.joint, test); err != nil {
+	joint, err := n.scenario.program.Evaluate(v.joint, test)
+	if err != nil {
 		return err
 	}
+	v.jointMetrics = &joint
 	if v.pooled, err = n.learnAlone(train, test); err != nil {
 		return err
 	}
-	for _, s := range n.demo.splits {
+	for _, s := range n.scenario.splits {
 		alone, err := n.learnAlone(s.Train, test)
 		if err != nil { // no rows, or too unlike rows for this step length
 			alone = model.Metrics{}
@@ -185,7 +239,7 @@ func (n *network) compare(v *verdict) error {
 
 // learnAlone runs the study in the clear on one table.
 func (n *network) learnAlone(train, test *model.Dataset) (model.Metrics, error) {
-	plan := n.demo.program.Plan()
+	plan := n.scenario.program.Plan()
 	plan.Hospitals, plan.Evaluate = 1, false
 	program, err := model.NewProgram(plan)
 	if err != nil {

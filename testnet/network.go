@@ -18,29 +18,43 @@ import (
 const (
 	demoTick    = 20 * time.Millisecond
 	quorumWait  = 10 * time.Second // for a quorum to come back, unless a test is less patient
-	returnWait  = 10 * time.Second // for a hospital that is due back, before the others go on without it
+	returnWait  = 20 * time.Second // for a hospital that is due back, before the others go on without it
 	overallWait = 2 * time.Minute  // without anything new
 	linger      = 3 * time.Second
 )
 
-// network is the hospitals of a demonstration while it runs.
+// network is the hospitals of a testnet while it runs.
 type network struct {
-	demo   *demo
-	roster *roster.Roster
-	homes  []string
-	tell   func(Event)
-	logger *slog.Logger
-	// patience is how long a missing quorum may take to come back.
-	patience time.Duration
+	scenario *scenario
+	roster   *roster.Roster
+	homes    []string
+	runner   runner
+	tell     func(Event)
+	logger   *slog.Logger
+	now      func() time.Time
 
-	mu        sync.Mutex
-	changed   chan struct{} // closed and replaced whenever something below changes
-	hospitals []*hospital   // by party; 0 is nil
-	rounds    map[uint64]*roundView
-	furthest  uint64    // the latest round that anybody has begun
-	news      time.Time // when something last changed
-	lacking   time.Time // since when a quorum is missing, zero when not
-	fatal     error
+	mu         sync.Mutex
+	changed    chan struct{} // closed and replaced whenever something below changes
+	hospitals  []*hospital   // by party; 0 is nil
+	rounds     map[uint64]*roundView
+	furthest   uint64 // the latest round that anybody has begun
+	timeline   []Event
+	recoveries []Recovery
+	news       time.Time // when something last changed
+	lacking    time.Time // since when a quorum is missing, zero when not
+	fatal      error
+}
+
+// newNetwork makes hospitals that do not run yet.
+func newNetwork(s *scenario, logger *slog.Logger, tell func(Event)) *network {
+	n := &network{
+		scenario: s, tell: tell, logger: logger, now: time.Now, news: time.Now(),
+		changed: make(chan struct{}), rounds: map[uint64]*roundView{}, hospitals: []*hospital{nil},
+	}
+	for i, name := range s.names() {
+		n.hospitals = append(n.hospitals, newHospital(n, protocol.Party(i+1), name))
+	}
+	return n
 }
 
 // roundView is what was seen of a round.
@@ -54,32 +68,8 @@ type roundView struct {
 	sets     []protocol.Hash
 	dropped  map[protocol.Party]protocol.Phase
 	traffic  node.Traffic // of all hospitals, when the first finished
-}
 
-// Event is something that happened, for people who watch.
-type Event struct {
-	Time     time.Time
-	Hospital string
-	Round    uint64
-	Step     string
-	Phase    protocol.Phase
-	What     string // "start", "fault", "back", "waiting", "round"
-	Detail   string
-	Included []string
-	Seconds  float64
-	Bytes    int64
-	Rounds   uint64 // the last round of the study
-}
-
-// QuorumError says that too few hospitals are left to go on.
-type QuorumError struct {
-	Round   uint64
-	Phase   protocol.Phase
-	Missing []string
-}
-
-func (e *QuorumError) Error() string {
-	return fmt.Sprintf("quorum not reached in phase %s of round %d: missing %s", e.Phase, e.Round, strings.Join(e.Missing, ", "))
+	opened, certified bool // was told of
 }
 
 // ErrTimeout says that nothing happened for too long.
@@ -88,7 +78,7 @@ var ErrTimeout = errors.New("nothing new for too long")
 func (n *network) signal() {
 	close(n.changed)
 	n.changed = make(chan struct{})
-	n.news = time.Now()
+	n.news = n.now()
 }
 
 // wait blocks until ready holds under the lock, the limit passes, or the
@@ -116,7 +106,7 @@ func (n *network) wait(ctx context.Context, limit time.Duration, ready func() bo
 func (n *network) round(number uint64) *roundView {
 	r := n.rounds[number]
 	if r == nil {
-		r = &roundView{begun: time.Now(), dropped: map[protocol.Party]protocol.Phase{}}
+		r = &roundView{begun: n.now(), dropped: map[protocol.Party]protocol.Phase{}}
 		n.rounds[number] = r
 	}
 	return r
@@ -126,13 +116,6 @@ func (n *network) round(number uint64) *roundView {
 func (n *network) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	n.changed = make(chan struct{})
-	n.rounds = map[uint64]*roundView{}
-	n.news = time.Now()
-	n.hospitals = []*hospital{nil}
-	for i := range n.homes {
-		n.hospitals = append(n.hospitals, newHospital(n, protocol.Party(i+1)))
-	}
 	var all sync.WaitGroup
 	for _, h := range n.hospitals[1:] {
 		all.Go(func() { h.live(ctx) })
@@ -190,13 +173,13 @@ func (n *network) stuck() error {
 	case !lacking:
 		n.lacking = time.Time{}
 	case n.lacking.IsZero():
-		n.lacking = time.Now()
+		n.lacking = n.now()
 		missing := n.quorumError(phase)
-		n.emit(Event{Round: missing.Round, Phase: phase, What: "waiting", Detail: strings.Join(missing.Missing, ", ")})
-	case time.Since(n.lacking) >= n.patience:
+		n.emit(Event{Round: missing.Round, Phase: phase, What: Waiting, Detail: strings.Join(missing.Missing, ", ")})
+	case n.now().Sub(n.lacking) >= n.scenario.patience:
 		return n.quorumError(phase)
 	}
-	if time.Since(n.news) >= overallWait {
+	if n.now().Sub(n.news) >= overallWait {
 		return fmt.Errorf("%w: round %d, %v", ErrTimeout, n.furthest, overallWait)
 	}
 	return nil
@@ -230,29 +213,4 @@ func (n *network) quorumLacking() (protocol.Phase, bool) {
 		}
 	}
 	return 0, false
-}
-
-func (n *network) emit(e Event) {
-	e.Time, e.Rounds = time.Now(), n.demo.lastRound()
-	n.tell(e)
-}
-
-// traffic adds up what all hospitals have sent, in all their lives.
-func (n *network) traffic() node.Traffic {
-	var sum node.Traffic
-	for _, h := range n.hospitals[1:] {
-		t := h.before
-		if h.node != nil {
-			t = add(t, h.node.Traffic())
-		}
-		sum = add(sum, t)
-	}
-	return sum
-}
-
-func add(a, b node.Traffic) node.Traffic {
-	return node.Traffic{
-		GossipBytes: a.GossipBytes + b.GossipBytes, StreamBytes: a.StreamBytes + b.StreamBytes,
-		Dropped: a.Dropped + b.Dropped, Rejected: a.Rejected + b.Rejected, Reconnects: a.Reconnects + b.Reconnects,
-	}
 }

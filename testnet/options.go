@@ -1,6 +1,7 @@
 package testnet
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,7 +12,6 @@ import (
 	"consilium/model"
 	"consilium/node/study"
 	"consilium/protocol"
-	"consilium/protocol/protocoltest"
 )
 
 // DemoOptions say what a demonstration shows. The zero value is the default
@@ -28,65 +28,62 @@ type DemoOptions struct {
 	Faults       []string // in the grammar of the command line
 	Mode         string   // empty: inprocess
 	Seed         uint64
-	Dir          string // where the homes go; kept
+	Bits         int  // of the Paillier key; 0: TestKeyBits
+	FreshKey     bool // deal a Paillier key instead of using the published one
 
 	patience time.Duration // for a quorum to come back; 0: quorumWait
 }
 
-// InputError is what is wrong with arguments or files.
-type InputError struct{ Cause error }
-
-func (e *InputError) Error() string { return e.Cause.Error() }
-func (e *InputError) Unwrap() error { return e.Cause }
-
-// demo is a demonstration that is ready to run.
-type demo struct {
-	opt       DemoOptions
-	study     *study.Study
-	program   *model.Program
-	hospitals []model.Hospital
-	splits    []model.Split
-	faults    []protocoltest.Fault
-	t         protocol.Thresholds
-}
-
 // prepare checks everything that can be checked before hospitals start.
-func prepare(opt DemoOptions) (*demo, error) {
-	d := &demo{opt: opt}
-	if d.opt.Task == "" {
-		d.opt.Task = "synthetic"
+func prepare(opt DemoOptions) (*scenario, error) {
+	if opt.Task == "" {
+		opt.Task = "synthetic"
 	}
-	for _, step := range []func() error{d.checkChoices, d.load, d.plan, d.parseFaults} {
+	if opt.Mode == "" {
+		opt.Mode = InProcess
+	}
+	s := &scenario{name: "demo", mode: opt.Mode, folder: opt.Data, patience: cmp.Or(opt.patience, quorumWait), keyBits: opt.Bits, freshKey: opt.FreshKey}
+	for _, step := range []func() error{opt.check, func() error { return s.agreeDemo(opt) }, func() error { return s.load(opt) }, s.plan} {
 		if err := step(); err != nil {
 			return nil, &InputError{err}
 		}
 	}
-	return d, nil
+	for _, text := range opt.Faults {
+		if err := s.addFault(text); err != nil {
+			return nil, &InputError{err}
+		}
+	}
+	return s, nil
 }
 
-func (d *demo) checkChoices() error {
-	if !slices.Contains(model.EmbeddedNames(), d.opt.Task) {
-		return choice("task", d.opt.Task, model.EmbeddedNames())
+func (opt DemoOptions) check() error {
+	if !slices.Contains(model.EmbeddedNames(), opt.Task) {
+		return choice("task", opt.Task, model.EmbeddedNames())
 	}
-	if d.opt.Scheme != "" && d.opt.Scheme != "auto" && !slices.Contains(study.Schemes, d.opt.Scheme) {
-		return choice("scheme", d.opt.Scheme, append([]string{"auto"}, study.Schemes...))
+	if opt.Scheme != "" && opt.Scheme != "auto" && !slices.Contains(study.Schemes, opt.Scheme) {
+		return choice("scheme", opt.Scheme, append([]string{"auto"}, study.Schemes...))
 	}
-	if d.opt.Trainer != "" && !slices.Contains(model.TrainerNames(), d.opt.Trainer) {
-		return choice("trainer", d.opt.Trainer, model.TrainerNames())
+	if opt.Trainer != "" && !slices.Contains(model.TrainerNames(), opt.Trainer) {
+		return choice("trainer", opt.Trainer, model.TrainerNames())
 	}
-	if d.opt.Mode != "" && d.opt.Mode != "inprocess" {
-		return choice("mode", d.opt.Mode, []string{"inprocess"})
+	if modes := []string{InProcess, Process, Virtual}; !slices.Contains(modes, opt.Mode) {
+		return choice("mode", opt.Mode, modes)
 	}
-	if d.opt.Rounds < 0 {
-		return fmt.Errorf("--rounds %d: at least 1", d.opt.Rounds)
+	if opt.Rounds < 0 {
+		return fmt.Errorf("--rounds %d: at least 1", opt.Rounds)
 	}
-	if f := d.opt.TestFraction; f != nil && !(*f >= 0 && *f < 1) {
+	if f := opt.TestFraction; f != nil && !(*f >= 0 && *f < 1) {
 		return fmt.Errorf("--test-fraction %v: it is in [0, 1)", *f)
 	}
-	if n := d.opt.Hospitals; n != 0 {
-		return (protocol.Thresholds{Parties: n, Dropouts: max(0, protocol.MostDropouts(n, 0))}).Validate()
+	if n := opt.Hospitals; n != 0 {
+		return mostDropouts(n, opt.Scheme).Validate()
 	}
 	return nil
+}
+
+// mostDropouts are the thresholds of n hospitals that do not lie.
+func mostDropouts(n int, scheme string) protocol.Thresholds {
+	return protocol.Thresholds{Parties: n, Dropouts: max(0, protocol.MostDropoutsOf(scheme, n, 0))}
 }
 
 func choice(flag, got string, known []string) error {
@@ -97,83 +94,26 @@ func choice(flag, got string, known []string) error {
 	return errors.New(message)
 }
 
-// load reads the hospitals' tables and splits their rows.
-func (d *demo) load() error {
-	task, _ := model.Embedded(d.opt.Task)
-	if task.Generator == nil && d.opt.Data == "" {
+// load reads the hospitals' tables.
+func (s *scenario) load(opt DemoOptions) error {
+	task := s.study.ModelTask()
+	if task.Generator == nil && opt.Data == "" {
 		return fmt.Errorf("task %s needs its files: name their folder with --data DIR", task.Name)
 	}
 	var err error
-	if d.hospitals, err = task.Load(d.opt.Data, d.opt.Hospitals, d.opt.Seed); err != nil {
+	if s.hospitals, err = task.Load(opt.Data, opt.Hospitals, opt.Seed); err != nil {
 		return err
 	}
-	n := len(d.hospitals)
-	d.t = protocol.Thresholds{Parties: n, Dropouts: max(0, protocol.MostDropouts(n, 0))}
-	return d.t.Validate()
+	s.t = mostDropouts(len(s.hospitals), s.study.Scheme)
+	return s.t.Validate()
 }
 
-// plan makes the study that the hospitals would agree on.
-func (d *demo) plan() error {
-	var err error
-	d.study, err = study.New(study.Study{
-		Name: "demo", Task: d.opt.Task, Scheme: d.opt.Scheme, Trainer: d.opt.Trainer, Rounds: d.opt.Rounds,
-		TestFraction: d.opt.TestFraction, Seed: d.opt.Seed, Tick: demoTick.String(),
+func (s *scenario) agreeDemo(opt DemoOptions) error {
+	return s.agree(study.Study{
+		Name: "demo", Task: opt.Task, Scheme: opt.Scheme, Trainer: opt.Trainer, Rounds: opt.Rounds,
+		TestFraction: opt.TestFraction, Seed: opt.Seed, Tick: demoTick.String(),
 		Deadlines: study.Deadlines{Commit: 75, Deal: 75, Attest: 50, View: 25},
-	})
-	if err != nil {
-		return err
-	}
-	if d.program, err = d.study.Program(d.t); err != nil {
-		return err
-	}
-	for _, h := range d.hospitals {
-		train, test, err := h.Data.Split(*d.study.TestFraction, d.opt.Seed)
-		if err != nil {
-			return err
-		}
-		d.splits = append(d.splits, model.Split{Train: train, Test: test})
-	}
-	return nil
-}
-
-// parseFaults reads the faults, and refuses those that cannot happen here.
-func (d *demo) parseFaults() error {
-	for _, text := range d.opt.Faults {
-		f, err := protocoltest.ParseFault(text, d.names())
-		if err != nil {
-			return err
-		}
-		if err := protocoltest.CheckFault(f, d.study.Scheme); err != nil {
-			return err
-		}
-		switch {
-		case f.Lie():
-			return fmt.Errorf("fault %s makes a hospital lie: this version's agreement stands crashes only", f)
-		case f.Kind == protocoltest.ClockSkew:
-			return fmt.Errorf("fault %s: hospitals in one process share a clock; use `hospital-node sim`", f)
-		case f.Round > d.lastRound():
-			return fmt.Errorf("fault %s: the study has rounds 0 (standardisation) to %d", f, d.lastRound())
-		}
-		d.faults = append(d.faults, f)
-	}
-	return nil
-}
-
-// lastRound is the number of the study's last round.
-func (d *demo) lastRound() uint64 {
-	last := uint64(d.program.Plan().Rounds)
-	if d.program.Plan().Evaluate {
-		last++
-	}
-	return last
-}
-
-func (d *demo) names() []string {
-	names := make([]string, len(d.hospitals))
-	for i, h := range d.hospitals {
-		names[i] = h.Name
-	}
-	return names
+	}, func(name string) ([]byte, error) { return nil, fmt.Errorf("task %q is not embedded", name) })
 }
 
 // DefaultFaults are those of a demonstration that names no task, scheme or

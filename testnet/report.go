@@ -73,18 +73,50 @@ type Rows struct {
 	Dropped int    `json:"dropped_missing"` // rows with a missing value
 }
 
-// report writes down what was seen and what the judge found.
-func (n *network) report(v *verdict) *DemoReport {
-	d, plan := n.demo, n.demo.program.Plan()
-	r := &DemoReport{
-		Scheme: d.study.Scheme, Trainer: plan.Trainer, Task: d.opt.Task, Hospitals: d.names(), Threshold: d.t.Openings(),
-		Rounds: []RoundResult{}, AggregateError: v.aggregateError,
-		Features: d.program.WeightNames(), Weights: v.joint.Weights, WeightsMaxDiff: v.weightsMaxDiff, WeightsBound: v.bound,
-		Seed: d.opt.Seed,
+// Report is what a testnet found. Its fields are a contract of the command
+// line.
+type Report struct {
+	Name           string      `json:"name"`
+	Mode           string      `json:"mode"`
+	Checks         []Check     `json:"checks"`
+	Recoveries     []Recovery  `json:"recoveries"`
+	VirtualSeconds *float64    `json:"virtual_seconds"` // in modes virtual and sim
+	Timeline       []Happening `json:"timeline"`
+	DemoReport
+}
+
+// Check is something that must hold at the end.
+type Check struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail"`
+}
+
+// Recovery is a hospital that came back: how long it took from the end of its
+// fault until it was where the others were.
+type Recovery struct {
+	Hospital string  `json:"hospital"`
+	Fault    string  `json:"fault"`
+	Round    uint64  `json:"round"`
+	Phase    string  `json:"phase"`
+	Seconds  float64 `json:"seconds"`
+}
+
+// report writes down what was seen, and what the judge found unless v is nil.
+func (n *network) report(v *verdict) *Report {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	s, plan := n.scenario, n.scenario.program.Plan()
+	r := &Report{
+		Name: s.name, Mode: s.mode, Checks: []Check{}, Recoveries: append([]Recovery{}, n.recoveries...), Timeline: n.happenings(),
+		DemoReport: DemoReport{
+			Scheme: s.study.Scheme, Trainer: plan.Trainer, Task: s.study.Task, Hospitals: s.names(), Threshold: s.openings(),
+			Rounds: []RoundResult{}, Seed: s.study.Seed,
+		},
 	}
 	for number := range uint64(plan.Rounds + 2) {
 		view := n.rounds[number]
-		if view == nil {
+		if view == nil || number > n.furthest {
 			continue
 		}
 		result := n.roundResult(number)
@@ -95,23 +127,38 @@ func (n *network) report(v *verdict) *DemoReport {
 			r.Rounds = append(r.Rounds, result)
 		default:
 			r.Evaluate = &result
-			r.SecureMetrics = &Secure{result.Included, *v.joint.Metrics}
 		}
 	}
-	for i, h := range d.hospitals {
-		r.Rows = append(r.Rows, Rows{h.Name, d.splits[i].Train.Rows(), d.splits[i].Test.Rows(), h.Report.Dropped})
-	}
-	if plan.Task.Label.Binary() {
-		r.Accuracy = v.comparison(d, func(m model.Metrics) *float64 { return m.Accuracy })
-		r.AUC = v.comparison(d, func(m model.Metrics) *float64 { return m.AUC })
-	} else {
-		r.MSE = v.comparison(d, func(m model.Metrics) *float64 { return m.MSE })
+	if v != nil {
+		r.Checks = v.checks
+		if v.jointMetrics != nil {
+			n.addVerdict(r, v)
+		}
 	}
 	return r
 }
 
-func (v *verdict) comparison(d *demo, of func(model.Metrics) *float64) *Comparison {
-	c := &Comparison{Joint: of(v.jointMetrics), Pooled: of(v.pooled), Local: map[string]*float64{}}
+// addVerdict adds what the hospitals learned, and what it compares with.
+func (n *network) addVerdict(r *Report, v *verdict) {
+	s := n.scenario
+	r.AggregateError = v.aggregateError
+	r.Features, r.Weights, r.WeightsMaxDiff, r.WeightsBound = s.program.WeightNames(), v.joint.Weights, v.weightsMaxDiff, v.bound
+	if r.Evaluate != nil {
+		r.SecureMetrics = &Secure{r.Evaluate.Included, *v.joint.Metrics}
+	}
+	for i, h := range s.hospitals {
+		r.Rows = append(r.Rows, Rows{h.Name, s.splits[i].Train.Rows(), s.splits[i].Test.Rows(), h.Report.Dropped})
+	}
+	if s.study.ModelTask().Label.Binary() {
+		r.Accuracy = v.comparison(s, func(m model.Metrics) *float64 { return m.Accuracy })
+		r.AUC = v.comparison(s, func(m model.Metrics) *float64 { return m.AUC })
+	} else {
+		r.MSE = v.comparison(s, func(m model.Metrics) *float64 { return m.MSE })
+	}
+}
+
+func (v *verdict) comparison(d *scenario, of func(model.Metrics) *float64) *Comparison {
+	c := &Comparison{Joint: of(*v.jointMetrics), Pooled: of(v.pooled), Local: map[string]*float64{}}
 	for i, h := range d.hospitals {
 		c.Local[h.Name] = of(v.alone[i])
 	}

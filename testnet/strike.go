@@ -26,10 +26,8 @@ const (
 func (h *hospital) beforeRound(ctx context.Context, round uint64) error {
 	n := h.network
 	n.mu.Lock()
-	h.round, h.waits = round, true
-	if round > n.furthest {
-		n.furthest = round
-	}
+	h.round = round
+	n.furthest = max(n.furthest, round)
 	n.round(round)
 	n.bringBack(round)
 	n.signal()
@@ -40,21 +38,40 @@ func (h *hospital) beforeRound(ctx context.Context, round uint64) error {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	h.waits = false
 	if errors.Is(err, ErrTimeout) {
 		n.logger.Warn("going on without a hospital that was due back", "round", round)
 	}
-	if n.furthest == round {
-		n.round(round).begun = time.Now()
+	if r := n.round(round); !r.opened {
+		n.open(round, r)
 	}
+	h.recovered(round)
 	return nil
 }
 
+// open opens the gate: whoever came back is now where the others are.
+func (n *network) open(round uint64, r *roundView) {
+	for _, h := range n.hospitals[1:] {
+		if !h.away() && h.round == round {
+			h.recovered(round)
+		}
+	}
+	r.opened, r.begun = true, n.now()
+	n.emit(Event{Round: round, What: Begin})
+}
+
 // complete tells whether everybody who is not away is at the gate of a round, or
-// further.
+// further, and reaches all the others: a hospital that is not reached is one
+// that need not be waited for.
 func (n *network) complete(round uint64) bool {
-	return !slices.ContainsFunc(n.hospitals[1:], func(h *hospital) bool {
-		return !h.away() && !h.finished && (h.node == nil || h.round < round)
+	var here protocol.Set
+	for _, h := range n.hospitals[1:] {
+		if !h.away() && !h.finished {
+			here.Add(h.party)
+		}
+	}
+	return !slices.ContainsFunc(here.Parties(), func(p protocol.Party) bool {
+		h := n.hospitals[p]
+		return h.node == nil || h.round < round || here.Minus(h.reaches) != protocol.NewSet(p)
 	})
 }
 
@@ -68,23 +85,21 @@ func (n *network) bringBack(round uint64) {
 		if f == nil || f.For == 0 || round < f.End() {
 			continue
 		}
-		h.current = nil
+		h.current, h.returned, h.since = nil, f, n.now()
 		h.down, h.paused = false, false
 		if h.cut {
 			h.cut = false
 			h.node.Isolate(false)
 		}
-		n.emit(Event{Hospital: h.name, Round: round, What: "back"})
+		n.emit(Event{Hospital: h.name, Round: round, What: Back, Detail: f.Kind})
 	}
 }
 
+// over tells whether a fault of this kind has ended before a round.
 func (h *hospital) over(kind string, round uint64) bool {
-	for _, f := range h.network.demo.faults {
-		if f.Party == h.party && f.Kind == kind && f.For > 0 && round >= f.End() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(h.network.scenario.faults, func(f protocoltest.Fault) bool {
+		return f.Party == h.party && f.Kind == kind && f.For > 0 && round >= f.End()
+	})
 }
 
 // beforePhase strikes with what is due in this round and phase.
@@ -100,7 +115,7 @@ func (h *hospital) beforePhase(ctx context.Context, round uint64, phase protocol
 	}
 	f := h.faults[i]
 	h.faults = slices.Delete(h.faults, i, i+1)
-	n.emit(Event{Hospital: h.name, Round: round, Phase: f.Phase, What: "fault", Detail: f.Kind})
+	n.emit(Event{Hospital: h.name, Round: round, Phase: f.Phase, What: Strike, Detail: f.Kind})
 	h.strike(f, round)
 	n.signal()
 	n.mu.Unlock()
@@ -127,10 +142,7 @@ func (h *hospital) strike(f *protocoltest.Fault, round uint64) {
 // carryThrough makes the fault real. What the hospital said before this phase
 // leaves the machine first.
 func (h *hospital) carryThrough(ctx context.Context, f *protocoltest.Fault) error {
-	if f.Kind == protocoltest.Pause {
-		return h.network.wait(ctx, 1<<62, func() bool { return !h.paused })
-	}
-	if !slices.Contains([]string{protocoltest.Kill, protocoltest.DiskFull, protocoltest.Disconnect}, f.Kind) {
+	if h.mangles(f.Kind) {
 		return nil
 	}
 	select {
@@ -143,6 +155,8 @@ func (h *hospital) carryThrough(ctx context.Context, f *protocoltest.Fault) erro
 		return errStruck
 	case protocoltest.DiskFull:
 		return fmt.Errorf("append to the log: no space left on device: %w", errStruck)
+	case protocoltest.Pause:
+		return h.pause(ctx)
 	}
 	h.network.mu.Lock()
 	defer h.network.mu.Unlock()
@@ -150,6 +164,20 @@ func (h *hospital) carryThrough(ctx context.Context, f *protocoltest.Fault) erro
 		h.node.Isolate(true)
 	}
 	return nil
+}
+
+func (h *hospital) mangles(kind string) bool {
+	return slices.Contains([]string{protocoltest.Slow, protocoltest.Lossy, protocoltest.Corrupt, protocoltest.Duplicate}, kind)
+}
+
+// pause holds the hospital until its fault is over.
+func (h *hospital) pause(ctx context.Context) error {
+	h.network.mu.Lock()
+	running := h.node
+	h.network.mu.Unlock()
+	running.freeze(true)
+	defer running.freeze(false)
+	return h.network.wait(ctx, 1<<62, func() bool { return !h.paused })
 }
 
 // outgoing mangles what a hospital publishes while it suffers from a fault that

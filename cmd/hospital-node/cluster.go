@@ -162,7 +162,7 @@ func newClusterSign(a *app, run func(context.Context, *app, *clusterSignFlags) e
 	f := &clusterSignFlags{}
 	cmd := &cobra.Command{
 		Use: "sign ROSTER [COPY...]", Short: "Sign a roster as a member",
-		Long:    "Adds this hospital's signature to the file. Signatures of further copies of the same roster are added too, so\nthat the members can sign at the same time. A share of the federation's Paillier key is verified and kept in the home.",
+		Long: "Adds this hospital's signature to the file. Signatures of further copies of the same roster are added too, so\nthat the members can sign at the same time. A share of the federation's Paillier key is verified and kept in the home.",
 		Example: "  hospital-node cluster sign --home north roster.toml\n" +
 			"  hospital-node cluster sign --home north --share north.share roster.toml",
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -57,14 +58,16 @@ func newDemo(a *app, run func(context.Context, *app, *demoFlags) error) *cobra.C
 	flags.StringVar(&f.Task, "task", "", "what to train on: heart, pima, diabetes442 or synthetic (default synthetic)")
 	flags.StringVar(&f.Data, "data", "", "folder with the task's files")
 	flags.IntVar(&f.Hospitals, "hospitals", 0, "how many hospitals (default: the task's)")
-	flags.StringVar(&f.Scheme, "scheme", "", "how updates are hidden: shamir or auto (default auto)")
+	flags.StringVar(&f.Scheme, "scheme", "", "how updates are hidden: shamir, paillier or auto (default auto)")
 	flags.StringVar(&f.Trainer, "trainer", "", "fedsgd or fedavg (default: the task's)")
 	flags.IntVar(&f.Rounds, "rounds", 0, "training rounds (default: the task's)")
 	flags.Float64Var(&f.testFraction, "test-fraction", 0.34, "share of each hospital's rows to test on, in [0, 1)")
 	flags.StringArrayVar(&f.drops, "drop", nil, "NAME@ROUND:PHASE[+N]: kill a hospital, for N rounds or for good; repeatable")
 	flags.StringArrayVar(&f.Faults, "fault", nil, "KIND:NAME@ROUND:PHASE[+N]: another fault; repeatable")
-	flags.StringVar(&f.Mode, "mode", "", "inprocess (default inprocess)")
+	flags.StringVar(&f.Mode, "mode", "", "inprocess, process (each hospital a process of its own) or virtual (in virtual time) (default inprocess)")
 	flags.Uint64Var(&f.Seed, "seed", 1, "of the split and of invented rows")
+	flags.IntVar(&f.Bits, "bits", 0, fmt.Sprintf("length of the Paillier key (default: the built-in insecure test key of %d)", testnet.TestKeyBits))
+	flags.BoolVar(&f.FreshKey, "fresh-key", false, "deal a fresh Paillier key, of 3072 bits unless --bits says otherwise")
 	flags.StringVar(&f.out, "out", "", "folder for the report, the roster and the hospitals' homes")
 	return cmd
 }
@@ -77,15 +80,12 @@ func typed(cmd *cobra.Command, except ...string) []string {
 }
 
 func runDemo(ctx context.Context, a *app, f *demoFlags) error {
-	f.Dir = ""
-	if f.out != "" {
-		f.Dir = filepath.Join(f.out, "homes")
-		if err := freshDir(f.Dir); err != nil {
-			return a.finish("demo", nil, &usageError{err})
-		}
-	}
 	show := &demoProgress{app: a}
-	report, err := testnet.Demo(ctx, f.DemoOptions, a.logger(), show.event)
+	opt, err := a.testnetOptions(f.out, show.event)
+	if err != nil {
+		return a.finish("demo", nil, err)
+	}
+	report, err := testnet.Demo(ctx, f.DemoOptions, opt)
 	if ctx.Err() != nil {
 		err = errors.New("interrupted; all hospitals were stopped")
 	}
@@ -93,12 +93,29 @@ func runDemo(ctx context.Context, a *app, f *demoFlags) error {
 		report.Replay = strings.Join(append([]string{"hospital-node demo"}, f.chosen...), " ")
 	}
 	if err == nil && f.out != "" {
-		err = writeReport(f.out, report)
+		err = writeJSON(filepath.Join(f.out, "report.json"), report)
 	}
 	if err == nil && !a.json {
 		printDemo(a, report, show.last)
 	}
 	return a.finish("demo", report, err)
+}
+
+// testnetOptions are those of demo and testnet run. out is the folder to keep
+// things in, or empty.
+func (a *app) testnetOptions(out string, tell func(testnet.Event)) (testnet.Options, error) {
+	opt := testnet.Options{Logger: a.logger(), Tell: tell}
+	var err error
+	if opt.Program, err = os.Executable(); err != nil {
+		return opt, fmt.Errorf("find this program: %w", err)
+	}
+	if out != "" {
+		opt.Dir = filepath.Join(out, "homes")
+		if err := freshDir(opt.Dir); err != nil {
+			return opt, &usageError{err}
+		}
+	}
+	return opt, nil
 }
 
 // freshDir makes a folder, and refuses one that holds something.
@@ -109,10 +126,10 @@ func freshDir(dir string) error {
 	return os.MkdirAll(dir, 0o700)
 }
 
-func writeReport(dir string, report *testnet.DemoReport) error {
-	data, err := encodeReport(report)
+func writeJSON(file string, value any) error {
+	data, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {
 		return err
 	}
-	return durable.WriteFile(filepath.Join(dir, "report.json"), data, 0o644)
+	return durable.WriteFile(file, append(data, '\n'), 0o644)
 }

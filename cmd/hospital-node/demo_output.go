@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"consilium/protocol"
 	"consilium/testnet"
 )
 
@@ -39,11 +39,6 @@ func quoted(word string) string {
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
-func encodeReport(report *testnet.DemoReport) ([]byte, error) {
-	data, err := json.MarshalIndent(report, "", "  ")
-	return append(data, '\n'), err
-}
-
 // demoProgress shows a demonstration while it runs.
 type demoProgress struct {
 	app     *app
@@ -56,15 +51,15 @@ func (p *demoProgress) event(e testnet.Event) {
 		p.started = e.Time
 	}
 	switch e.What {
-	case "start":
+	case testnet.Start:
 		p.app.progressf("%s", e.Detail)
-	case "fault":
+	case testnet.Strike:
 		p.app.progressf("  ! %s: %s in phase %s of round %d", e.Hospital, e.Detail, e.Phase, e.Round)
-	case "back":
+	case testnet.Back:
 		p.app.progressf("  + %s is back before round %d", e.Hospital, e.Round)
-	case "waiting":
+	case testnet.Waiting:
 		p.app.progressf("  … round %d, phase %s: waiting for %s", e.Round, e.Phase, e.Detail)
-	case "round":
+	case testnet.RoundDone:
 		p.last = e
 		p.app.progressf("round %*d/%d  %-11s %-46s %6.0f ms  %9s  %s", len(fmt.Sprint(e.Rounds)), e.Round, e.Rounds, e.Step,
 			"sum of "+strings.Join(e.Included, ", "), 1000*e.Seconds, bytesText(e.Bytes), p.remaining(e))
@@ -172,8 +167,12 @@ func dropouts(a *app, r *testnet.DemoReport) {
 // visibility says what each hospital could see.
 func visibility(a *app, r *testnet.DemoReport) {
 	n, k := len(r.Hospitals), r.Threshold
-	a.printf("\nWhat each hospital could see: its own rows; one sealed share of each other update, of which %d hospitals\n", k)
-	a.printf("together learn an update and %d learn nothing; the sums over the %d or more hospitals of each round; the model.\n", k-1, max(k, 3))
+	hidden := fmt.Sprintf("one sealed share of each other update, of which %d hospitals\ntogether learn an update and %d learn nothing", k, k-1)
+	if r.Scheme == protocol.SchemePaillier {
+		hidden = fmt.Sprintf("each other update encrypted under a key with which\n%d hospitals together decrypt and %d learn nothing", k, k-1)
+	}
+	a.printf("\nWhat each hospital could see: its own rows; %s;\n", hidden)
+	a.printf("the sums over the %d or more hospitals of each round; the model.\n", (protocol.Thresholds{Parties: n}).SmallestSet())
 	a.printf("Nobody saw another's rows, mean or update. The run goes on without any %d of the %d. This version stands\n", n-k, n)
 	a.printf("hospitals that crash or are cut off, and not yet hospitals that lie (SECURITY.md).\n")
 }

@@ -47,6 +47,9 @@ func describeCommand(b *strings.Builder, c *cobra.Command) {
 func describeFlags(b *strings.Builder, c *cobra.Command) {
 	rows := ""
 	c.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+		if f.Hidden {
+			return
+		}
 		value := ""
 		if f.DefValue != "" && f.DefValue != "[]" && f.DefValue != "false" && f.DefValue != "0" && f.DefValue != "0s" {
 			value = "`" + f.DefValue + "`"

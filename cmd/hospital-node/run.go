@@ -16,6 +16,7 @@ import (
 	"consilium/node/identity"
 	"consilium/node/roster"
 	"consilium/node/study"
+	"consilium/testnet"
 )
 
 type runFlags struct {
@@ -23,6 +24,7 @@ type runFlags struct {
 	listen                    []string
 	timeout                   time.Duration
 	serve, sitOut             bool
+	control                   int
 }
 
 // runReport is the result of run.
@@ -59,6 +61,8 @@ func newRun(a *app, run func(context.Context, *app, *runFlags) error) *cobra.Com
 	flags.DurationVar(&f.timeout, "timeout", 0, "give up when a round takes longer, such as 10m (default: wait for ever)")
 	flags.BoolVar(&f.serve, "serve", false, "stay when the study is finished, for hospitals that come later")
 	flags.BoolVar(&f.sitOut, "sit-out", false, "miss a round whose log is damaged, instead of stopping")
+	flags.IntVar(&f.control, "control", 0, "inherited socket of the testnet that starts and strikes this node")
+	_ = flags.MarkHidden("control")
 	return cmd
 }
 
@@ -77,16 +81,23 @@ func runNode(ctx context.Context, a *app, f *runFlags) (*runReport, error) {
 	}
 	show := &runProgress{app: a, roster: cfg.Roster, rounds: lastRound(work.Program), timeout: f.timeout}
 	cfg.Progress = show.step
+	control, err := testnet.JoinControl(f.control)
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	ctx = control.Direct(ctx, &cfg)
 	n, err := node.New(cfg)
 	if err != nil {
 		return nil, err
 	}
+	control.Up(n)
 	a.progressf("%s listens on %s", cfg.Roster.Name(n.Self()), strings.Join(n.Addresses(), " "))
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 	watched := make(chan struct{})
 	go func() { defer close(watched); show.watch(ctx, giveUp) }()
 	encoded, err := n.Run(ctx)
+	control.Close(encoded)
 	timeout := (*quorumTimeout)(nil)
 	if errors.As(context.Cause(ctx), &timeout) {
 		err = timeout

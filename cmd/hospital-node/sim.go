@@ -62,7 +62,7 @@ func newSim(a *app, run func(context.Context, *app, *simFlags) error) *cobra.Com
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !cmd.Flags().Changed("tolerate-dropouts") {
-				f.dropouts = max(0, protocol.MostDropouts(f.hospitals, f.liars))
+				f.dropouts = max(0, protocol.MostDropoutsOf(f.scheme, f.hospitals, f.liars))
 			}
 			return run(cmd.Context(), a, f)
 		},

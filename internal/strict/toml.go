@@ -33,7 +33,7 @@ func unknown(path string, key toml.Key, known []string, text string) error {
 	if nearest := Nearest(path, known); nearest != "" {
 		message += fmt.Sprintf("; did you mean %q?", nearest)
 	}
-	if line := keyLine(text, key); line > 0 {
+	if line := Line(text, key...); line > 0 {
 		message = fmt.Sprintf("line %d: %s", line, message)
 	}
 	return errors.New(message)
@@ -60,10 +60,10 @@ func keys(t reflect.Type, prefix []string) []string {
 	return found
 }
 
-// keyLine finds the line, from 1, where a key or table first stands, or that
-// of its table when the key is within an inline table; 0 when it finds
+// Line finds the line, from 1, where a key or table first stands, or that of
+// its table when the key is within an inline table or left out; 0 when it finds
 // neither. It serves messages only: the decoder does not tell.
-func keyLine(text string, key []string) int {
+func Line(text string, key ...string) int {
 	if len(key) == 0 {
 		return 0
 	}
@@ -83,7 +83,7 @@ func keyLine(text string, key []string) int {
 			return i + 1
 		}
 	}
-	return keyLine(text, key[:len(key)-1])
+	return Line(text, key[:len(key)-1]...)
 }
 
 func unquote(name string) string { return strings.Trim(strings.TrimSpace(name), `"'`) }

@@ -112,9 +112,17 @@ func (m Member) PublicKey() ed25519.PublicKey {
 // Fingerprint is that of the member's key.
 func (m Member) Fingerprint() string { return identity.Fingerprint(m.PublicKey()) }
 
+// CheckName refuses what cannot be a hospital's name.
+func CheckName(name string) error {
+	if !namePattern.MatchString(name) {
+		return fmt.Errorf("hospital name %q: use lower-case letters, digits and '-', beginning with a letter or digit", name)
+	}
+	return nil
+}
+
 func (m Member) validate() (ed25519.PublicKey, error) {
-	if !namePattern.MatchString(m.Name) {
-		return nil, fmt.Errorf("hospital name %q: use lower-case letters, digits and '-', beginning with a letter or digit", m.Name)
+	if err := CheckName(m.Name); err != nil {
+		return nil, err
 	}
 	key, err := base64.StdEncoding.DecodeString(m.Key)
 	if err != nil || len(key) != ed25519.PublicKeySize || base64.StdEncoding.EncodeToString(key) != m.Key {

@@ -1,0 +1,176 @@
+package testnet
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/BurntSushi/toml"
+
+	"consilium/model"
+	"consilium/node/study"
+	"consilium/protocol"
+	"consilium/protocol/protocoltest"
+)
+
+// How the hospitals run.
+const (
+	InProcess = "inprocess" // real nodes on loopback, all in this process
+	Process   = "process"   // real nodes on loopback, each in a process of its own
+	Virtual   = "virtual"   // real nodes on a simulated network in virtual time
+	Sim       = "sim"       // the pure machine of package protocol, without nodes
+)
+
+// scenario is a testnet that is ready to run: who the hospitals are, what they
+// compute, and what befalls them.
+type scenario struct {
+	name, mode string
+	study      *study.Study
+	studyText  []byte // the file that the study is
+	taskText   []byte // of a task that is not embedded
+	program    *model.Program
+	hospitals  []model.Hospital
+	files      []string // of each hospital; empty where its rows are invented or dealt out
+	folder     string   // of the task's files
+	splits     []model.Split
+	faults     []protocoltest.Fault
+	t          protocol.Thresholds
+	links      Links
+	patience   time.Duration // for a quorum to come back
+	keyBits    int           // of the Paillier key; 0: the default
+	freshKey   bool          // not the published one
+	key        *dealtKey     // of scheme paillier
+}
+
+// InputError is what is wrong with arguments or files.
+type InputError struct{ Cause error }
+
+func (e *InputError) Error() string { return e.Cause.Error() }
+func (e *InputError) Unwrap() error { return e.Cause }
+
+// agree makes the study that the hospitals would agree on. readTask reads a task
+// file that the study names.
+func (s *scenario) agree(settings study.Study, readTask func(name string) ([]byte, error)) error {
+	var text bytes.Buffer
+	if err := toml.NewEncoder(&text).Encode(settings); err != nil {
+		return err
+	}
+	s.studyText = text.Bytes()
+	var err error
+	s.study, err = study.Parse(s.studyText, func(name string) ([]byte, error) {
+		s.taskText, err = readTask(name)
+		return s.taskText, err
+	})
+	return err
+}
+
+// plan makes the program that the hospitals run, splits their rows, and deals
+// the key that the scheme needs.
+func (s *scenario) plan() (err error) {
+	if err := s.dealKey(); err != nil {
+		return err
+	}
+	if s.program, err = s.study.Program(s.t); err != nil {
+		return err
+	}
+	for _, h := range s.hospitals {
+		train, test, err := h.Data.Split(*s.study.TestFraction, s.study.Seed)
+		if err != nil {
+			return err
+		}
+		s.splits = append(s.splits, model.Split{Train: train, Test: test})
+	}
+	return nil
+}
+
+// tables are the files with the hospitals' rows, for processes of their own:
+// empty for invented rows, which each hospital invents by itself.
+func (s *scenario) tables(dir string) ([]string, error) {
+	task := s.study.ModelTask()
+	switch {
+	case s.files != nil:
+		return s.files, nil
+	case task.Generator != nil:
+		return make([]string, len(s.hospitals)), nil
+	case task.SingleFile != nil:
+		return s.dealTables(dir)
+	}
+	var files []string
+	for _, h := range task.Hospitals[:len(s.hospitals)] {
+		file, err := filepath.Abs(filepath.Join(s.folder, h.File))
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, file)
+	}
+	return files, nil
+}
+
+// addFault takes a fault in, unless it cannot happen here.
+func (s *scenario) addFault(text string) error {
+	f, err := protocoltest.ParseFault(text, s.names())
+	if err != nil {
+		return err
+	}
+	if err := protocoltest.CheckFault(f, s.study.Scheme); err != nil {
+		return err
+	}
+	if f.Round > s.lastRound() {
+		return fmt.Errorf("fault %s: the study has rounds 0 (standardisation) to %d", f, s.lastRound())
+	}
+	if err := checkKind(f, s.mode); err != nil {
+		return err
+	}
+	s.faults = append(s.faults, f)
+	return nil
+}
+
+// checkKind refuses a fault that the mode cannot do.
+func checkKind(f protocoltest.Fault, mode string) error {
+	kill := f.Kind == protocoltest.Kill || f.Kind == protocoltest.Pause || f.Kind == protocoltest.Disconnect
+	switch {
+	case f.Lie():
+		return fmt.Errorf("fault %s makes a hospital lie: this version's agreement stands crashes only", f)
+	case f.Kind == protocoltest.ClockSkew && mode != Sim:
+		return fmt.Errorf("fault %s: hospitals on one machine share a clock; mode %s can do it", f, Sim)
+	case mode == Process && !kill:
+		return fmt.Errorf("fault %s: mode %s strikes whole processes, with kill, pause and disconnect; mode %s can do it", f, Process, Virtual)
+	}
+	return nil
+}
+
+// lastRound is the number of the study's last round.
+func (s *scenario) lastRound() uint64 {
+	last := uint64(s.program.Plan().Rounds)
+	if s.program.Plan().Evaluate {
+		last++
+	}
+	return last
+}
+
+func (s *scenario) names() []string {
+	names := make([]string, len(s.hospitals))
+	for i, h := range s.hospitals {
+		names[i] = h.Name
+	}
+	return names
+}
+
+func (s *scenario) summary() string {
+	text := fmt.Sprintf("%d hospitals (%s), scheme %s: any %d open a sum, %d learn nothing; up to %d may drop out",
+		s.t.Parties, strings.Join(s.names(), ", "), s.study.Scheme, s.openings(), s.openings()-1, s.t.Dropouts)
+	if s.key != nil {
+		text += "\n" + s.key.describe()
+	}
+	return text
+}
+
+// openings is how many hospitals open a sum.
+func (s *scenario) openings() int {
+	if s.key != nil {
+		return s.key.public.Threshold()
+	}
+	return s.t.Openings()
+}
