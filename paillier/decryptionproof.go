@@ -34,13 +34,16 @@ type DecryptionProof struct {
 	response  *big.Int // z
 }
 
-// prove makes the proof; its nonce comes from seed, share and statement.
+// prove makes the proof; its nonce w comes from seed, share and statement.
 func (k *ThresholdKey) prove(seed []byte, s *KeyShare, c *Ciphertexts, p *Partials, round, set []byte) *DecryptionProof {
-	m := k.modulus
 	statement := k.statement(c, p, round, set)
-	bases := append(m.powersVarTime([]batch{k.combination(statement, c.values)}, []*big.Int{four}), k.base...)
-
 	noise := newTranscript("decryption proof nonce", seed, statement, s.value).expand(k.proofNoiseBits() / 8)
+	return k.proveWith(noise, statement, s, c)
+}
+
+func (k *ThresholdKey) proveWith(noise, statement []byte, s *KeyShare, c *Ciphertexts) *DecryptionProof {
+	m := k.modulus
+	bases := append(m.powersVarTime([]batch{k.combination(statement, c.values)}, []*big.Int{four}), k.base...)
 	ab := m.publish(m.exp(m.hide(bases), repeated(noise, 2)))
 	challenge := k.challenge(statement, ab)
 
@@ -100,6 +103,9 @@ func (k *ThresholdKey) challenge(statement []byte, ab batch) []byte {
 // responseSize is the length of z < 2^(proofNoiseBits+1) in bytes.
 func (k *ThresholdKey) responseSize() int { return bytesFor(k.proofNoiseBits() + 1) }
 
+// DecryptionProofSize is the length of an encoded proof in bytes.
+func (k *ThresholdKey) DecryptionProofSize() int { return challengeSize + k.responseSize() }
+
 // EncodeDecryptionProof is the canonical encoding: e in 16 bytes, then z in a
 // fixed number that follows from the key, big-endian.
 func (k *ThresholdKey) EncodeDecryptionProof(p *DecryptionProof) []byte {
@@ -109,8 +115,8 @@ func (k *ThresholdKey) EncodeDecryptionProof(p *DecryptionProof) []byte {
 // DecodeDecryptionProof reads EncodeDecryptionProof's encoding, and refuses
 // another length and a response that is out of range.
 func (k *ThresholdKey) DecodeDecryptionProof(data []byte) (*DecryptionProof, error) {
-	if want := challengeSize + k.responseSize(); len(data) != want {
-		return nil, fmt.Errorf("open decryption proof: %d bytes, not %d", len(data), want)
+	if len(data) != k.DecryptionProofSize() {
+		return nil, fmt.Errorf("open decryption proof: %d bytes, not %d", len(data), k.DecryptionProofSize())
 	}
 	p := &DecryptionProof{append([]byte(nil), data[:challengeSize]...), new(big.Int).SetBytes(data[challengeSize:])}
 	if p.response.BitLen() > k.proofNoiseBits()+1 {

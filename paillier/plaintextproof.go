@@ -128,8 +128,8 @@ func (e *Encryptor) challenge(statement []byte, a batch) []byte {
 	return t.expand(challengeSize)
 }
 
-// proofSize is the length of an encoded proof in bytes.
-func (e *Encryptor) proofSize() int {
+// PlaintextProofSize is the length of an encoded proof in bytes.
+func (e *Encryptor) PlaintextProofSize() int {
 	return challengeSize + e.key.size + e.exponentSize()
 }
 
@@ -147,8 +147,8 @@ func (e *Encryptor) EncodePlaintextProof(p *PlaintextProof) []byte {
 // DecodePlaintextProof reads EncodePlaintextProof's encoding and refuses another
 // length and numbers that are out of range.
 func (e *Encryptor) DecodePlaintextProof(data []byte) (*PlaintextProof, error) {
-	if len(data) != e.proofSize() {
-		return nil, fmt.Errorf("open plaintext proof: %d bytes, not %d", len(data), e.proofSize())
+	if len(data) != e.PlaintextProofSize() {
+		return nil, fmt.Errorf("open plaintext proof: %d bytes, not %d", len(data), e.PlaintextProofSize())
 	}
 	p := &PlaintextProof{challenge: append([]byte(nil), data[:challengeSize]...)}
 	p.message = new(big.Int).SetBytes(data[challengeSize : challengeSize+e.key.size])

@@ -154,7 +154,8 @@ func (k *PublicKey) encryptWith(messages, noise [][]byte) *Ciphertexts {
 	return &Ciphertexts{k, m.publish(m.mul(m.onePlus(messages), powers))}
 }
 
-// encodeMessages checks the range of messages and gives each k.size bytes.
+// encodeMessages checks the range of messages and gives each k.size bytes. Its
+// time depends on how many of a message's highest words are zero or those of N.
 func (k *PublicKey) encodeMessages(messages []*big.Int) ([][]byte, error) {
 	out := make([][]byte, len(messages))
 	for i, m := range messages {
