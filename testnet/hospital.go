@@ -133,7 +133,7 @@ func (h *hospital) progress(p node.Progress) {
 		return
 	}
 	h.status = p.Status
-	n.emit(Event{Hospital: h.name, Round: p.Round, Step: p.Step, What: Finish, Included: n.roster.Names(p.Finished.Included)})
+	n.emit(Event{Hospital: h.name, Round: p.Round, Step: p.Step, What: Finish, Included: n.names(p.Finished.Included)})
 	r := n.round(p.Round)
 	r.sums, r.sets = append(r.sums, p.Finished.Sum), append(r.sets, p.Finished.Set)
 	if r.ended.IsZero() {
@@ -182,7 +182,7 @@ func (n *network) firstToFinish(number uint64, r *roundView, report *node.RoundR
 		}
 	}
 	n.emit(Event{
-		Round: number, Step: report.Step, What: RoundDone, Included: n.roster.Names(report.Included),
+		Round: number, Step: report.Step, What: RoundDone, Included: n.names(report.Included),
 		Seconds: r.seconds,
 		Bytes:   r.traffic.GossipBytes + r.traffic.StreamBytes - before.GossipBytes - before.StreamBytes,
 	})

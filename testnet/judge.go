@@ -124,16 +124,11 @@ func (r *roundView) difference(plain protocol.Vector) (largest int64) {
 }
 
 func (n *network) plainSum(state model.State, included []protocol.Party) (protocol.Vector, error) {
-	encoded, err := state.MarshalBinary()
-	if err != nil {
-		return nil, err
-	}
 	var sum protocol.Vector
 	for _, p := range included {
-		split := n.scenario.splits[p-1]
-		update, err := node.Training{Program: n.scenario.program, Train: split.Train, Test: split.Test}.Update(encoded)
+		update, err := n.scenario.update(p, state)
 		if err != nil {
-			return nil, fmt.Errorf("recompute the update of %s: %w", n.roster.Name(p), err)
+			return nil, fmt.Errorf("recompute the update of %s: %w", n.hospitals[p].name, err)
 		}
 		if sum == nil {
 			sum = make(protocol.Vector, len(update))
@@ -143,6 +138,16 @@ func (n *network) plainSum(state model.State, included []protocol.Party) (protoc
 		}
 	}
 	return sum, nil
+}
+
+// update is what a hospital adds in the round that a state calls for.
+func (s *scenario) update(p protocol.Party, state model.State) (protocol.Vector, error) {
+	encoded, err := state.MarshalBinary()
+	if err != nil {
+		return nil, err
+	}
+	split := s.splits[p-1]
+	return node.Training{Program: s.program, Train: split.Train, Test: split.Test}.Update(encoded)
 }
 
 func abs(x int64) int64 { return max(x, -x) }

@@ -46,15 +46,24 @@ type network struct {
 }
 
 // newNetwork makes hospitals that do not run yet.
-func newNetwork(s *scenario, logger *slog.Logger, tell func(Event)) *network {
+func newNetwork(s *scenario, opt Options) *network {
 	n := &network{
-		scenario: s, tell: tell, logger: logger, now: time.Now, news: time.Now(),
+		scenario: s, tell: opt.Tell, logger: opt.Logger, now: time.Now, news: time.Now(),
 		changed: make(chan struct{}), rounds: map[uint64]*roundView{}, hospitals: []*hospital{nil},
 	}
 	for i, name := range s.names() {
 		n.hospitals = append(n.hospitals, newHospital(n, protocol.Party(i+1), name))
 	}
+	n.emit(Event{What: Start, Detail: s.summary()})
 	return n
+}
+
+func (n *network) names(parties []protocol.Party) []string {
+	names := []string{}
+	for _, p := range parties {
+		names = append(names, n.hospitals[p].name)
+	}
+	return names
 }
 
 // roundView is what was seen of a round.

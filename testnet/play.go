@@ -46,32 +46,32 @@ func play(ctx context.Context, s *scenario, opt Options) (*Report, error) {
 
 // perform runs the hospitals; the network is what they did, also with an error,
 // and nil when they did not start.
-func (s *scenario) perform(ctx context.Context, opt Options) (n *network, err error) {
+func (s *scenario) perform(ctx context.Context, opt Options) (*network, error) {
+	if s.mode == Sim {
+		n := newNetwork(s, opt)
+		return n, n.simulate()
+	}
+	if s.mode == Virtual {
+		return s.performVirtually(ctx, opt)
+	}
+	return s.performOn(ctx, opt, here{listen: loopback})
+}
+
+// performOn runs real nodes.
+func (s *scenario) performOn(ctx context.Context, opt Options, where runner) (*network, error) {
 	f, err := s.makeFolder(opt.Dir)
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if opt.Dir == "" {
-			os.RemoveAll(f.dir)
-		}
-	}()
-	begin := func() {
-		n = newNetwork(s, opt.Logger, opt.Tell)
-		n.roster, n.homes = f.roster, f.homes
-		n.emit(Event{What: Start, Detail: s.summary()})
+	if opt.Dir == "" {
+		defer os.RemoveAll(f.dir)
 	}
-	switch s.mode {
-	case Process:
-		begin()
+	n := newNetwork(s, opt)
+	n.roster, n.homes, n.runner = f.roster, f.homes, where
+	if s.mode == Process {
 		n.runner = &processes{program: opt.Program, folder: f}
-		err = n.run(ctx)
-	default:
-		begin()
-		n.runner = here{listen: loopback}
-		err = n.run(ctx)
 	}
-	return n, err
+	return n, n.run(ctx)
 }
 
 // makeFolder puts what the hospitals need on the disk.

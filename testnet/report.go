@@ -168,7 +168,7 @@ func (v *verdict) comparison(d *scenario, of func(model.Metrics) *float64) *Comp
 func (n *network) roundResult(number uint64) RoundResult {
 	view := n.rounds[number]
 	r := RoundResult{
-		Round: number, Included: n.roster.Names(view.included), Dropped: []Dropped{}, Seconds: view.seconds,
+		Round: number, Included: n.names(view.included), Dropped: []Dropped{}, Seconds: view.seconds,
 		BytesGossip: view.traffic.GossipBytes, BytesStream: view.traffic.StreamBytes,
 	}
 	if number > 0 {
@@ -184,7 +184,7 @@ func (n *network) roundResult(number uint64) RoundResult {
 	sort.Ints(parties)
 	for _, p := range parties {
 		party := protocol.Party(p)
-		r.Dropped = append(r.Dropped, Dropped{n.roster.Name(party), view.dropped[party].String()})
+		r.Dropped = append(r.Dropped, Dropped{n.hospitals[party].name, view.dropped[party].String()})
 	}
 	return r
 }

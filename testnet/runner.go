@@ -34,8 +34,8 @@ type life interface {
 // here runs nodes in this process.
 type here struct {
 	listen func(protocol.Party) string
-	// host makes a hospital's libp2p host; nil for real ones.
-	host func(crypto.PrivKey, connmgr.ConnectionGater) (host.Host, error)
+	// newHost makes a hospital's libp2p host; nil for real ones.
+	newHost func(crypto.PrivKey, connmgr.ConnectionGater) (host.Host, error)
 }
 
 var _ runner = here{}
@@ -53,7 +53,7 @@ func (r here) run(ctx context.Context, h *hospital) ([]byte, error) {
 		Linger: linger, Logger: n.logger.With("hospital", h.name),
 		Progress: h.progress,
 		Hooks:    node.Hooks{BeforeRound: h.beforeRound, BeforePhase: h.beforePhase, Outgoing: h.outgoing, Connected: h.connected},
-		NewHost:  r.host,
+		NewHost:  r.newHost,
 	})
 	if err != nil {
 		return nil, err

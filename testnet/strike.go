@@ -81,18 +81,24 @@ func (n *network) bringBack(round uint64) {
 		for kind := range h.mangle {
 			h.mangle[kind] = h.mangle[kind] && !h.over(kind, round)
 		}
-		f := h.current
-		if f == nil || f.For == 0 || round < f.End() {
-			continue
+		if f := h.current; f != nil && f.For > 0 && round >= f.End() {
+			h.comeBack(f)
 		}
-		h.current, h.returned, h.since = nil, f, n.now()
-		h.down, h.paused = false, false
-		if h.cut {
-			h.cut = false
-			h.node.Isolate(false)
-		}
-		n.emit(Event{Hospital: h.name, Round: round, What: Back, Detail: f.Kind})
 	}
+}
+
+// comeBack ends the fault for which a hospital is away.
+func (h *hospital) comeBack(f *protocoltest.Fault) {
+	if h.current == nil || *h.current != *f {
+		return
+	}
+	h.down, h.paused = false, false
+	if h.cut && h.node != nil {
+		h.node.Isolate(false)
+	}
+	h.cut = false
+	h.current, h.returned, h.since = nil, f, h.network.now()
+	h.network.emit(Event{Hospital: h.name, Round: f.End(), What: Back, Detail: f.Kind})
 }
 
 // over tells whether a fault of this kind has ended before a round.
@@ -166,8 +172,9 @@ func (h *hospital) carryThrough(ctx context.Context, f *protocoltest.Fault) erro
 	return nil
 }
 
+// mangles tells whether a kind of fault leaves the hospital where it is.
 func (h *hospital) mangles(kind string) bool {
-	return slices.Contains([]string{protocoltest.Slow, protocoltest.Lossy, protocoltest.Corrupt, protocoltest.Duplicate}, kind)
+	return slices.Contains([]string{protocoltest.Slow, protocoltest.Lossy, protocoltest.Corrupt, protocoltest.Duplicate, protocoltest.ClockSkew}, kind)
 }
 
 // pause holds the hospital until its fault is over.

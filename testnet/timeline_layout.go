@@ -186,13 +186,16 @@ func (c *column) at(seconds float64) float64 {
 	return c.offsets[i-1] + share*(c.offsets[i]-c.offsets[i-1])
 }
 
-// x is where a time is: the end of a round, not the beginning of the next.
-func (d *drawing) x(seconds float64) float64 {
-	i := slices.IndexFunc(d.Columns, func(c column) bool { return seconds <= c.end })
+// x is where a time is. Where a round ends and the next begins, a recovery
+// belongs to the end and everything else to the beginning.
+func (d *drawing) x(h *Happening) float64 {
+	i := slices.IndexFunc(d.Columns, func(c column) bool {
+		return h.Seconds < c.end || h.Seconds == c.end && h.What == Recover
+	})
 	if i < 0 {
 		i = len(d.Columns) - 1
 	}
-	return d.Columns[i].X + d.Columns[i].at(seconds)
+	return d.Columns[i].X + d.Columns[i].at(h.Seconds)
 }
 
 // fill draws what a hospital did and what befell it.
@@ -267,7 +270,7 @@ func (d *drawing) sums(l *lane) {
 }
 
 func (l *lane) mark(d *drawing, class string, h *Happening, tip string) {
-	l.Marks = append(l.Marks, mark{class, fmt.Sprintf("%s (at %.3f s)", tip, h.Seconds), d.x(h.Seconds), 8 + barHeight/2})
+	l.Marks = append(l.Marks, mark{class, fmt.Sprintf("%s (at %.3f s)", tip, h.Seconds), d.x(h), 8 + barHeight/2})
 }
 
 // span draws a bar, one piece for each round that it reaches into.

@@ -22,14 +22,16 @@ type hospital struct {
 	away0   int64
 
 	alive, finished                         bool
+	waits                                   bool // at the gate of the disk's round
 	paused, isolated                        bool
 	slow, lossy, corrupt, duplicate, skewed bool
 	forGood                                 bool // killed, paused or cut off and never back
 	held                                    []protocol.Event
 	frozen                                  *protocol.Effects // what a paused hospital was about to do
 	faults                                  []*Fault
-	saved                                   int // records saved in all lives
-	crashAt                                 int // −1 for never
+	saved                                   int   // records saved in all lives
+	crashAt                                 int   // −1 for never
+	uplink                                  int64 // microseconds: when it has sent all that it was to send
 	seen                                    []protocol.Evidence
 }
 
@@ -43,7 +45,7 @@ type disk struct {
 
 func newHospital(s *sim, p protocol.Party) (*hospital, error) {
 	h := &hospital{sim: s, party: p, random: newRandom(s.opt.Seed, 1000+uint64(p)), crashAt: -1}
-	h.disk = disk{round: 1, parts: map[protocol.Hash]protocol.Source{}}
+	h.disk = disk{round: s.first, parts: map[protocol.Hash]protocol.Source{}}
 	if at, ok := s.opt.CrashAt[p]; ok {
 		h.crashAt = at
 	}
@@ -72,7 +74,7 @@ func (h *hospital) sealer() protocol.Sealer {
 // start brings a hospital up, with what its disk holds.
 func (h *hospital) start() error {
 	h.life++
-	h.alive, h.paused, h.frozen, h.held = true, false, nil, nil
+	h.alive, h.paused, h.waits, h.frozen, h.held = true, false, false, nil, nil
 	h.serving = map[protocol.Hash]protocol.Source{}
 	h.session = protocol.NewSession(protocol.SessionConfig{
 		Self: h.party, Federation: "simulation", Epoch: 1, Thresholds: h.sim.opt.Thresholds,
@@ -93,13 +95,23 @@ func (h *hospital) start() error {
 	return nil
 }
 
-// begin begins the round that the disk says, or goes on with it.
+// begin comes to the round that the disk says.
 func (h *hospital) begin() error {
 	if h.disk.round > uint64(h.sim.opt.Rounds) {
 		h.finished = true
 		h.sim.log(h.party, "finished")
+		h.note(Note{What: Completed})
+		h.sim.reached(h.disk.round)
 		return nil
 	}
+	if h.sim.opt.Gate {
+		return h.sim.arrive(h)
+	}
+	return h.enter()
+}
+
+// enter begins the round that the disk says, or goes on with it.
+func (h *hospital) enter() error {
 	round, err := h.round()
 	if err != nil {
 		return err
@@ -109,6 +121,7 @@ func (h *hospital) begin() error {
 		return err
 	}
 	h.phase = protocol.Describe
+	h.note(Note{What: Began})
 	h.sim.reached(h.disk.round)
 	if err := h.apply(effects); err != nil {
 		return err
@@ -118,16 +131,21 @@ func (h *hospital) begin() error {
 		if h.life != life || h.disk.round != number {
 			return nil
 		}
-		return h.deliver(protocol.Trained{Update: h.sim.update(h.party, number)})
+		update, err := h.sim.update(h.party, number)
+		if err != nil {
+			return err
+		}
+		return h.deliver(protocol.Trained{Update: update})
 	})
 	return h.deliver(protocol.Ticked{})
 }
 
 func (h *hospital) round() (*protocol.Round, error) {
+	values, limit := h.sim.shape(h.disk.round)
 	d := protocol.Description{
 		Federation: "simulation", Epoch: 1, Round: h.disk.round, Step: "sum", Scheme: h.sim.opt.Scheme,
 		State: protocol.Ref{Root: h.disk.state}, Thresholds: h.sim.opt.Thresholds,
-		Length: uint64(h.sim.opt.Values), Limit: Limit, Deadlines: deadlines,
+		Length: uint64(values), Limit: uint64(limit), Deadlines: deadlines,
 	}
 	var key *protocol.PaillierKey
 	if h.sim.opt.Key != nil {
@@ -147,13 +165,16 @@ func (h *hospital) round() (*protocol.Round, error) {
 const Limit = 1 << 50
 
 // update is the vector of one hospital in one round.
-func (s *sim) update(p protocol.Party, round uint64) protocol.Vector {
+func (s *sim) update(p protocol.Party, round uint64) (protocol.Vector, error) {
+	if s.opt.Work != nil {
+		return s.opt.Work.Update(p, round)
+	}
 	r := newRandom(s.opt.Seed, round<<16|uint64(p))
 	v := make(protocol.Vector, s.opt.Values)
 	for i := range v {
 		v[i] = r.between(-Limit, Limit)
 	}
-	return v
+	return v, nil
 }
 
 // deliver lets an event happen to a hospital that is there to see it.
@@ -188,7 +209,7 @@ func (h *hospital) own(errs ...error) error {
 // apply does what a step asks for, up to the point where a fault strikes.
 func (h *hospital) apply(e protocol.Effects) error {
 	for i, f := range h.faults {
-		if f == nil || h.session.Round() == nil || h.disk.round < f.Round {
+		if f == nil || h.waits || h.session.Round() == nil || h.disk.round < f.Round {
 			continue
 		}
 		before, after, due := e.Split(f.Phase)
@@ -200,6 +221,7 @@ func (h *hospital) apply(e protocol.Effects) error {
 			return err
 		}
 		h.sim.log(h.party, "fault %s", f)
+		h.note(Note{What: Struck, Fault: f})
 		if h.suffer(*f, after) {
 			return nil
 		}
@@ -210,6 +232,9 @@ func (h *hospital) apply(e protocol.Effects) error {
 
 // carryOut saves, then sends. A crash at a save point may come in between.
 func (h *hospital) carryOut(e protocol.Effects) error {
+	if h.waits {
+		e.Save = nil // of the round before
+	}
 	for _, rec := range e.Save {
 		h.disk.records = append(h.disk.records, rec)
 		if h.saved++; h.saved == h.crashAt {
@@ -244,9 +269,10 @@ func (h *hospital) carryOut(e protocol.Effects) error {
 }
 
 func (h *hospital) watch() {
-	if h.session.Round() == nil {
+	if h.session.Round() == nil || h.waits {
 		return
 	}
+	h.note(Note{What: Stepped})
 	if phase := h.session.Round().Phase(); phase != h.phase {
 		h.phase = phase
 		h.sim.progress = h.sim.now
@@ -260,8 +286,11 @@ func (h *hospital) conclude(o protocol.Outcome) error {
 		return fmt.Errorf("hospital %d: round %d aborted: %s", h.party, h.disk.round, o.Aborted)
 	}
 	h.seen = append(h.seen, h.session.Round().Evidence()...)
-	h.sim.judge(h.disk.round, o)
+	if err := h.sim.judge(h.disk.round, o); err != nil {
+		return err
+	}
 	h.sim.log(h.party, "sum of %v", protocol.NewSet(o.Included...))
+	h.note(Note{What: Summed, Outcome: &o})
 	h.turn(h.disk.round+1, sha256.Sum256(append(h.disk.state[:], o.Hash[:]...)))
 	return h.begin()
 }
@@ -316,11 +345,15 @@ func (s *sim) posted(m protocol.Message) {
 }
 
 // judge compares a result with the plain sum of its set.
-func (s *sim) judge(round uint64, o protocol.Outcome) {
+func (s *sim) judge(round uint64, o protocol.Outcome) error {
 	s.results[round][o.Hash] = protocol.NewSet(o.Included...)
-	plain := make(protocol.Vector, s.opt.Values)
+	plain := make(protocol.Vector, len(o.Sum))
 	for _, p := range o.Included {
-		for i, v := range s.update(p, round) {
+		update, err := s.update(p, round)
+		if err != nil {
+			return err
+		}
+		for i, v := range update {
 			plain[i] += v
 		}
 	}
@@ -332,4 +365,5 @@ func (s *sim) judge(round uint64, o protocol.Outcome) {
 	if len(o.Included) < s.opt.Thresholds.SmallestSet() {
 		s.res.Wrong = true
 	}
+	return nil
 }

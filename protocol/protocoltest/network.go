@@ -44,15 +44,32 @@ func (s *sim) connected(a, b *hospital) bool {
 
 // delay of one message between two hospitals.
 func (s *sim) delay(a, b *hospital) int64 {
-	d := s.random.between(minDelay, maxDelay)
+	low, high := int64(minDelay), int64(maxDelay)
+	if links := s.opt.Links; links != nil {
+		low, high = links.Latency, links.Latency+1
+	}
+	d := s.random.between(low, high)
 	if a.slow || b.slow {
 		d *= slowdown
 	}
 	return d
 }
 
+// transmit is how long so many bytes of a hospital take to leave it, behind
+// those that it is sending already: milliseconds.
+func (s *sim) transmit(from *hospital, size int) int64 {
+	if s.opt.Links == nil {
+		return 0
+	}
+	from.uplink = max(from.uplink, 1000*s.now) + 8e6*int64(size)/s.opt.Links.Bits
+	return from.uplink/1000 - s.now
+}
+
 func (s *sim) lost(a, b *hospital) bool {
 	p := s.opt.RandomFaults / 5
+	if links := s.opt.Links; links != nil {
+		p = max(p, links.Loss)
+	}
 	if a.lossy || b.lossy {
 		p = lossyShare
 	}
@@ -89,7 +106,7 @@ func (s *sim) send(from, to *hospital, m protocol.Message) {
 		m = damaged
 	}
 	id := [32]byte(m.Signature[protocol.SignatureSize-32:])
-	s.after(s.delay(from, to), "message", to.party, id, func() error { return to.deliver(protocol.Received{Message: m}) })
+	s.after(s.transmit(from, m.Size())+s.delay(from, to), "message", to.party, id, func() error { return to.deliver(protocol.Received{Message: m}) })
 }
 
 // exchange is one pass of anti-entropy: h asks a random other hospital for what
@@ -134,8 +151,19 @@ func (s *sim) fetch(h *hospital, want protocol.Want) {
 			if err != nil {
 				return err
 			}
-			h.disk.parts[want.Ref.Root] = copied
-			return h.deliver(protocol.Fetched{Root: want.Ref.Root, Source: copied})
+			wait := s.transmit(other, int(want.Ref.Size))
+			if wait == 0 {
+				h.disk.parts[want.Ref.Root] = copied
+				return h.deliver(protocol.Fetched{Root: want.Ref.Root, Source: copied})
+			}
+			s.after(wait, "fetched", h.party, want.Ref.Root, func() error {
+				if h.life != life {
+					return nil
+				}
+				h.disk.parts[want.Ref.Root] = copied
+				return h.deliver(protocol.Fetched{Root: want.Ref.Root, Source: copied})
+			})
+			return nil
 		}
 		s.after(retryFetch, "retry", h.party, want.Ref.Root, func() error {
 			if h.life == life {

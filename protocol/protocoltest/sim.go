@@ -32,6 +32,15 @@ type Options struct {
 	Sealer func(self protocol.Party) protocol.Sealer
 	// Log, if set, is told what happens, for people.
 	Log func(at int64, hospital protocol.Party, what string)
+	// Watch, if set, is told what happens, for programs.
+	Watch func(Note)
+	// Work, if set, takes the place of Values and Rounds.
+	Work Work
+	// Gate begins a round only when everybody who is there has come to it, so that
+	// a fault that is over after N rounds is over for the whole of the next.
+	Gate bool
+	// Links, if set, take the place of delays of 1 to 40 ms without a limit.
+	Links *Links
 }
 
 // Result is how a run ended. Exactly one of Completed, Aborted and Hung is set.
@@ -75,6 +84,7 @@ type sim struct {
 	now       int64
 	sequence  uint64
 	queue     queue
+	first     uint64      // round
 	hospitals []*hospital // by party; 0 is nil
 	furthest  uint64      // the latest round that anybody has begun
 	progress  int64       // when something new was last said
@@ -88,16 +98,22 @@ type sim struct {
 // Run simulates once.
 func Run(opt Options) (Result, error) {
 	opt.Rounds = max(opt.Rounds, 1)
+	first := uint64(1)
+	if opt.Work != nil {
+		first, opt.Rounds = 0, int(opt.Work.Last())
+	}
 	for _, f := range opt.Faults {
 		if f.Lie() {
 			return Result{}, fmt.Errorf("fault %s makes a hospital lie: that needs an agreement that tolerates liars, and this one stands crashes only", f)
 		}
-		if f.Round < 1 {
+		if f.Round < first {
 			return Result{}, fmt.Errorf("fault %s: the first simulated round is 1", f)
 		}
-		opt.Rounds = max(opt.Rounds, int(f.Round), int(f.End()))
+		if opt.Work == nil {
+			opt.Rounds = max(opt.Rounds, int(f.Round), int(f.End()))
+		}
 	}
-	s := &sim{opt: opt, random: newRandom(opt.Seed, 0), trace: sha256.New()}
+	s := &sim{opt: opt, first: first, random: newRandom(opt.Seed, 0), trace: sha256.New()}
 	s.opened = make([]map[protocol.Hash]bool, opt.Rounds+1)
 	s.results = make([]map[protocol.Hash]protocol.Set, opt.Rounds+1)
 	for i := range s.opened {
@@ -166,7 +182,7 @@ func (s *sim) log(p protocol.Party, format string, args ...any) {
 // finish judges the run.
 func (s *sim) finish() Result {
 	s.res.Virtual = s.now
-	for round := 1; round < len(s.results); round++ {
+	for round := s.first; round < uint64(len(s.results)); round++ {
 		if len(s.results[round]) > 1 || len(s.opened[round]) > 1 {
 			s.res.Split = true
 		}

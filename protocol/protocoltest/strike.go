@@ -10,6 +10,9 @@ func (h *hospital) suffer(f Fault, e protocol.Effects) bool {
 		h.sim.whenReached(f.End(), func() error { return h.recover(f) })
 	}
 	h.forGood = f.For == 0
+	if h.sim.opt.Gate {
+		h.sim.after(0, "gate", 0, [32]byte{}, h.sim.openGate)
+	}
 	switch f.Kind {
 	case Kill, DiskFull:
 		h.crash()
@@ -59,6 +62,7 @@ func (h *hospital) set(kind string, on bool) {
 // recover ends a fault.
 func (h *hospital) recover(f Fault) error {
 	h.sim.log(h.party, "recovers from %s", f.Kind)
+	h.note(Note{What: Recovered, Fault: &f})
 	h.sim.progress = h.sim.now
 	switch f.Kind {
 	case Kill, DiskFull:
