@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"consilium/model"
 )
 
 // Demo runs a demonstration. tell is told what happens while it runs. The
@@ -45,7 +47,7 @@ func Demo(ctx context.Context, opt DemoOptions, logger *slog.Logger, tell func(E
 	if v.aggregateError != 0 {
 		return report, fmt.Errorf("an opened sum differs from the plain one by %d", v.aggregateError)
 	}
-	return report, nil
+	return report, v.noFit
 }
 
 // partial reports the rounds of a run that did not come to its end.
@@ -58,7 +60,7 @@ func (n *network) partial(started time.Time) *DemoReport {
 		Threshold: d.t.Openings(), Rounds: []RoundResult{}, Seed: d.opt.Seed, Seconds: time.Since(started).Seconds(),
 	}
 	for number := uint64(1); number <= n.furthest; number++ {
-		if view := n.rounds[number]; view != nil && number <= uint64(d.program.Plan().Rounds) {
+		if view := n.rounds[number]; view != nil && number <= uint64(d.program.Plan().Rounds) && view.step != model.StepEvaluate {
 			r.Rounds = append(r.Rounds, n.roundResult(number))
 		}
 	}

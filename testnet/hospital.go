@@ -112,9 +112,9 @@ func (h *hospital) progress(p node.Progress) {
 	defer n.mu.Unlock()
 	defer n.signal()
 	h.status = p.Status
-	if p.Complete { // whoever is due back after the last round comes back for the model
+	if p.Complete { // whoever is due back comes back for the model
 		h.finished = true
-		n.bringBack(p.Round)
+		n.bringBack(p.Round, true)
 	}
 	if p.Finished == nil {
 		return

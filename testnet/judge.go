@@ -19,6 +19,7 @@ type verdict struct {
 	jointMetrics   model.Metrics // on all test rows
 	pooled         model.Metrics
 	alone          []model.Metrics // by hospital; no metrics where it cannot learn alone
+	noFit          error           // why the hospitals found no fit, where they found none
 }
 
 // judge compares the run with the same computation in the clear.
@@ -29,6 +30,7 @@ func (n *network) judge() (*verdict, error) {
 		return nil, err
 	}
 	v.joint = path[len(path)-1]
+	v.noFit = n.demo.program.FitError(v.joint)
 	if err := n.checkStates(v.joint); err != nil {
 		return nil, err
 	}
@@ -118,11 +120,18 @@ func (n *network) checkStates(want model.State) error {
 	return nil
 }
 
-// replay repeats the study in float64, over each round's included hospitals.
+// replay repeats the study in float64, over each round's included hospitals. A
+// trainer that ends by itself may, rounded otherwise, take a round more: that one
+// is over the hospitals of the last.
 func (n *network) replay(v *verdict, path []model.State) error {
+	var included []int
 	clear, err := model.Replay(n.demo.program, n.demo.splits, func(round int) []int {
-		var included []int
-		for _, p := range n.rounds[uint64(round)].included {
+		view := n.rounds[uint64(round)]
+		if view == nil {
+			return included
+		}
+		included = nil
+		for _, p := range view.included {
 			included = append(included, int(p)-1)
 		}
 		return included
@@ -133,7 +142,7 @@ func (n *network) replay(v *verdict, path []model.State) error {
 	for i, w := range v.joint.Weights {
 		v.weightsMaxDiff = math.Max(v.weightsMaxDiff, math.Abs(w-clear.Weights[i]))
 	}
-	v.bound = n.bound(path[:n.demo.program.Plan().Rounds+1])
+	v.bound = n.bound(path)
 	return nil
 }
 
@@ -167,15 +176,17 @@ func (n *network) compare(v *verdict) error {
 	if err != nil {
 		return err
 	}
-	if v.jointMetrics, err = n.demo.program.Evaluate(v.joint, test); err != nil {
-		return err
-	}
-	if v.pooled, err = n.learnAlone(train, test); err != nil {
-		return err
+	if v.noFit == nil {
+		if v.jointMetrics, err = n.demo.program.Evaluate(v.joint, test); err != nil {
+			return err
+		}
+		if v.pooled, err = n.learnAlone(train, test); err != nil {
+			return err
+		}
 	}
 	for _, s := range n.demo.splits {
 		alone, err := n.learnAlone(s.Train, test)
-		if err != nil { // no rows, or too unlike rows for this step length
+		if err != nil { // no rows, no fit, or too unlike rows for this step length
 			alone = model.Metrics{}
 		}
 		v.alone = append(v.alone, alone)
@@ -193,6 +204,9 @@ func (n *network) learnAlone(train, test *model.Dataset) (model.Metrics, error) 
 	}
 	state, err := model.Replay(program, []model.Split{{Train: train}}, nil)
 	if err != nil {
+		return model.Metrics{}, err
+	}
+	if err := program.FitError(state); err != nil {
 		return model.Metrics{}, err
 	}
 	return program.Evaluate(state, test)

@@ -69,6 +69,7 @@ type Event struct {
 	Seconds  float64
 	Bytes    int64
 	Rounds   uint64 // the last round of the study
+	AtMost   bool   // the study may end before that
 }
 
 // QuorumError says that too few hospitals are left to go on.
@@ -233,7 +234,7 @@ func (n *network) quorumLacking() (protocol.Phase, bool) {
 }
 
 func (n *network) emit(e Event) {
-	e.Time, e.Rounds = time.Now(), n.demo.lastRound()
+	e.Time, e.Rounds, e.AtMost = time.Now(), n.demo.lastRound(), n.demo.program.EndsByItself()
 	n.tell(e)
 }
 

@@ -27,12 +27,15 @@ type DemoReport struct {
 	Weights        []float64     `json:"weights"`
 	WeightsMaxDiff float64       `json:"weights_max_diff"`
 	WeightsBound   *float64      `json:"weights_bound"` // what fixed point can make of it, where known
-	Coefficients   []any         `json:"coefficients"`  // of a trainer that gives them
+	Coefficients   []Coefficient `json:"coefficients"`  // of a trainer that gives them
 	Rows           []Rows        `json:"rows"`
 	Replay         string        `json:"replay"` // the command that shows the same again
 	Seed           uint64        `json:"seed"`
 	Seconds        float64       `json:"seconds"`
 }
+
+// Coefficient is a line of a regression table.
+type Coefficient = model.Coefficient
 
 // RoundResult is one round.
 type RoundResult struct {
@@ -80,7 +83,7 @@ func (n *network) report(v *verdict) *DemoReport {
 		Scheme: d.study.Scheme, Trainer: plan.Trainer, Task: d.opt.Task, Hospitals: d.names(), Threshold: d.t.Openings(),
 		Rounds: []RoundResult{}, AggregateError: v.aggregateError,
 		Features: d.program.WeightNames(), Weights: v.joint.Weights, WeightsMaxDiff: v.weightsMaxDiff, WeightsBound: v.bound,
-		Seed: d.opt.Seed,
+		Coefficients: d.program.Coefficients(v.joint), Seed: d.opt.Seed,
 	}
 	for number := range uint64(plan.Rounds + 2) {
 		view := n.rounds[number]
@@ -88,12 +91,12 @@ func (n *network) report(v *verdict) *DemoReport {
 			continue
 		}
 		result := n.roundResult(number)
-		switch {
-		case number == 0:
+		switch view.step {
+		case model.StepStandardise:
 			r.Standardise = &result
-		case number <= uint64(plan.Rounds):
+		case model.StepTrain:
 			r.Rounds = append(r.Rounds, result)
-		default:
+		case model.StepEvaluate:
 			r.Evaluate = &result
 			r.SecureMetrics = &Secure{result.Included, *v.joint.Metrics}
 		}

@@ -31,7 +31,7 @@ func (h *hospital) beforeRound(ctx context.Context, round uint64) error {
 		n.furthest = round
 	}
 	n.round(round)
-	n.bringBack(round)
+	n.bringBack(round, false)
 	n.signal()
 	n.mu.Unlock()
 	err := n.wait(ctx, returnWait, func() bool { return n.complete(round) })
@@ -58,14 +58,15 @@ func (n *network) complete(round uint64) bool {
 	})
 }
 
-// bringBack ends the faults that are over when a round begins.
-func (n *network) bringBack(round uint64) {
+// bringBack ends the faults that are over when a round begins; with the study,
+// all end that are not for good.
+func (n *network) bringBack(round uint64, complete bool) {
 	for _, h := range n.hospitals[1:] {
 		for kind := range h.mangle {
 			h.mangle[kind] = h.mangle[kind] && !h.over(kind, round)
 		}
 		f := h.current
-		if f == nil || f.For == 0 || round < f.End() {
+		if f == nil || f.For == 0 || round < f.End() && !complete {
 			continue
 		}
 		h.current = nil
