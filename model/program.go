@@ -134,6 +134,9 @@ func (p *Program) Rounds(s State) int {
 	return p.plan.Rounds
 }
 
+// EndsByItself says that the study may take fewer rounds than the plan has.
+func (p *Program) EndsByItself() bool { return p.plan.Trainer == "newton" }
+
 // step is Next for a state that must fit this program and have a next round.
 func (p *Program) step(s State) (Step, error) {
 	step, more := p.Next(s)

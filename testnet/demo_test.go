@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"consilium/model"
 	"consilium/protocol"
 )
 
@@ -168,6 +169,41 @@ func TestMoreHospitalsAndOtherTrainers(t *testing.T) {
 	}
 }
 
+// "demo --task heart --trainer newton: aggregate_error 0, weights_max_diff ≤ 1e-4,
+// ≤ 10 rounds; --test-fraction 0 gives the pooled fit's coefficients". A hospital
+// that would be back long after the fit is back for the model.
+func TestNewton(t *testing.T) {
+	none := 0.0
+	r, err := run(t, DemoOptions{Seed: 1, Trainer: "newton", TestFraction: &none, Faults: []string{"kill:east@3:open+15"}})
+	exact(t, r, err)
+	if len(r.Rounds) > 10 || len(r.Coefficients) != len(r.Features) || r.Coefficients[0].Name != "(Intercept)" {
+		t.Errorf("%d rounds, coefficients %+v", len(r.Rounds), r.Coefficients)
+	}
+	if len(round(t, r, 3).Included) != 4 || len(round(t, r, 4).Included) != 3 || r.Accuracy.Joint != nil {
+		t.Errorf("%+v", r)
+	}
+	r, err = run(t, DemoOptions{Seed: 1, Trainer: "newton"})
+	exact(t, r, err)
+	if r.Evaluate == nil || *r.Accuracy.Joint != *r.Accuracy.Pooled || *r.SecureMetrics.Accuracy != *r.Accuracy.Joint {
+		t.Errorf("%+v", r)
+	}
+	if r.Evaluate.Round != uint64(len(r.Rounds))+1 {
+		t.Errorf("evaluated in round %d after %d", r.Evaluate.Round, len(r.Rounds))
+	}
+}
+
+// A study that finds no fit has run all the same, and says why.
+func TestNewtonOutOfRounds(t *testing.T) {
+	r, err := run(t, DemoOptions{Seed: 1, Trainer: "newton", Rounds: 2})
+	var noFit *model.NoFitError
+	if !errors.As(err, &noFit) || noFit.Outcome != model.Unfinished {
+		t.Fatal(err)
+	}
+	if len(r.Rounds) != 2 || r.Evaluate != nil || r.Coefficients != nil || r.AggregateError != 0 || r.Accuracy.Joint != nil {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestWithoutTestRows(t *testing.T) {
 	none := 0.0
 	r, err := run(t, DemoOptions{Seed: 1, Rounds: 1, TestFraction: &none})
@@ -192,6 +228,11 @@ func TestRealHospitals(t *testing.T) {
 	}
 	if len(r.Features) != 14 {
 		t.Errorf("features %v", r.Features)
+	}
+	fit, err := run(t, DemoOptions{Task: "heart", Data: filepath.Join(dir, "heart"), Seed: 1, Trainer: "newton"})
+	exact(t, fit, err)
+	if len(fit.Rounds) > 10 || *fit.Accuracy.Joint != *fit.Accuracy.Pooled {
+		t.Errorf("%d rounds, accuracy %v", len(fit.Rounds), fit.Accuracy)
 	}
 	linear, err := run(t, DemoOptions{Task: "diabetes442", Data: filepath.Join(dir, "diabetes442"), Seed: 1, Rounds: 3})
 	exact(t, linear, err)

@@ -21,6 +21,7 @@ type Event struct {
 	Seconds  float64
 	Bytes    int64
 	Rounds   uint64 // the last round of the study
+	AtMost   bool   // the study may end before that
 }
 
 // What happens. Hospital, Round and Phase say to whom, and where it was.
@@ -43,7 +44,7 @@ const (
 // emit tells of an event and keeps it for the timeline. The network's lock is
 // held.
 func (n *network) emit(e Event) {
-	e.Time, e.Rounds = n.now(), n.scenario.lastRound()
+	e.Time, e.Rounds, e.AtMost = n.now(), n.scenario.lastRound(), n.scenario.program.EndsByItself()
 	n.timeline = append(n.timeline, e)
 	n.tell(e)
 }

@@ -125,7 +125,7 @@ func (h *hospital) progress(p node.Progress) {
 		h.finished, h.status = true, p.Status
 		h.recovered(p.Round)
 		n.emit(Event{Hospital: h.name, Round: p.Round, What: Complete})
-		n.bringBack(p.Round)
+		n.bringBack(p.Round, true)
 		return
 	}
 	if p.Finished == nil {

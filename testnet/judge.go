@@ -22,6 +22,7 @@ type verdict struct {
 	jointMetrics   *model.Metrics // on all test rows; nil when there is no joint model to compare
 	pooled         model.Metrics
 	alone          []model.Metrics // by hospital; no metrics where it cannot learn alone
+	noFit          error           // why the hospitals found no fit, where they found none
 }
 
 // check notes whether something holds.
@@ -44,6 +45,7 @@ func (n *network) judge() (*verdict, error) {
 		return v, err
 	}
 	v.joint = path[len(path)-1]
+	v.noFit = n.scenario.program.FitError(v.joint)
 	n.checkModels(v)
 	if err := n.replay(v, path); err != nil {
 		return v, err
@@ -54,7 +56,8 @@ func (n *network) judge() (*verdict, error) {
 // checkSets: all who finished a round hold one set.
 func (n *network) checkSets(v *verdict) {
 	var wrong []string
-	for number := range n.scenario.lastRound() + 1 {
+	rounds := n.studyRounds()
+	for number := range rounds {
 		r := n.rounds[number]
 		switch {
 		case r == nil || len(r.sets) == 0:
@@ -63,7 +66,15 @@ func (n *network) checkSets(v *verdict) {
 			wrong = append(wrong, fmt.Sprintf("two hospitals opened different sets in round %d", number))
 		}
 	}
-	v.check("one set in every round", wrong, fmt.Sprintf("in %d rounds", n.scenario.lastRound()+1))
+	v.check("one set in every round", wrong, fmt.Sprintf("in %d rounds", rounds))
+}
+
+// studyRounds is how many rounds the study took: a trainer may end it by itself.
+func (n *network) studyRounds() uint64 {
+	if n.scenario.program.EndsByItself() {
+		return n.furthest + 1
+	}
+	return n.scenario.lastRound() + 1
 }
 
 // checkSums follows the study from sum to sum: every hospital's must be the
@@ -175,11 +186,18 @@ func (n *network) checkModels(v *verdict) {
 	v.check("one model everywhere", wrong, fine)
 }
 
-// replay repeats the study in float64, over each round's included hospitals.
+// replay repeats the study in float64, over each round's included hospitals. A
+// trainer that ends by itself may, rounded otherwise, take a round more: that one
+// is over the hospitals of the last.
 func (n *network) replay(v *verdict, path []model.State) error {
+	var included []int
 	clear, err := model.Replay(n.scenario.program, n.scenario.splits, func(round int) []int {
-		var included []int
-		for _, p := range n.rounds[uint64(round)].included {
+		view := n.rounds[uint64(round)]
+		if view == nil {
+			return included
+		}
+		included = nil
+		for _, p := range view.included {
 			included = append(included, int(p)-1)
 		}
 		return included
@@ -190,7 +208,7 @@ func (n *network) replay(v *verdict, path []model.State) error {
 	for i, w := range v.joint.Weights {
 		v.weightsMaxDiff = math.Max(v.weightsMaxDiff, math.Abs(w-clear.Weights[i]))
 	}
-	v.bound = n.bound(path[:n.scenario.program.Plan().Rounds+1])
+	v.bound = n.bound(path)
 	return nil
 }
 
@@ -224,17 +242,18 @@ func (n *network) compare(v *verdict) error {
 	if err != nil {
 		return err
 	}
-	joint, err := n.scenario.program.Evaluate(v.joint, test)
-	if err != nil {
-		return err
-	}
-	v.jointMetrics = &joint
-	if v.pooled, err = n.learnAlone(train, test); err != nil {
-		return err
+	v.jointMetrics = &model.Metrics{}
+	if v.noFit == nil {
+		if *v.jointMetrics, err = n.scenario.program.Evaluate(v.joint, test); err != nil {
+			return err
+		}
+		if v.pooled, err = n.learnAlone(train, test); err != nil {
+			return err
+		}
 	}
 	for _, s := range n.scenario.splits {
 		alone, err := n.learnAlone(s.Train, test)
-		if err != nil { // no rows, or too unlike rows for this step length
+		if err != nil { // no rows, no fit, or too unlike rows for this step length
 			alone = model.Metrics{}
 		}
 		v.alone = append(v.alone, alone)
@@ -252,6 +271,9 @@ func (n *network) learnAlone(train, test *model.Dataset) (model.Metrics, error) 
 	}
 	state, err := model.Replay(program, []model.Split{{Train: train}}, nil)
 	if err != nil {
+		return model.Metrics{}, err
+	}
+	if err := program.FitError(state); err != nil {
 		return model.Metrics{}, err
 	}
 	return program.Evaluate(state, test)

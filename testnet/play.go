@@ -41,6 +41,9 @@ func play(ctx context.Context, s *scenario, opt Options) (*Report, error) {
 			err = fmt.Errorf("check failed: %s: %s", check.Name, check.Detail)
 		}
 	}
+	if err == nil {
+		err = v.noFit
+	}
 	return report, err
 }
 

@@ -27,12 +27,15 @@ type DemoReport struct {
 	Weights        []float64     `json:"weights"`
 	WeightsMaxDiff float64       `json:"weights_max_diff"`
 	WeightsBound   *float64      `json:"weights_bound"` // what fixed point can make of it, where known
-	Coefficients   []any         `json:"coefficients"`  // of a trainer that gives them
+	Coefficients   []Coefficient `json:"coefficients"`  // of a trainer that gives them
 	Rows           []Rows        `json:"rows"`
 	Replay         string        `json:"replay"` // the command that shows the same again
 	Seed           uint64        `json:"seed"`
 	Seconds        float64       `json:"seconds"`
 }
+
+// Coefficient is a line of a regression table.
+type Coefficient = model.Coefficient
 
 // RoundResult is one round.
 type RoundResult struct {
@@ -120,12 +123,12 @@ func (n *network) report(v *verdict) *Report {
 			continue
 		}
 		result := n.roundResult(number)
-		switch {
-		case number == 0:
+		switch view.step {
+		case model.StepStandardise:
 			r.Standardise = &result
-		case number <= uint64(plan.Rounds):
+		case model.StepTrain:
 			r.Rounds = append(r.Rounds, result)
-		default:
+		case model.StepEvaluate:
 			r.Evaluate = &result
 		}
 	}
@@ -143,6 +146,7 @@ func (n *network) addVerdict(r *Report, v *verdict) {
 	s := n.scenario
 	r.AggregateError = v.aggregateError
 	r.Features, r.Weights, r.WeightsMaxDiff, r.WeightsBound = s.program.WeightNames(), v.joint.Weights, v.weightsMaxDiff, v.bound
+	r.Coefficients = s.program.Coefficients(v.joint)
 	if r.Evaluate != nil {
 		r.SecureMetrics = &Secure{r.Evaluate.Included, *v.joint.Metrics}
 	}

@@ -105,6 +105,12 @@ var _ protocoltest.Work = (*simWork)(nil)
 // Last is the study's last round.
 func (w *simWork) Last() uint64 { return w.scenario.lastRound() }
 
+// Over tells whether the program wants no further round.
+func (w *simWork) Over(round uint64) bool {
+	_, more := w.scenario.program.Next(w.states[round])
+	return !more
+}
+
 func (w *simWork) step(round uint64) model.Step {
 	step, _ := w.scenario.program.Next(w.states[round])
 	return step

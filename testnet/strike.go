@@ -29,7 +29,7 @@ func (h *hospital) beforeRound(ctx context.Context, round uint64) error {
 	h.round = round
 	n.furthest = max(n.furthest, round)
 	n.round(round)
-	n.bringBack(round)
+	n.bringBack(round, false)
 	n.signal()
 	n.mu.Unlock()
 	err := n.wait(ctx, returnWait, func() bool { return n.complete(round) })
@@ -75,13 +75,14 @@ func (n *network) complete(round uint64) bool {
 	})
 }
 
-// bringBack ends the faults that are over when a round begins.
-func (n *network) bringBack(round uint64) {
+// bringBack ends the faults that are over when a round begins; with the study,
+// all end that are not for good.
+func (n *network) bringBack(round uint64, complete bool) {
 	for _, h := range n.hospitals[1:] {
 		for kind := range h.mangle {
 			h.mangle[kind] = h.mangle[kind] && !h.over(kind, round)
 		}
-		if f := h.current; f != nil && f.For > 0 && round >= f.End() {
+		if f := h.current; f != nil && f.For > 0 && (complete || round >= f.End()) {
 			h.comeBack(f)
 		}
 	}

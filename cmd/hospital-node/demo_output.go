@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"consilium/model"
 	"consilium/protocol"
 	"consilium/testnet"
 )
@@ -73,6 +74,9 @@ func (p *demoProgress) remaining(e testnet.Event) string {
 		return ""
 	}
 	left := done * time.Duration(e.Rounds-e.Round) / time.Duration(e.Round+1)
+	if e.AtMost {
+		return fmt.Sprintf("at most %.1f s left", left.Seconds())
+	}
 	return fmt.Sprintf("%.1f s left", left.Seconds())
 }
 
@@ -89,6 +93,7 @@ func bytesText(n int64) string {
 // printDemo shows what came out.
 func printDemo(a *app, r *testnet.DemoReport, _ testnet.Event) {
 	metrics(a, r)
+	a.printf("%s", coefficientTable(r.Coefficients, r.MSE == nil))
 	a.printf("\nThe sums are exact: the largest difference from the plain fixed-point sums is %d.\n", r.AggregateError)
 	a.printf("Joint weights against a replay in the clear: %.1e apart at most%s.\n", r.WeightsMaxDiff, boundText(r.WeightsBound))
 	dropouts(a, r)
@@ -125,14 +130,51 @@ func metrics(a *app, r *testnet.DemoReport) {
 	}
 	all, test := 0, 0
 	for _, h := range r.Rows {
+		test += h.Test
+	}
+	if test == 0 {
+		a.printf("\nThere are no test rows: nothing is measured.\n")
+		return
+	}
+	for _, h := range r.Rows {
 		line(h.Name+" alone", fmt.Sprint(h.Train), func(c *testnet.Comparison) *float64 { return c.Local[h.Name] })
-		all, test = all+h.Train, test+h.Test
+		all += h.Train
 	}
 	line("all together", fmt.Sprint(all), func(c *testnet.Comparison) *float64 { return c.Joint })
 	line("pooled in the clear", fmt.Sprint(all), func(c *testnet.Comparison) *float64 { return c.Pooled })
 	w.Flush()
 	a.printf("\n%s", b.String())
 	a.printf("All measured on the same %d test rows of all hospitals.\n", test)
+}
+
+// coefficientTable is a regression table, empty without coefficients.
+func coefficientTable(list []model.Coefficient, binary bool) string {
+	if len(list) == 0 {
+		return ""
+	}
+	statistic := "z"
+	if !binary {
+		statistic = "t"
+	}
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "coefficient\testimate\tstd. error\t"+statistic+"\tp\t")
+	for _, c := range list {
+		z, p := "–", "–"
+		if c.Z != nil {
+			z, p = fmt.Sprintf("%.3f", *c.Z), probability(*c.P)
+		}
+		fmt.Fprintf(w, "%s\t%.5g\t%.4g\t%s\t%s\t\n", c.Name, c.Estimate, c.StdError, z, p)
+	}
+	w.Flush()
+	return "\n" + b.String()
+}
+
+func probability(p float64) string {
+	if p < 0.0001 {
+		return "< 0.0001"
+	}
+	return fmt.Sprintf("%.4f", p)
 }
 
 func number(x *float64) string {

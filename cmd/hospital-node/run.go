@@ -29,18 +29,19 @@ type runFlags struct {
 
 // runReport is the result of run.
 type runReport struct {
-	Name     string         `json:"name"`
-	Study    string         `json:"study"`
-	Task     string         `json:"task"`
-	Rounds   int            `json:"rounds"`
-	Finished bool           `json:"finished"`
-	Features []string       `json:"features"`
-	Weights  []float64      `json:"weights"`
-	Metrics  *model.Metrics `json:"secure_metrics"` // of all hospitals' test rows together
-	Local    *model.Metrics `json:"local_metrics"`  // of this hospital's test rows
-	Model    string         `json:"model"`          // file
-	Refused  map[string]int `json:"refused"`
-	Traffic  node.Traffic   `json:"traffic"`
+	Name         string              `json:"name"`
+	Study        string              `json:"study"`
+	Task         string              `json:"task"`
+	Rounds       int                 `json:"rounds"`
+	Finished     bool                `json:"finished"`
+	Features     []string            `json:"features"`
+	Weights      []float64           `json:"weights"`
+	Coefficients []model.Coefficient `json:"coefficients"`   // with newton
+	Metrics      *model.Metrics      `json:"secure_metrics"` // of all hospitals' test rows together
+	Local        *model.Metrics      `json:"local_metrics"`  // of this hospital's test rows
+	Model        string              `json:"model"`          // file
+	Refused      map[string]int      `json:"refused"`
+	Traffic      node.Traffic        `json:"traffic"`
 }
 
 func newRun(a *app, run func(context.Context, *app, *runFlags) error) *cobra.Command {
@@ -79,7 +80,7 @@ func runNode(ctx context.Context, a *app, f *runFlags) (*runReport, error) {
 	if err != nil {
 		return nil, err
 	}
-	show := &runProgress{app: a, roster: cfg.Roster, rounds: lastRound(work.Program), timeout: f.timeout}
+	show := &runProgress{app: a, roster: cfg.Roster, rounds: lastRound(work.Program), atMost: work.Program.EndsByItself(), timeout: f.timeout}
 	cfg.Progress = show.step
 	control, err := testnet.JoinControl(f.control)
 	if err != nil {
@@ -210,9 +211,14 @@ func report(a *app, f *runFlags, n *node.Node, work node.Training, encoded []byt
 		Finished: finished, Features: work.Program.WeightNames(), Weights: state.Weights, Metrics: state.Metrics,
 		Refused: n.Refusals(), Traffic: n.Traffic(),
 	}
+	r.Coefficients = work.Program.Coefficients(state)
 	if !finished {
 		a.printf("Stopped in round %d, phase %s. Start again to go on.\n", show.current().Round, show.current().Phase)
 		return r, nil
+	}
+	r.Rounds = work.Program.Rounds(state)
+	if err := work.Program.FitError(state); err != nil {
+		return r, err
 	}
 	local, err := work.Program.Evaluate(state, work.Test)
 	if err != nil {
@@ -222,7 +228,7 @@ func report(a *app, f *runFlags, n *node.Node, work node.Training, encoded []byt
 	if r.Model, err = writeModel(f.home, n, work, state); err != nil {
 		return nil, err
 	}
-	printRun(a, r)
+	printRun(a, r, work.Program.Plan().Task.Label.Binary())
 	return r, nil
 }
 
@@ -231,6 +237,7 @@ type runProgress struct {
 	app     *app
 	roster  *roster.Roster
 	rounds  int
+	atMost  bool // the study may end before the last of them
 	timeout time.Duration
 
 	mu    sync.Mutex
@@ -263,6 +270,9 @@ func (p *runProgress) step(s node.Progress) {
 		if done := int(r.Round) + 1; done <= p.rounds {
 			each := time.Since(p.begun) / time.Duration(done)
 			left = fmt.Sprintf("%.1f s left", (each * time.Duration(p.rounds+1-done)).Seconds())
+			if p.atMost {
+				left = "at most " + left
+			}
 		}
 		p.app.progressf("round %*d/%d  %-11s  sum of %s  %.0f ms  %s", len(fmt.Sprint(p.rounds)), r.Round, p.rounds, r.Step,
 			strings.Join(p.roster.Names(r.Included), ", "), 1000*r.Seconds, left)

@@ -11,19 +11,21 @@ import (
 
 // modelFile is the trained model as people and programs read it.
 type modelFile struct {
-	Task     string         `json:"task"`
-	Features []string       `json:"features"`
-	Weights  []float64      `json:"weights"` // on standardised features; the intercept first
-	Mean     []float64      `json:"mean"`
-	SD       []float64      `json:"sd"`
-	Rows     int64          `json:"rows"` // of all hospitals in the standardisation
-	Metrics  *model.Metrics `json:"secure_metrics"`
+	Task         string              `json:"task"`
+	Features     []string            `json:"features"`
+	Weights      []float64           `json:"weights"` // on standardised features; the intercept first
+	Mean         []float64           `json:"mean"`
+	SD           []float64           `json:"sd"`
+	Rows         int64               `json:"rows"`                   // of all hospitals in the standardisation
+	Coefficients []model.Coefficient `json:"coefficients,omitempty"` // on the columns' own scale, with newton
+	Metrics      *model.Metrics      `json:"secure_metrics"`
 }
 
 func writeModel(home string, n *node.Node, work node.Training, s model.State) (string, error) {
 	m := modelFile{
 		Task: work.Program.Plan().Task.Name, Features: work.Program.WeightNames(), Weights: s.Weights,
 		Mean: s.Standardiser.Mean, SD: s.Standardiser.SD, Rows: s.Standardiser.Rows, Metrics: s.Metrics,
+		Coefficients: work.Program.Coefficients(s),
 	}
 	data, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
@@ -33,8 +35,9 @@ func writeModel(home string, n *node.Node, work node.Training, s model.State) (s
 	return file, durable.WriteFile(file, append(data, '\n'), 0o600)
 }
 
-func printRun(a *app, r *runReport) {
+func printRun(a *app, r *runReport, binary bool) {
 	a.printf("Finished %d rounds of %s. The model is in %s.\n", r.Rounds, r.Study, r.Model)
+	a.printf("%s", coefficientTable(r.Coefficients, binary))
 	show := func(who string, m *model.Metrics) {
 		if m == nil || m.Rows == 0 {
 			return

@@ -97,7 +97,7 @@ func (h *hospital) start() error {
 
 // begin comes to the round that the disk says.
 func (h *hospital) begin() error {
-	if h.disk.round > uint64(h.sim.opt.Rounds) {
+	if h.sim.over(h.disk.round) {
 		h.finished = true
 		h.sim.log(h.party, "finished")
 		h.note(Note{What: Completed})

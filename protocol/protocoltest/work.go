@@ -5,10 +5,17 @@ import "consilium/protocol"
 // Work is what the rounds sum, instead of random values: rounds 0 to Last.
 type Work interface {
 	Last() uint64
+	// Over tells whether the rounds end before this one, which a hospital has come
+	// to: they may end before Last.
+	Over(round uint64) bool
 	// Shape of the updates of a round: how many values, and the largest |value|.
 	Shape(round uint64) (values int, limit int64)
 	// Update of one hospital in a round that somebody has begun.
 	Update(p protocol.Party, round uint64) (protocol.Vector, error)
+}
+
+func (s *sim) over(round uint64) bool {
+	return round > uint64(s.opt.Rounds) || s.opt.Work != nil && s.opt.Work.Over(round)
 }
 
 func (s *sim) shape(round uint64) (values int, limit int64) {
