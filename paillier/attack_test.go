@@ -141,8 +141,8 @@ func TestSharesAreFarAboveTheSecret(t *testing.T) {
 
 // tamper gives partial decryptions with number 0 replaced.
 func tamper(p *Partials, v *big.Int) *Partials {
-	values := append(batch{v}, p.values[1:]...)
-	return &Partials{p.key, p.holder, values}
+	values := append([]*big.Int{v}, p.ints()[1:]...)
+	return &Partials{p.key, p.holder, p.key.modulus.of(values...)}
 }
 
 // "A partial decryption times −1 must give the same opened value or be refused."
@@ -150,7 +150,7 @@ func TestMinusOneChangesNothing(t *testing.T) {
 	key, shares := testDeal(t, 3, 2)
 	c, _ := encrypt(t, testEncryptor(t, key.PublicKey), 77, 78)
 	partials, _ := opened(t, key, shares, c)
-	p := tamper(partials[0], new(big.Int).Sub(key.modulus.square, partials[0].values[0]))
+	p := tamper(partials[0], new(big.Int).Sub(key.modulus.square, partials[0].ints()[0]))
 	// Its holder can even prove it.
 	statement := key.statement(c, p, []byte("round"), []byte("set"))
 	noise, err := read(rand.Reader, key.proofNoiseBits()/8)
@@ -174,18 +174,19 @@ func TestWrongPartialsAreRefused(t *testing.T) {
 	key, shares := testDeal(t, 3, 2)
 	c, _ := encrypt(t, testEncryptor(t, key.PublicKey), 3, 4)
 	partials, _ := opened(t, key, shares, c)
-	good := partials[0].values
+	good := partials[0].ints()
 	onePlusN := new(big.Int).Add(key.n, one)
-	product := key.modulus.productVarTime
+	inverse := new(big.Int).ModInverse(onePlusN, key.modulus.square)
+	product, of := key.PublicKey.times, key.modulus.of
 	cases := map[string]*Partials{
 		"times 1+N":           tamper(partials[0], product(good[0], onePlusN)),
-		"times c":             tamper(partials[0], product(good[0], c.values[0])),
+		"times c":             tamper(partials[0], product(good[0], c.ints()[0])),
 		"one":                 tamper(partials[0], one),
 		"1+N":                 tamper(partials[0], onePlusN),
-		"another holder's":    tamper(partials[0], partials[1].values[0]),
-		"exchanged":           {key, 1, batch{good[1], good[0]}},
-		"of the same one":     {key, 1, batch{good[0], good[0]}},
-		"products cancel out": {key, 1, batch{product(good[0], onePlusN), key.modulus.mulVarTime(good[1:], key.modulus.inverseVarTime(batch{onePlusN}))[0]}},
+		"another holder's":    tamper(partials[0], partials[1].ints()[0]),
+		"exchanged":           {key, 1, of(good[1], good[0])},
+		"of the same one":     {key, 1, of(good[0], good[0])},
+		"products cancel out": {key, 1, of(product(good[0], onePlusN), product(good[1], inverse))},
 		"all of another":      {key, 1, partials[1].values},
 	}
 	for name, p := range cases {
@@ -255,7 +256,7 @@ func TestWhoeverKnowsTheFactorsCanCheat(t *testing.T) {
 	key, shares, root := dealWithCubeRoot(t)
 	c, _ := encrypt(t, testEncryptor(t, key.PublicKey), 9)
 	partials, _ := opened(t, key, shares, c)
-	p := tamper(partials[0], key.modulus.productVarTime(partials[0].values[0], root))
+	p := tamper(partials[0], key.times(partials[0].ints()[0], root))
 	noise := make([]byte, key.proofNoiseBits()/8)
 	for try := range 50 {
 		set := []byte{byte(try)}

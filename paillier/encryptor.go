@@ -75,8 +75,8 @@ func NewEncryptor(key *PublicKey, context []byte, exponentBits int) (*Encryptor,
 }
 
 func newEncryptor(key *PublicKey, h *big.Int, exponentBits int) *Encryptor {
-	base := key.modulus.powersVarTime([]batch{{h}}, []*big.Int{key.n}) // all public
-	return &Encryptor{key: key, exponentBits: exponentBits, base: base, table: key.modulus.newFixedBase(base[0], exponentBits)}
+	base := key.modulus.expVarTime(key.modulus.of(h), key.n) // all public
+	return &Encryptor{key: key, exponentBits: exponentBits, base: base, table: key.modulus.newFixedBase(base, exponentBits)}
 }
 
 // Key is the key that it encrypts under.

@@ -197,13 +197,13 @@ func TestCombineRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	q, _ := opened(t, otherKey, otherShares, c)
-	wrong := tamper(p[2], new(big.Int).Add(p[2].values[0], two))
+	wrong := tamper(p[2], new(big.Int).Add(p[2].ints()[0], two))
 	for name, partials := range map[string][]*Partials{
 		"none":              {},
 		"two":               p[:2],
 		"one twice":         {p[0], p[1], p[0]},
 		"of another key":    {p[0], p[1], q[2]},
-		"fewer ciphertexts": {p[0], p[1], {key, 3, p[2].values[:1]}},
+		"fewer ciphertexts": {p[0], p[1], {key, 3, key.modulus.at(p[2].values, 0)}},
 		"a wrong one":       {p[0], p[1], wrong},
 	} {
 		if m, err := key.Combine(partials); err == nil {

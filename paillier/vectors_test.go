@@ -119,24 +119,24 @@ func TestVectors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, want := range v.Ciphertexts {
-		same("ciphertext "+strconv.Itoa(i), c.values[i], want.Int)
+		same("ciphertext "+strconv.Itoa(i), c.ints()[i], want.Int)
 	}
 
 	// The sum of all, its partial decryptions, and what they open to.
-	sum := &Ciphertexts{public, c.values[:1]}
+	sum := ciphertextsOf(public, c.ints()[0])
 	for i := 1; i < c.Len(); i++ {
-		if err := sum.AddTo(&Ciphertexts{public, c.values[i : i+1]}); err != nil {
+		if err := sum.AddTo(ciphertextsOf(public, c.ints()[i])); err != nil {
 			t.Fatal(err)
 		}
 	}
-	same("product", sum.values[0], v.Product.Int)
+	same("product", sum.ints()[0], v.Product.Int)
 	var partials []*Partials
 	for i, s := range shares {
 		p, _, err := threshold.PartialDecrypt(zeros{}, s, sum, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		same("decryption share "+strconv.Itoa(i+1), p.values[0], v.DecryptionShares[strconv.Itoa(i+1)].Int)
+		same("decryption share "+strconv.Itoa(i+1), p.ints()[0], v.DecryptionShares[strconv.Itoa(i+1)].Int)
 		partials = append(partials, p)
 	}
 	for _, subset := range subsets(v.N, v.K) {
@@ -153,8 +153,8 @@ func TestKnownAnswer(t *testing.T) {
 	key := newPrivateKey(big.NewInt(293), big.NewInt(433))
 	public := key.Public()
 	c := public.encryptWith([][]byte{big.NewInt(10100).Bytes()}, [][]byte{big.NewInt(74384).Bytes()})
-	if c.values[0].Cmp(big.NewInt(935906717)) != 0 {
-		t.Errorf("the ciphertext is %d, want 935906717", c.values[0])
+	if c.ints()[0].Cmp(big.NewInt(935906717)) != 0 {
+		t.Errorf("the ciphertext is %d, want 935906717", c.ints()[0])
 	}
 	m, err := key.Decrypt(c)
 	if err != nil || m[0].Cmp(big.NewInt(10100)) != 0 {
