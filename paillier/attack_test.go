@@ -238,6 +238,8 @@ func TestDecryptionProofReplays(t *testing.T) {
 		{"another holder's proof", key, c, p, proofs[1], "round", "set", false},
 		{"another ciphertext of the same", key, d, p, proof, "round", "set", false},
 		{"a key dealt again", otherKey, c, &Partials{otherKey, 1, p.values}, proof, "round", "set", false},
+		{"fewer partial decryptions", key, c, &Partials{key, 1, key.modulus.at(p.values, 0)}, proof, "round", "set", false},
+		{"of no ciphertext", key, ciphertextsOf(key.PublicKey), &Partials{key: key, holder: 1}, proof, "round", "set", false},
 		{"a short challenge", key, c, p, cut, "round", "set", false},
 		{"a padded challenge", key, c, p, padded, "round", "set", false},
 		{"another response", key, c, p, shifted, "round", "set", false},
