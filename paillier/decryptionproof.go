@@ -8,7 +8,7 @@ import (
 
 // DecryptionProof shows that all of a holder's partial decryptions have the
 // exponent of its verification value (Chaum, Pedersen 1992, in a group of unknown
-// order; Tiresias, ePrint 2023/998, section 5).
+// order; without safe primes, Tiresias, ePrint 2023/998).
 //
 // With weights ρ_m of 128 bits, hashed from everything that is public,
 // A = ∏ c_m^ρ_m, B = ∏ (partial m)^ρ_m and x = n!·f(i), it shows that B² = (A⁴)^x

@@ -93,7 +93,7 @@ func TestPlaintextStatementCoversEverything(t *testing.T) {
 }
 
 // h = −y² has Jacobi symbol 1 and is no square, so that the ciphertexts' noise is
-// not in the squares alone (Damgård, Jurik, Nielsen 2010, section 4.2).
+// not in the squares alone (Damgård, Jurik, Nielsen 2010).
 func TestEncryptionBaseIsMinusASquare(t *testing.T) {
 	private := testPrivateKey(t)
 	p, q := private.Factors()
