@@ -25,8 +25,8 @@ type modulus struct {
 	size      int         // bytes of a residue mod N²
 }
 
-// batch is a list of public residues in [0, N²).
-type batch []*big.Int
+// batch is a list of public residues in [0, N²). It does not change.
+type batch struct{ list []*big.Int }
 
 // secretBatch is a list of residues of which nothing but the number is public.
 type secretBatch []*bigmod.Nat
@@ -38,51 +38,58 @@ func newModulus(n *big.Int) *modulus {
 	return &modulus{n: n, square: square, secret: secret, factor: natOf(n.Bytes(), secret), size: 2 * bytesFor(n.BitLen())}
 }
 
-// decode appends residues of m.size big-endian bytes each to b. It refuses
-// values ≥ N²; unitsVarTime refuses what has no inverse.
-func (m *modulus) decode(b batch, data []byte) (batch, error) {
+func (b batch) len() int { return len(b.list) }
+
+// of is the batch of these residues in [0, N²).
+func (m *modulus) of(values ...*big.Int) batch { return batch{values} }
+
+// ints returns the residues, which the caller does not change.
+func (m *modulus) ints(b batch) []*big.Int { return b.list }
+
+// at is the batch of the one residue i.
+func (m *modulus) at(b batch, i int) batch { return batch{b.list[i : i+1 : i+1]} }
+
+// join is a, then b. a is not used afterwards.
+func (m *modulus) join(a, b batch) batch { return batch{append(a.list, b.list...)} }
+
+// decode reads units of m.size big-endian bytes each. It refuses values ≥ N² and
+// what shares a factor with N, 0 among them.
+func (m *modulus) decode(data []byte) (batch, error) {
 	if len(data)%m.size != 0 {
-		return nil, fmt.Errorf("%d bytes are not a number of residues of %d", len(data), m.size)
+		return batch{}, fmt.Errorf("%d bytes are not a number of residues of %d", len(data), m.size)
 	}
-	for ; len(data) > 0; data = data[m.size:] {
-		v := new(big.Int).SetBytes(data[:m.size])
-		if v.Cmp(m.square) >= 0 {
-			return nil, fmt.Errorf("number %d is not below N²", len(b))
+	list := make([]*big.Int, len(data)/m.size)
+	product, quotient := big.NewInt(1), new(big.Int)
+	for i := range list {
+		list[i] = new(big.Int).SetBytes(data[i*m.size : (i+1)*m.size])
+		if list[i].Cmp(m.square) >= 0 {
+			return batch{}, fmt.Errorf("number %d is not below N²", i)
 		}
-		b = append(b, v)
+		product.Mul(product, list[i])
+		quotient.QuoRem(product, m.n, product)
 	}
-	return b, nil
+	// One greatest common divisor for all of them.
+	if new(big.Int).GCD(nil, nil, product, m.n).Cmp(one) != 0 {
+		return batch{}, errors.New("a number shares a factor with N")
+	}
+	return batch{list}, nil
 }
 
-// appendTo appends the encodings of b to dst, m.size bytes each.
-func (m *modulus) appendTo(dst []byte, b batch) []byte {
+// appendTo appends the encodings of residues from…to−1 to dst, m.size bytes each.
+func (m *modulus) appendTo(dst []byte, b batch, from, to int) []byte {
 	at := len(dst)
-	dst = append(dst, make([]byte, len(b)*m.size)...)
-	for i, v := range b {
+	dst = append(dst, make([]byte, (to-from)*m.size)...)
+	for i, v := range b.list[from:to] {
 		v.FillBytes(dst[at+i*m.size : at+(i+1)*m.size])
 	}
 	return dst
 }
 
-// unitsVarTime refuses residues that share a factor with N, 0 among them: one
-// greatest common divisor for the whole batch.
-func (m *modulus) unitsVarTime(b batch) error {
-	product, quotient := big.NewInt(1), new(big.Int)
-	for _, v := range b {
-		product.Mul(product, v)
-		quotient.QuoRem(product, m.n, product)
-	}
-	if new(big.Int).GCD(nil, nil, product, m.n).Cmp(one) != 0 {
-		return errors.New("a number shares a factor with N")
-	}
-	return nil
-}
-
 // mulVarTime returns the products of residues at the same place.
 func (m *modulus) mulVarTime(a, b batch) batch {
-	out := make(batch, len(a))
-	parallel(len(a), func(i int) { out[i] = m.productVarTime(a[i], b[i]) })
-	return out
+	out := make([]*big.Int, a.len())
+	parallel(len(out), func(i int) { out[i] = m.productVarTime(a.list[i], b.list[i]) })
+	return batch{out}
 }
 
 func (m *modulus) productVarTime(a, b *big.Int) *big.Int {
@@ -94,52 +101,51 @@ func (m *modulus) productVarTime(a, b *big.Int) *big.Int {
 // inverseVarTime returns inverses of units, with one inversion for all of them
 // (Montgomery's trick).
 func (m *modulus) inverseVarTime(b batch) batch {
-	out := make(batch, len(b))
+	out := make([]*big.Int, b.len())
 	running := big.NewInt(1)
-	for i, v := range b {
+	for i, v := range b.list {
 		out[i] = running
 		running = m.productVarTime(running, v)
 	}
 	running.ModInverse(running, m.square)
-	for i := len(b) - 1; i >= 0; i-- {
+	for i := len(out) - 1; i >= 0; i-- {
 		out[i] = m.productVarTime(out[i], running)
-		running = m.productVarTime(running, b[i])
+		running = m.productVarTime(running, b.list[i])
 	}
-	return out
+	return batch{out}
 }
 
 // powersVarTime returns, for every place i, the product over j of
 // bases[j][i]^exponents[j]. Exponents are public and not negative. Straus: the
 // squarings are shared.
 func (m *modulus) powersVarTime(bases []batch, exponents []*big.Int) batch {
+	out := make([]*big.Int, bases[0].len())
 	if len(bases) == 1 { // one long exponent: a window pays
-		out := make(batch, len(bases[0]))
-		parallel(len(out), func(i int) { out[i] = new(big.Int).Exp(bases[0][i], exponents[0], m.square) })
-		return out
+		parallel(len(out), func(i int) { out[i] = new(big.Int).Exp(bases[0].list[i], exponents[0], m.square) })
+		return batch{out}
 	}
 	length := 0
 	for _, e := range exponents {
 		length = max(length, e.BitLen())
 	}
-	out := make(batch, len(bases[0]))
 	parallel(len(out), func(i int) {
 		r := big.NewInt(1)
 		for bit := length - 1; bit >= 0; bit-- {
 			r = m.productVarTime(r, r)
 			for j, e := range exponents {
 				if e.Bit(bit) == 1 {
-					r = m.productVarTime(r, bases[j][i])
+					r = m.productVarTime(r, bases[j].list[i])
 				}
 			}
 		}
 		out[i] = r
 	})
-	return out
+	return batch{out}
 }
 
-// mulSmallVarTime returns b[i]^w for a public w.
-func (m *modulus) mulSmallVarTime(b batch, w uint64) batch {
-	return m.powersVarTime([]batch{b}, []*big.Int{new(big.Int).SetUint64(w)})
+// expVarTime returns b[i]^exponent for a public exponent that is not negative.
+func (m *modulus) expVarTime(b batch, exponent *big.Int) batch {
+	return m.powersVarTime([]batch{b}, []*big.Int{exponent})
 }
 
 // combinationVarTime returns the batch of one residue ∏ b[i]^weights[i], for
@@ -149,7 +155,7 @@ func (m *modulus) combinationVarTime(b batch, weights []byte) batch {
 	columns := make([]*big.Int, weightSize)
 	parallel(weightSize, func(column int) {
 		var buckets [256]*big.Int
-		for i, v := range b {
+		for i, v := range b.list {
 			digit := weights[i*weightSize+column]
 			if buckets[digit] == nil {
 				buckets[digit] = v
@@ -174,13 +180,13 @@ func (m *modulus) combinationVarTime(b batch, weights []byte) batch {
 		}
 		r = m.productVarTime(r, total)
 	}
-	return batch{r}
+	return m.of(r)
 }
 
 // logarithmsVarTime returns x with b[i] = 1 + x·N. It refuses other residues.
 func (m *modulus) logarithmsVarTime(b batch) ([]*big.Int, error) {
-	out := make([]*big.Int, len(b))
-	for i, v := range b {
+	out := make([]*big.Int, b.len())
+	for i, v := range b.list {
 		x, rest := new(big.Int).QuoRem(new(big.Int).Sub(v, one), m.n, new(big.Int))
 		if rest.Sign() != 0 {
 			return nil, fmt.Errorf("number %d is not a power of 1+N", i)
@@ -192,8 +198,8 @@ func (m *modulus) logarithmsVarTime(b batch) ([]*big.Int, error) {
 
 // hide makes a secret batch of residues that were public.
 func (m *modulus) hide(b batch) secretBatch {
-	out := make(secretBatch, len(b))
-	for i, v := range b {
+	out := make(secretBatch, b.len())
+	for i, v := range b.list {
 		out[i] = natOf(v.FillBytes(make([]byte, m.size)), m.secret)
 	}
 	return out
@@ -210,7 +216,7 @@ func (m *modulus) hideBytes(values [][]byte) secretBatch {
 
 // publish says that the residues may be known from here on.
 func (m *modulus) publish(b secretBatch) batch {
-	out := make(batch, len(b))
+	out := make([]*big.Int, len(b))
 	for i, v := range b {
 		limbs := v.Bits()
 		words := make([]big.Word, len(limbs))
@@ -219,7 +225,7 @@ func (m *modulus) publish(b secretBatch) batch {
 		}
 		out[i] = new(big.Int).SetBits(words)
 	}
-	return out
+	return batch{out}
 }
 
 // exp returns b[i]^exponents[i] for secret big-endian exponents of one length.
@@ -259,14 +265,14 @@ type fixedBase struct {
 // digits: with a longer window reading costs more than a product saves.
 const window = 5
 
-// newFixedBase makes the table for exponents of up to exponentBits bits:
+// newFixedBase makes the table of a batch of one, for exponents of up to exponentBits bits:
 // ⌈exponentBits/5⌉ rows of 32 residues, which is 3.4 MB for 1024 bits mod a
 // 4096-bit N², and 7.6 MB for 1536 bits mod a 6144-bit N².
-func (m *modulus) newFixedBase(base *big.Int, exponentBits int) *fixedBase {
+func (m *modulus) newFixedBase(base batch, exponentBits int) *fixedBase {
 	limbs := len(m.factor.Bits())
 	f := &fixedBase{modulus: m, windows: (exponentBits + window - 1) / window, limbs: limbs}
 	f.table = make([]uint, f.windows<<window*limbs)
-	step := base
+	step := base.list[0]
 	for w := range f.windows {
 		entry := big.NewInt(1)
 		for digit := range 1 << window {

@@ -1,6 +1,7 @@
 package paillier
 
 import (
+	"bytes"
 	"crypto/rand"
 	"math/big"
 	"testing"
@@ -87,7 +88,7 @@ func TestOpeningIsDeterministic(t *testing.T) {
 	if string(first.Encode()) != string(again.Encode())+string(rest.Encode()) {
 		t.Error("encrypting in two calls gives other bytes than in one")
 	}
-	for _, make := range []func() []byte{
+	for _, produce := range []func() []byte{
 		func() []byte {
 			p, err := e.ProvePlaintexts(seeded("p"), first, w, []byte("a"))
 			if err != nil {
@@ -103,7 +104,7 @@ func TestOpeningIsDeterministic(t *testing.T) {
 			return append(p.Encode(), key.EncodeDecryptionProof(proof)...)
 		},
 	} {
-		if string(make()) != string(make()) {
+		if before, after := produce(), produce(); !bytes.Equal(before, after) {
 			t.Error("the same arguments give different bytes")
 		}
 	}
@@ -141,8 +142,8 @@ func TestSharesAreFarAboveTheSecret(t *testing.T) {
 
 // tamper gives partial decryptions with number 0 replaced.
 func tamper(p *Partials, v *big.Int) *Partials {
-	values := append(batch{v}, p.values[1:]...)
-	return &Partials{p.key, p.holder, values}
+	values := append([]*big.Int{v}, p.ints()[1:]...)
+	return &Partials{p.key, p.holder, p.key.modulus.of(values...)}
 }
 
 // "A partial decryption times −1 must give the same opened value or be refused."
@@ -150,7 +151,7 @@ func TestMinusOneChangesNothing(t *testing.T) {
 	key, shares := testDeal(t, 3, 2)
 	c, _ := encrypt(t, testEncryptor(t, key.PublicKey), 77, 78)
 	partials, _ := opened(t, key, shares, c)
-	p := tamper(partials[0], new(big.Int).Sub(key.modulus.square, partials[0].values[0]))
+	p := tamper(partials[0], new(big.Int).Sub(key.modulus.square, partials[0].ints()[0]))
 	// Its holder can even prove it.
 	statement := key.statement(c, p, []byte("round"), []byte("set"))
 	noise, err := read(rand.Reader, key.proofNoiseBits()/8)
@@ -174,18 +175,19 @@ func TestWrongPartialsAreRefused(t *testing.T) {
 	key, shares := testDeal(t, 3, 2)
 	c, _ := encrypt(t, testEncryptor(t, key.PublicKey), 3, 4)
 	partials, _ := opened(t, key, shares, c)
-	good := partials[0].values
+	good := partials[0].ints()
 	onePlusN := new(big.Int).Add(key.n, one)
-	product := key.modulus.productVarTime
+	inverse := new(big.Int).ModInverse(onePlusN, key.modulus.square)
+	product, of := key.PublicKey.times, key.modulus.of
 	cases := map[string]*Partials{
 		"times 1+N":           tamper(partials[0], product(good[0], onePlusN)),
-		"times c":             tamper(partials[0], product(good[0], c.values[0])),
+		"times c":             tamper(partials[0], product(good[0], c.ints()[0])),
 		"one":                 tamper(partials[0], one),
 		"1+N":                 tamper(partials[0], onePlusN),
-		"another holder's":    tamper(partials[0], partials[1].values[0]),
-		"exchanged":           {key, 1, batch{good[1], good[0]}},
-		"of the same one":     {key, 1, batch{good[0], good[0]}},
-		"products cancel out": {key, 1, batch{product(good[0], onePlusN), key.modulus.mulVarTime(good[1:], key.modulus.inverseVarTime(batch{onePlusN}))[0]}},
+		"another holder's":    tamper(partials[0], partials[1].ints()[0]),
+		"exchanged":           {key, 1, of(good[1], good[0])},
+		"of the same one":     {key, 1, of(good[0], good[0])},
+		"products cancel out": {key, 1, of(product(good[0], onePlusN), product(good[1], inverse))},
 		"all of another":      {key, 1, partials[1].values},
 	}
 	for name, p := range cases {
@@ -237,6 +239,8 @@ func TestDecryptionProofReplays(t *testing.T) {
 		{"another holder's proof", key, c, p, proofs[1], "round", "set", false},
 		{"another ciphertext of the same", key, d, p, proof, "round", "set", false},
 		{"a key dealt again", otherKey, c, &Partials{otherKey, 1, p.values}, proof, "round", "set", false},
+		{"fewer partial decryptions", key, c, &Partials{key, 1, key.modulus.at(p.values, 0)}, proof, "round", "set", false},
+		{"of no ciphertext", key, ciphertextsOf(key.PublicKey), &Partials{key: key, holder: 1}, proof, "round", "set", false},
 		{"a short challenge", key, c, p, cut, "round", "set", false},
 		{"a padded challenge", key, c, p, padded, "round", "set", false},
 		{"another response", key, c, p, shifted, "round", "set", false},
@@ -255,7 +259,7 @@ func TestWhoeverKnowsTheFactorsCanCheat(t *testing.T) {
 	key, shares, root := dealWithCubeRoot(t)
 	c, _ := encrypt(t, testEncryptor(t, key.PublicKey), 9)
 	partials, _ := opened(t, key, shares, c)
-	p := tamper(partials[0], key.modulus.productVarTime(partials[0].values[0], root))
+	p := tamper(partials[0], key.times(partials[0].ints()[0], root))
 	noise := make([]byte, key.proofNoiseBits()/8)
 	for try := range 50 {
 		set := []byte{byte(try)}

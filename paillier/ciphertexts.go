@@ -3,6 +3,7 @@ package paillier
 import (
 	"errors"
 	"fmt"
+	"math/big"
 )
 
 // Ciphertexts is a list of ciphertexts under one key. Their order is part of
@@ -25,29 +26,21 @@ func (k *PublicKey) DecodeCiphertexts(data []byte) (*Ciphertexts, error) {
 // Extend decodes a chunk as DecodeCiphertexts does, and appends it. A chunk holds
 // whole ciphertexts. After an error c is as it was.
 func (c *Ciphertexts) Extend(chunk []byte) error {
-	values, err := decodeUnits(c.key.modulus, chunk)
+	values, err := c.key.modulus.decode(chunk)
 	if err != nil {
-		return fmt.Errorf("open ciphertexts from number %d on: %w", len(c.values), err)
+		return fmt.Errorf("open ciphertexts from number %d on: %w", c.Len(), err)
 	}
-	c.values = append(c.values, values...)
+	c.values = c.key.modulus.join(c.values, values)
 	return nil
 }
 
-func decodeUnits(m *modulus, data []byte) (batch, error) {
-	values, err := m.decode(nil, data)
-	if err != nil {
-		return nil, err
-	}
-	return values, m.unitsVarTime(values)
-}
-
 // Len is the number of ciphertexts.
-func (c *Ciphertexts) Len() int { return len(c.values) }
+func (c *Ciphertexts) Len() int { return c.values.len() }
 
 // Append appends the canonical encoding of ciphertexts from…to−1 to dst:
 // CiphertextSize bytes each, big-endian. A chunk of a body is one such range.
 func (c *Ciphertexts) Append(dst []byte, from, to int) []byte {
-	return c.key.modulus.appendTo(dst, c.values[from:to])
+	return c.key.modulus.appendTo(dst, c.values, from, to)
 }
 
 // Encode is the canonical encoding of all ciphertexts.
@@ -83,5 +76,5 @@ func (c *Ciphertexts) MulSmallVarTime(w uint64) (*Ciphertexts, error) {
 	if w == 0 {
 		return nil, errors.New("weight ciphertexts: a weight of 0 gives encryptions of 0 that everybody can read; leave them out")
 	}
-	return &Ciphertexts{c.key, c.key.modulus.mulSmallVarTime(c.values, w)}, nil
+	return &Ciphertexts{c.key, c.key.modulus.expVarTime(c.values, new(big.Int).SetUint64(w))}, nil
 }

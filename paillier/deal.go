@@ -60,9 +60,9 @@ func dealPolynomial(key *PublicKey, z *integers, coefficients []*bigmod.Nat, the
 		exponents[i] = scaled(shares[i].value, factorial(n))
 	}
 	m := key.modulus
-	bases := make(batch, n)
-	for i := range bases {
-		bases[i] = verificationBase(key)[0]
+	bases := m.of()
+	for range n {
+		bases = m.join(bases, verificationBase(key))
 	}
 	verification := m.publish(m.exp(m.hide(bases), exponents))
 	t := newThresholdKey(key, n, k, shareBits, theta, verification)

@@ -53,11 +53,11 @@ func (k *ThresholdKey) DecodePartials(holder int, data []byte) (*Partials, error
 // Extend decodes a chunk of whole partial decryptions and appends it. After an
 // error p is as it was.
 func (p *Partials) Extend(chunk []byte) error {
-	values, err := decodeUnits(p.key.modulus, chunk)
+	values, err := p.key.modulus.decode(chunk)
 	if err != nil {
-		return fmt.Errorf("open partial decryptions from number %d on: %w", len(p.values), err)
+		return fmt.Errorf("open partial decryptions from number %d on: %w", p.Len(), err)
 	}
-	p.values = append(p.values, values...)
+	p.values = p.key.modulus.join(p.values, values)
 	return nil
 }
 
@@ -65,12 +65,12 @@ func (p *Partials) Extend(chunk []byte) error {
 func (p *Partials) Holder() int { return p.holder }
 
 // Len is the number of partial decryptions.
-func (p *Partials) Len() int { return len(p.values) }
+func (p *Partials) Len() int { return p.values.len() }
 
 // Append appends the canonical encoding of numbers from…to−1 to dst:
 // CiphertextSize bytes each, big-endian.
 func (p *Partials) Append(dst []byte, from, to int) []byte {
-	return p.key.modulus.appendTo(dst, p.values[from:to])
+	return p.key.modulus.appendTo(dst, p.values, from, to)
 }
 
 // Encode is the canonical encoding of all. The holder's number and the proof

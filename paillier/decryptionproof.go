@@ -8,7 +8,7 @@ import (
 
 // DecryptionProof shows that all of a holder's partial decryptions have the
 // exponent of its verification value (Chaum, Pedersen 1992, in a group of unknown
-// order; Tiresias, ePrint 2023/998, section 5).
+// order; without safe primes, Tiresias, ePrint 2023/998).
 //
 // With weights ρ_m of 128 bits, hashed from everything that is public,
 // A = ∏ c_m^ρ_m, B = ∏ (partial m)^ρ_m and x = n!·f(i), it shows that B² = (A⁴)^x
@@ -43,7 +43,7 @@ func (k *ThresholdKey) prove(seed []byte, s *KeyShare, c *Ciphertexts, p *Partia
 
 func (k *ThresholdKey) proveWith(noise, statement []byte, s *KeyShare, c *Ciphertexts) *DecryptionProof {
 	m := k.modulus
-	bases := append(m.powersVarTime([]batch{k.combination(statement, c.values)}, []*big.Int{four}), k.base...)
+	bases := k.bases(statement, c)
 	ab := m.publish(m.exp(m.hide(bases), repeated(noise, 2)))
 	challenge := k.challenge(statement, ab)
 
@@ -64,12 +64,10 @@ func (k *ThresholdKey) VerifyPartials(c *Ciphertexts, p *Partials, proof *Decryp
 	}
 	m := k.modulus
 	statement := k.statement(c, p, round, set)
-	bases := append(m.powersVarTime([]batch{k.combination(statement, c.values)}, []*big.Int{four}), k.base...)
-	images := m.powersVarTime([]batch{k.combination(statement, p.values)}, []*big.Int{two})
-	images = m.inverseVarTime(append(images, k.verification[p.holder-1]))
+	images := m.join(m.expVarTime(k.combination(statement, p.values), two), m.at(k.verification, p.holder-1))
 	ab := m.mulVarTime(
-		m.powersVarTime([]batch{bases}, []*big.Int{proof.response}),
-		m.powersVarTime([]batch{images}, []*big.Int{new(big.Int).SetBytes(proof.challenge)}))
+		m.expVarTime(k.bases(statement, c), proof.response),
+		m.expVarTime(m.inverseVarTime(images), new(big.Int).SetBytes(proof.challenge)))
 	if string(k.challenge(statement, ab)) != string(proof.challenge) {
 		return fmt.Errorf("verify partial decryptions: holder %d's proof is wrong for this round and set", p.holder)
 	}
@@ -82,15 +80,20 @@ func (k *ThresholdKey) statement(c *Ciphertexts, p *Partials, round, set []byte)
 	t := newTranscript("decryption proof", k.nBytes(), k.digest[:], round, set)
 	t.number(p.holder)
 	t.batch(k.modulus, k.base)
-	t.batch(k.modulus, k.verification[p.holder-1:p.holder])
+	t.batch(k.modulus, k.modulus.at(k.verification, p.holder-1))
 	t.batch(k.modulus, c.values)
 	t.batch(k.modulus, p.values)
 	return t.expand(digestSize)
 }
 
+// bases are A⁴ and V.
+func (k *ThresholdKey) bases(statement []byte, c *Ciphertexts) batch {
+	return k.modulus.join(k.modulus.expVarTime(k.combination(statement, c.values), four), k.base)
+}
+
 // combination is ∏ b[m]^ρ_m with the statement's weights.
 func (k *ThresholdKey) combination(statement []byte, b batch) batch {
-	weights := newTranscript("decryption proof weights", statement).expand(len(b) * weightSize)
+	weights := newTranscript("decryption proof weights", statement).expand(b.len() * weightSize)
 	return k.modulus.combinationVarTime(b, weights)
 }
 

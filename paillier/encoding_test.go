@@ -93,6 +93,7 @@ func TestThresholdKeyRoundTrip(t *testing.T) {
 		"shares that are short": func(b []byte) []byte { b[at+2] = 0; return b },
 		"θ = 0":                 func(b []byte) []byte { clear(b[at+4 : at+4+key.size]); return b },
 		"θ = N":                 func(b []byte) []byte { copy(b[at+4:], key.nBytes()); return b },
+		"θ = N+1":               func(b []byte) []byte { new(big.Int).Add(key.n, one).FillBytes(b[at+4 : at+4+key.size]); return b },
 		"v = 0":                 func(b []byte) []byte { clear(b[len(b)-key.CiphertextSize():]); return b },
 		"nothing":               func([]byte) []byte { return nil },
 	} {
@@ -101,6 +102,45 @@ func TestThresholdKeyRoundTrip(t *testing.T) {
 		}
 	}
 }
+
+// One number has one encoding, and it is in range.
+func TestNonCanonicalEncodings(t *testing.T) {
+	key, shares := testDeal(t, 3, 2)
+	e := testEncryptor(t, key.PublicKey)
+	c, w := encrypt(t, e, 1)
+	plaintexts, err := e.ProvePlaintexts(seeded("p"), c, w, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, decryption, err := key.PartialDecrypt(seeded("d"), shares[0], c, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := key.PublicKey.Encode()
+	longer := append([]byte{0, byte(key.size + 8), 0, 0, 0, 0, 0, 0, 0, 0}, public[2:]...)
+	proof := e.EncodePlaintextProof(plaintexts)
+	change := func(data []byte, at int, with ...byte) []byte {
+		data = bytes.Clone(data)
+		copy(data[at:], with)
+		return data
+	}
+	for name, err := range map[string]error{
+		"N with zeros in front":   second(DecodePublicKey(longer, InsecureTestBits)),
+		"N cut":                   second(DecodePublicKey(public[:len(public)-1], InsecureTestBits)),
+		"N and a byte":            second(DecodePublicKey(append(bytes.Clone(public), 0), InsecureTestBits)),
+		"a message of N":          second(e.DecodePlaintextProof(change(proof, challengeSize, key.nBytes()...))),
+		"an exponent too long":    second(e.DecodePlaintextProof(change(proof, challengeSize+key.size, 2))),
+		"a plaintext proof cut":   second(e.DecodePlaintextProof(proof[1:])),
+		"a response too long":     second(key.DecodeDecryptionProof(change(key.EncodeDecryptionProof(decryption), challengeSize, 2))),
+		"a decryption proof more": second(key.DecodeDecryptionProof(append(key.EncodeDecryptionProof(decryption), 0))),
+	} {
+		if err == nil {
+			t.Errorf("%s: read", name)
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
 
 func FuzzDecodePublicKey(f *testing.F) {
 	f.Add(testPrivateKey(f).Public().Encode())

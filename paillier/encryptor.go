@@ -11,7 +11,7 @@ import (
 )
 
 // Encryptor encrypts with short randomness and a table (Damgård, Jurik, Nielsen
-// 2010, section 4.2): c = (1+m·N)·hᴺ^r mod N², with hᴺ = h^N mod N² and
+// 2010): c = (1+m·N)·hᴺ^r mod N², with hᴺ = h^N mod N² and
 // h = −y² mod N, y from a hash that nobody chose.
 //
 // All encryptors of one round have the same key, context and exponent length, so
@@ -24,10 +24,10 @@ type Encryptor struct {
 	table        *fixedBase
 }
 
-// DefaultExponentBits is half the length of N. Then r is assumed to be hidden
-// because distinguishing hᴺ^r from a uniform power of hᴺ is as hard as computing
-// discrete logarithms with exponents of half length mod N, which (for Blum
-// integers) is as hard as factoring (Goldreich, Rosen 2003).
+// DefaultExponentBits is half the length of N. It assumes that powers of hᴺ with
+// such exponents cannot be told from powers with uniform ones. Goldreich and
+// Rosen (Journal of Cryptology, 2003) derive that from factoring for a random
+// base modulo a product of two primes; h = −y² is taken to be as good.
 func DefaultExponentBits(key *PublicKey) int { return key.Bits() / 2 }
 
 // minExponentBits is four times the security level of N: below it, square-root
@@ -75,8 +75,8 @@ func NewEncryptor(key *PublicKey, context []byte, exponentBits int) (*Encryptor,
 }
 
 func newEncryptor(key *PublicKey, h *big.Int, exponentBits int) *Encryptor {
-	base := key.modulus.powersVarTime([]batch{{h}}, []*big.Int{key.n}) // all public
-	return &Encryptor{key: key, exponentBits: exponentBits, base: base, table: key.modulus.newFixedBase(base[0], exponentBits)}
+	base := key.modulus.expVarTime(key.modulus.of(h), key.n) // all public
+	return &Encryptor{key: key, exponentBits: exponentBits, base: base, table: key.modulus.newFixedBase(base, exponentBits)}
 }
 
 // Key is the key that it encrypts under.

@@ -32,10 +32,11 @@ func (t transcript) number(v int) { t.field(binary.BigEndian.AppendUint64(nil, u
 
 // batch adds a list of residues as one field.
 func (t transcript) batch(m *modulus, b batch) {
-	t.length(len(b) * m.size)
-	buffer := make([]byte, m.size)
-	for _, v := range b {
-		t.write(v.FillBytes(buffer))
+	t.length(b.len() * m.size)
+	var buffer []byte
+	for i := 0; i < b.len(); i += 64 {
+		buffer = m.appendTo(buffer[:0], b, i, min(i+64, b.len()))
+		t.write(buffer)
 	}
 }
 

@@ -101,3 +101,17 @@ func choose[T any](all []T, members []int) []T {
 	}
 	return out
 }
+
+func (c *Ciphertexts) ints() []*big.Int { return c.key.modulus.ints(c.values) }
+
+func (p *Partials) ints() []*big.Int { return p.key.modulus.ints(p.values) }
+
+// ciphertextsOf makes ciphertexts of any numbers.
+func ciphertextsOf(key *PublicKey, values ...*big.Int) *Ciphertexts {
+	return &Ciphertexts{key, key.modulus.of(values...)}
+}
+
+func (k *PublicKey) times(a, b *big.Int) *big.Int {
+	product := new(big.Int).Mul(a, b)
+	return product.Mod(product, k.modulus.square)
+}

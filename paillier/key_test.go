@@ -197,17 +197,17 @@ func TestCombineRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	q, _ := opened(t, otherKey, otherShares, c)
-	wrong := tamper(p[2], new(big.Int).Add(p[2].values[0], two))
-	for name, partials := range map[string][]*Partials{
-		"none":              {},
-		"two":               p[:2],
-		"one twice":         {p[0], p[1], p[0]},
-		"of another key":    {p[0], p[1], q[2]},
-		"fewer ciphertexts": {p[0], p[1], {key, 3, p[2].values[:1]}},
-		"a wrong one":       {p[0], p[1], wrong},
+	wrong := tamper(p[2], new(big.Int).Add(p[2].ints()[0], two))
+	for says, partials := range map[string][]*Partials{
+		"0 partial":          {},
+		"2 partial":          p[:2],
+		"holder 1 is there":  {p[0], p[1], p[0]},
+		"under another key":  {p[0], p[1], q[2]},
+		"holder 3 decrypted": {p[0], p[1], {key, 3, key.modulus.at(p[2].values, 0)}},
+		"do not fit":         {p[0], p[1], wrong},
 	} {
-		if m, err := key.Combine(partials); err == nil {
-			t.Errorf("%s: opened to %v", name, m)
+		if m, err := key.Combine(partials); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("opened to %v, %v; want an error with %q", m, err, says)
 		}
 	}
 	if _, _, err := otherKey.PartialDecrypt(rand.Reader, shares[0], c, nil, nil); err == nil {
@@ -261,7 +261,11 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	for _, secret := range []any{private, *private, share, *share, w, *w, []*KeyShare{share}, struct{ S *KeyShare }{share}} {
 		var text strings.Builder
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%d", "%x", "%q"} {
-			fmt.Fprintf(&text, verb, secret)
+			printed := fmt.Sprintf(verb, secret)
+			text.WriteString(printed)
+			if !strings.Contains(printed, redacted) && verb != "%#v" {
+				t.Errorf("%T with %s prints %q", secret, verb, printed)
+			}
 		}
 		slog.New(slog.NewJSONHandler(&text, nil)).Info("x", "secret", secret)
 		slog.New(slog.NewTextHandler(&text, nil)).Info("x", "secret", secret)

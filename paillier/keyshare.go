@@ -49,7 +49,7 @@ func (k *ThresholdKey) CheckShare(s *KeyShare) error {
 	}
 	m := k.modulus
 	v := m.publish(m.exp(m.hide(k.base), [][]byte{scaled(s.value, factorial(k.holders))}))
-	if v[0].Cmp(k.verification[s.holder-1]) != 0 {
+	if m.ints(v)[0].Cmp(m.ints(k.verification)[s.holder-1]) != 0 {
 		return errors.New("check key share: it is not the share that the key was dealt with; ask for it again")
 	}
 	return nil

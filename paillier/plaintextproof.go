@@ -101,8 +101,8 @@ func (e *Encryptor) VerifyPlaintexts(c *Ciphertexts, p *PlaintextProof, context 
 	challenge := new(big.Int).SetBytes(p.challenge)
 	a := m.mulVarTime(
 		m.publish(m.onePlus([][]byte{p.message.FillBytes(make([]byte, e.key.size))})),
-		m.powersVarTime([]batch{e.base}, []*big.Int{p.exponent}))
-	a = m.mulVarTime(a, m.powersVarTime([]batch{m.inverseVarTime(combination)}, []*big.Int{challenge}))
+		m.expVarTime(e.base, p.exponent))
+	a = m.mulVarTime(a, m.expVarTime(m.inverseVarTime(combination), challenge))
 	if string(e.challenge(statement, a)) != string(p.challenge) {
 		return errors.New("verify plaintexts: the proof is not of these ciphertexts by this sender")
 	}

@@ -23,7 +23,7 @@ func TestPlaintextProofReplays(t *testing.T) {
 	with := func(challenge []byte, message, exponent *big.Int) *PlaintextProof {
 		return &PlaintextProof{challenge, message, exponent}
 	}
-	list := func(members ...int) *Ciphertexts { return &Ciphertexts{key, choose(c.values, members)} }
+	list := func(members ...int) *Ciphertexts { return ciphertextsOf(key, choose(c.ints(), members)...) }
 	fresh, _ := encrypt(t, e, 10, 20, 30)
 	cases := []struct {
 		name    string
@@ -77,24 +77,25 @@ func TestMauledCiphertextsCannotBeProved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inverted := m.inverseVarTime(victim.values)
-	minus := new(big.Int).Sub(m.square, victim.values[0])
+	stolen, mine := victim.ints(), own.ints()
+	inverted := m.ints(m.inverseVarTime(victim.values))
+	minus := new(big.Int).Sub(m.square, stolen[0])
 	cases := map[string]struct {
-		values  batch
+		values  []*big.Int
 		witness *Witness // what the thief knows best
 	}{
-		"copied":                      {victim.values, ownWitness},
+		"copied":                      {stolen, ownWitness},
 		"inverted":                    {inverted, ownWitness},
-		"doubled, and hidden again":   {doubled.values, noiseWitness},
-		"added to his own":            {withOwn.values, ownWitness},
-		"times −1":                    {batch{minus, victim.values[1]}, ownWitness},
-		"one copied among his own":    {batch{own.values[0], victim.values[1]}, ownWitness},
-		"one and its inverse":         {batch{victim.values[0], inverted[0]}, noiseWitness},
-		"without randomness":          {batch{victim.values[0], one}, noiseWitness},
-		"his own, with a wrong claim": {own.values, noiseWitness},
+		"doubled, and hidden again":   {doubled.ints(), noiseWitness},
+		"added to his own":            {withOwn.ints(), ownWitness},
+		"times −1":                    {[]*big.Int{minus, stolen[1]}, ownWitness},
+		"one copied among his own":    {[]*big.Int{mine[0], stolen[1]}, ownWitness},
+		"one and its inverse":         {[]*big.Int{stolen[0], inverted[0]}, noiseWitness},
+		"without randomness":          {[]*big.Int{stolen[0], one}, noiseWitness},
+		"his own, with a wrong claim": {mine, noiseWitness},
 	}
 	for name, test := range cases {
-		c := &Ciphertexts{key, test.values}
+		c := ciphertextsOf(key, test.values...)
 		proof, err := e.ProvePlaintexts(rand.Reader, c, test.witness, []byte("thief"))
 		if err != nil {
 			t.Fatal(err)
@@ -119,9 +120,8 @@ func victimCommitment(e *Encryptor, c *Ciphertexts, p *PlaintextProof, context [
 	m := e.key.modulus
 	weights := plaintextWeights(e.statement(c, context), c.Len())
 	combination := m.inverseVarTime(m.combinationVarTime(c.values, weights))
-	a := m.productVarTime(new(big.Int).Exp(combination[0], new(big.Int).SetBytes(p.challenge), m.square),
-		new(big.Int).Exp(e.base[0], p.exponent, m.square))
-	return batch{m.productVarTime(a, new(big.Int).Exp(new(big.Int).Add(e.key.n, one), p.message, m.square))}
+	a := m.mulVarTime(m.expVarTime(combination, new(big.Int).SetBytes(p.challenge)), m.expVarTime(e.base, p.exponent))
+	return m.mulVarTime(a, m.expVarTime(m.of(new(big.Int).Add(e.key.n, one)), p.message))
 }
 
 // Whoever could choose the weights could hide one bad ciphertext behind another:
@@ -133,10 +133,10 @@ func TestCancellationUnderEqualWeights(t *testing.T) {
 	victim, _ := encrypt(t, e, 99)
 	own, w := encrypt(t, e, 1, 2)
 	// own₀·victim and own₁/victim: the product is own₀·own₁, of which all is known.
-	inverse := key.modulus.inverseVarTime(victim.values)
-	c := &Ciphertexts{key, batch{
-		key.modulus.productVarTime(own.values[0], victim.values[0]),
-		key.modulus.productVarTime(own.values[1], inverse[0])}}
+	inverse := new(big.Int).ModInverse(victim.ints()[0], key.modulus.square)
+	c := ciphertextsOf(key,
+		key.times(own.ints()[0], victim.ints()[0]),
+		key.times(own.ints()[1], inverse))
 	proof, err := e.ProvePlaintexts(rand.Reader, c, w, nil)
 	if err != nil {
 		t.Fatal(err)

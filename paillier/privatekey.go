@@ -123,7 +123,7 @@ func (k *PrivateKey) Decrypt(c *Ciphertexts) ([]*big.Int, error) {
 	}
 	out := make([]*big.Int, c.Len())
 	parallel(c.Len(), func(i int) {
-		encoded := c.values[i].FillBytes(make([]byte, c.key.CiphertextSize()))
+		encoded := c.Append(nil, i, i+1)
 		m := reduced(k.p.decrypt(encoded), k.n).Mul(k.unitP, k.n)
 		m.Add(reduced(k.q.decrypt(encoded), k.n).Mul(k.unitQ, k.n), k.n)
 		out[i] = new(big.Int).SetBytes(m.Bytes(k.n))

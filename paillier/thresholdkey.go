@@ -39,7 +39,7 @@ func verificationBase(key *PublicKey) batch {
 	wide := newTranscript("verification base", key.nBytes()).expand(2*key.size + 16)
 	v := new(big.Int).SetBytes(wide)
 	v.Mul(v, v)
-	return batch{v.Mod(v, key.modulus.square)}
+	return key.modulus.of(v.Mod(v, key.modulus.square))
 }
 
 // Holders is n.
@@ -85,7 +85,7 @@ func (k *ThresholdKey) Encode() []byte {
 	out := append(k.PublicKey.Encode(), byte(k.holders), byte(k.threshold))
 	out = binary.BigEndian.AppendUint16(out, uint16(k.shareBits))
 	out = append(out, k.theta.FillBytes(make([]byte, k.size))...)
-	return k.modulus.appendTo(out, k.verification)
+	return k.modulus.appendTo(out, k.verification, 0, k.holders)
 }
 
 // DecodeThresholdKey reads Encode's encoding and nothing else, and checks N as
@@ -117,7 +117,7 @@ func DecodeThresholdKey(data []byte, minBits int) (*ThresholdKey, error) {
 	if theta.Cmp(key.n) >= 0 || new(big.Int).GCD(nil, nil, theta, key.n).Cmp(one) != 0 {
 		return nil, errors.New("open threshold key: θ is not a unit mod N")
 	}
-	verification, err := decodeUnits(key.modulus, rest[key.size:])
+	verification, err := key.modulus.decode(rest[key.size:])
 	if err != nil {
 		return nil, fmt.Errorf("open threshold key: %w", err)
 	}

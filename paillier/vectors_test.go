@@ -79,37 +79,65 @@ func readVectors(t *testing.T) *vectors {
 // Every figure of the vectors file comes out of our code.
 func TestVectors(t *testing.T) {
 	v := readVectors(t)
-	key, err := NewPrivateKey(v.P.Int, v.Q.Int, InsecureTestBits)
+	private, err := NewPrivateKey(v.P.Int, v.Q.Int, InsecureTestBits)
 	if err != nil {
 		t.Fatal(err)
 	}
-	public := key.Public()
-	same := func(what string, got, want *big.Int) {
-		t.Helper()
-		if got.Cmp(want) != 0 {
-			t.Errorf("%s is %x, want %x", what, got, want)
+	v.same(t, "N", private.public.n, v.Modulus.Int)
+	key, shares := v.deal(t, private)
+	sum := v.encryptAndAdd(t, private.Public())
+	var partials []*Partials
+	for i, s := range shares {
+		p, _, err := key.PartialDecrypt(zeros{}, s, sum, nil, nil)
+		if err != nil {
+			t.Fatal(err)
 		}
+		v.same(t, "decryption share "+strconv.Itoa(i+1), p.ints()[0], v.DecryptionShares[strconv.Itoa(i+1)].Int)
+		partials = append(partials, p)
 	}
-	same("N", public.n, v.Modulus.Int)
+	for _, subset := range subsets(v.N, v.K) {
+		opened, err := key.Combine(choose(partials, subset))
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.same(t, "sum", opened[0], v.Sum.Int)
+	}
+}
 
-	// The polynomial: its value at 0, its shares, θ.
+func (v *vectors) same(t *testing.T, what string, got, want *big.Int) {
+	t.Helper()
+	if got.Cmp(want) != 0 {
+		t.Errorf("%s is %x, want %x", what, got, want)
+	}
+}
+
+// deal checks the polynomial: its value at 0, θ, and its shares.
+func (v *vectors) deal(t *testing.T, private *PrivateKey) (*ThresholdKey, []*KeyShare) {
+	t.Helper()
 	phi := new(big.Int).Mul(new(big.Int).Sub(v.P.Int, one), new(big.Int).Sub(v.Q.Int, one))
-	same("f(0)", v.Coefficients[0].Int, phi.Mul(phi, v.Beta.Int))
-	z := newIntegers(dealtShareBits(public, v.N, v.K) + 384)
+	v.same(t, "f(0)", v.Coefficients[0].Int, phi.Mul(phi, v.Beta.Int))
+	// These shares are longer than ours: β has 81 bits more than N.
+	shareBits := maxShareBits(private.public, v.N, v.K)
+	z := newIntegers(shareBits)
 	var coefficients []*bigmod.Nat
 	for _, c := range v.Coefficients {
 		coefficients = append(coefficients, z.fromBig(c.Int))
 	}
-	theta := new(big.Int).SetBytes(reduced(z.bytes(coefficients[0]), key.n).Bytes(key.n))
-	same("θ", theta, v.Theta.Int)
-	threshold, shares := dealPolynomial(public, z, coefficients, theta, v.N, dealtShareBits(public, v.N, v.K)+384)
+	theta := new(big.Int).SetBytes(reduced(z.bytes(coefficients[0]), private.n).Bytes(private.n))
+	v.same(t, "θ", theta, v.Theta.Int)
+	key, shares := dealPolynomial(private.public, z, coefficients, theta, v.N, shareBits)
 	for i, s := range shares {
-		same("share "+strconv.Itoa(i+1), new(big.Int).SetBytes(s.value), v.Shares[strconv.Itoa(i+1)].Int)
+		v.same(t, "share "+strconv.Itoa(i+1), new(big.Int).SetBytes(s.value), v.Shares[strconv.Itoa(i+1)].Int)
 	}
+	return key, shares
+}
 
-	// Encryption, with h and exponents given.
-	e := newEncryptor(public, v.H.Int, 8*bytesFor(v.RandomExponents[0].BitLen()))
-	var random, messages = []byte{}, []*big.Int{}
+// encryptAndAdd checks encryption, with h and exponents given, and the product.
+func (v *vectors) encryptAndAdd(t *testing.T, key *PublicKey) *Ciphertexts {
+	t.Helper()
+	e := newEncryptor(key, v.H.Int, 8*bytesFor(v.RandomExponents[0].BitLen()))
+	var random []byte
+	var messages []*big.Int
 	for i, m := range v.Messages {
 		messages = append(messages, m.Int)
 		random = append(random, v.RandomExponents[i].FillBytes(make([]byte, e.exponentBits/8))...)
@@ -118,34 +146,17 @@ func TestVectors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	sum := ciphertextsOf(key, c.ints()[0])
 	for i, want := range v.Ciphertexts {
-		same("ciphertext "+strconv.Itoa(i), c.values[i], want.Int)
-	}
-
-	// The sum of all, its partial decryptions, and what they open to.
-	sum := &Ciphertexts{public, c.values[:1]}
-	for i := 1; i < c.Len(); i++ {
-		if err := sum.AddTo(&Ciphertexts{public, c.values[i : i+1]}); err != nil {
-			t.Fatal(err)
+		v.same(t, "ciphertext "+strconv.Itoa(i), c.ints()[i], want.Int)
+		if i > 0 {
+			if err := sum.AddTo(ciphertextsOf(key, c.ints()[i])); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
-	same("product", sum.values[0], v.Product.Int)
-	var partials []*Partials
-	for i, s := range shares {
-		p, _, err := threshold.PartialDecrypt(zeros{}, s, sum, nil, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		same("decryption share "+strconv.Itoa(i+1), p.values[0], v.DecryptionShares[strconv.Itoa(i+1)].Int)
-		partials = append(partials, p)
-	}
-	for _, subset := range subsets(v.N, v.K) {
-		opened, err := threshold.Combine(choose(partials, subset))
-		if err != nil {
-			t.Fatal(err)
-		}
-		same("sum", opened[0], v.Sum.Int)
-	}
+	v.same(t, "product", sum.ints()[0], v.Product.Int)
+	return sum
 }
 
 // The textbook: N = 293·433, m = 10100, r = 74384.
@@ -153,8 +164,8 @@ func TestKnownAnswer(t *testing.T) {
 	key := newPrivateKey(big.NewInt(293), big.NewInt(433))
 	public := key.Public()
 	c := public.encryptWith([][]byte{big.NewInt(10100).Bytes()}, [][]byte{big.NewInt(74384).Bytes()})
-	if c.values[0].Cmp(big.NewInt(935906717)) != 0 {
-		t.Errorf("the ciphertext is %d, want 935906717", c.values[0])
+	if c.ints()[0].Cmp(big.NewInt(935906717)) != 0 {
+		t.Errorf("the ciphertext is %d, want 935906717", c.ints()[0])
 	}
 	m, err := key.Decrypt(c)
 	if err != nil || m[0].Cmp(big.NewInt(10100)) != 0 {
