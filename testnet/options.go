@@ -101,7 +101,7 @@ func choice(flag, got string, known []string) error {
 func (d *demo) load() error {
 	task, _ := model.Embedded(d.opt.Task)
 	if task.Generator == nil && d.opt.Data == "" {
-		return fmt.Errorf("task %s needs its files: name their folder with --data DIR", task.Name)
+		return fmt.Errorf("task %s needs its files: name their folder with --data DIR; `hospital-node data get %s` gets them", task.Name, task.Name)
 	}
 	var err error
 	if d.hospitals, err = task.Load(d.opt.Data, d.opt.Hospitals, d.opt.Seed); err != nil {
