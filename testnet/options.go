@@ -98,7 +98,7 @@ func choice(flag, got string, known []string) error {
 func (s *scenario) load(opt DemoOptions) error {
 	task := s.study.ModelTask()
 	if task.Generator == nil && opt.Data == "" {
-		return fmt.Errorf("task %s needs its files: name their folder with --data DIR", task.Name)
+		return fmt.Errorf("task %s needs its files: name their folder with --data DIR; `hospital-node data get %s` gets them", task.Name, task.Name)
 	}
 	var err error
 	if s.hospitals, err = task.Load(opt.Data, opt.Hospitals, opt.Seed); err != nil {

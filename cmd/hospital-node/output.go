@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"consilium/internal/fetch"
 	"consilium/internal/strict"
 	"consilium/node"
 	"consilium/node/store"
@@ -134,9 +135,9 @@ func exitCode(err error) int {
 		return exitQuorum
 	case as[*usageError](err) || as[*testnet.InputError](err) || as[*store.DamagedError](err) || as[*node.DiffersError](err) || is(store.ErrInUse):
 		return exitInput
-	case as[*node.NotAdmittedError](err) || as[*node.ListenError](err):
+	case as[*node.NotAdmittedError](err) || as[*node.ListenError](err) || as[*fetch.ConnectError](err):
 		return exitRefused
-	case is(testnet.ErrTimeout) || is(context.DeadlineExceeded):
+	case is(testnet.ErrTimeout) || is(context.DeadlineExceeded) || as[*fetch.StalledError](err):
 		return exitTimeout
 	case as[*json.MarshalerError](err):
 		return exitInternal
