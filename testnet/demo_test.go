@@ -18,7 +18,9 @@ import (
 	"consilium/protocol"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("consilium/testnet.standStill"))
+}
 
 func quiet(Event) {}
 
