@@ -172,7 +172,7 @@ func (n *network) roundResult(number uint64) RoundResult {
 		Round: number, Included: n.names(view.included), Dropped: []Dropped{}, Seconds: view.seconds,
 		BytesGossip: view.traffic.GossipBytes, BytesStream: view.traffic.StreamBytes,
 	}
-	if number > 0 {
+	if number > 0 && !view.ended.IsZero() {
 		if before := n.rounds[number-1]; before != nil {
 			r.BytesGossip -= before.traffic.GossipBytes
 			r.BytesStream -= before.traffic.StreamBytes
