@@ -118,6 +118,11 @@ func MostDropoutsOf(scheme string, n, f int) int {
 	return c
 }
 
+// PartSize is that of the ciphertexts, and of the partial decryptions.
+func (s *Paillier) PartSize() uint64 {
+	return uint64(s.packing.Plaintexts()) * uint64(s.key.Public.CiphertextSize())
+}
+
 // Deal packs and encrypts. The proof binds the ciphertexts to this hospital and
 // this round: copied, inverted or replayed they are refused.
 func (s *Paillier) Deal(update Vector, seed Seed) (Body, error) {
@@ -295,6 +300,17 @@ func (s *Paillier) Combine(set Certified, openings []Post) (Vector, error) {
 		return nil, &Inconsistent{err.Error()}
 	}
 	return values, nil
+}
+
+// CheckOpening verifies one opening of a set whose deals are all here; *Invalid
+// says that it is wrong.
+func (s *Paillier) CheckOpening(set Certified, opening Post) error {
+	sum, err := s.sum(set)
+	if err != nil {
+		return err
+	}
+	_, err = s.verify(set, sum, opening)
+	return err
 }
 
 // verify reads one opening and checks its proof.

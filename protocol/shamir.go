@@ -38,6 +38,9 @@ func NewShamir(self Party, t Thresholds, length int) (*Shamir, error) {
 // Name is "shamir".
 func (s *Shamir) Name() string { return SchemeShamir }
 
+// PartSize is that of the shares for one hospital.
+func (s *Shamir) PartSize() uint64 { return sharing.Size * uint64(s.length) }
+
 // Deal gives part j the shares of hospital j. Chunk b holds values
 // b·blockLength…, and its polynomials come from stream b of the seed.
 func (s *Shamir) Deal(update Vector, seed Seed) (Body, error) {

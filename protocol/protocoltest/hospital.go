@@ -152,13 +152,27 @@ func (h *hospital) round() (*protocol.Round, error) {
 		key = h.sim.opt.Key(h.party)
 		d.Key = key.Digest()
 	}
-	scheme, err := protocol.NewScheme(h.party, d, key)
+	scheme, err := h.scheme(d, key)
 	if err != nil {
 		return nil, err
 	}
 	return protocol.Restore(protocol.Config{
 		Self: h.party, Description: d, Signer: h.signer(), Sealer: h.sealer(), Random: h.random,
 	}, scheme, h.disk.records)
+}
+
+// scheme is that of the round, at a liar with lies in it. Without a key the
+// stand-in takes the place of scheme paillier.
+func (h *hospital) scheme(d protocol.Description, key *protocol.PaillierKey) (scheme protocol.Scheme, err error) {
+	if d.Scheme == protocol.SchemePaillier && key == nil {
+		scheme, err = newStandIn(h.party, d)
+	} else {
+		scheme, err = protocol.NewScheme(h.party, d, key)
+	}
+	if kinds := h.lies(d.Round); len(kinds) > 0 {
+		scheme = schemer{scheme, kinds}
+	}
+	return scheme, err
 }
 
 // Limit is the largest value in a simulated update.
@@ -189,7 +203,7 @@ func (h *hospital) deliver(e protocol.Event) error {
 		return nil
 	}
 	effects, err := h.session.Step(e)
-	if err := h.own(err); err != nil {
+	if err := h.own(err); err != nil || !h.alive {
 		return err
 	}
 	return h.apply(effects)
@@ -200,6 +214,10 @@ func (h *hospital) own(errs ...error) error {
 	for _, err := range errs {
 		refusal := (*protocol.Refusal)(nil)
 		if err != nil && !errors.As(err, &refusal) {
+			if h.sim.liars().Has(h.party) {
+				h.crash() // a liar may fall over its own lies
+				return nil
+			}
 			return fmt.Errorf("hospital %d: %w", h.party, err)
 		}
 	}
@@ -288,6 +306,10 @@ func (h *hospital) conclude(o protocol.Outcome) error {
 		return fmt.Errorf("hospital %d: round %d aborted: %s", h.party, h.disk.round, o.Aborted)
 	}
 	h.seen = append(h.seen, h.session.Round().Evidence()...)
+	if h.sim.liars().Has(h.party) {
+		h.turn(h.disk.round+1, sha256.Sum256(append(h.disk.state[:], o.Hash[:]...)))
+		return h.begin()
+	}
 	if err := h.sim.judge(h.disk.round, o); err != nil {
 		return err
 	}
@@ -341,7 +363,8 @@ func (h *hospital) syncing(life int) {
 func (s *sim) posted(m protocol.Message) {
 	s.res.Messages++
 	s.res.Bytes += int64(m.Size())
-	if m.Slot.Phase == protocol.Open {
+	s.overhear(m)
+	if m.Slot.Phase == protocol.Open && !s.liars().Has(m.From) {
 		s.opened[m.Round][protocol.Hash(m.Payload[:32])] = true
 	}
 }
