@@ -81,9 +81,11 @@ func (s *sim) spite(to *hospital, m protocol.Message) int64 {
 	return 0
 }
 
-// An adaptive adversary delays messages by up to spiteDelay, until spiteful.
+// An adaptive adversary delays messages by up to spiteDelay, until spiteful. A
+// deadline of the commitment is 1000 ms: the lists of commitments are closed
+// then, and what comes later is not in the round.
 const (
-	spiteDelay = 3000
+	spiteDelay = 450
 	spiteful   = 60_000
 )
 
