@@ -62,11 +62,12 @@ func newBallot(r *Round) *ballot {
 	return b
 }
 
-// leader rotates with the view, and from round to round.
-func (b *ballot) leader(view uint32) Party {
-	n := uint64(b.r.t.Parties)
-	return Party((b.r.cfg.Description.Round+uint64(view))%n) + 1
+// leader of a view rotates with it, and from round to round.
+func (d Description) leader(view uint32) Party {
+	return Party((d.Round+uint64(view))%uint64(d.Thresholds.Parties)) + 1
 }
+
+func (b *ballot) leader(view uint32) Party { return b.r.cfg.Description.leader(view) }
 
 func (b *ballot) at(view uint32) *ballotView {
 	v := b.views[view]

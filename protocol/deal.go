@@ -265,6 +265,9 @@ func (r *Round) judge(from Party, d *dealState, err error) error {
 		d.status = dealInvalid
 		if m, public := r.publicDeal(from, d); public {
 			r.accuse(InvalidDeal, from, m)
+			if ref, ok := d.payload.Body.part(0); ok && d.payload.Body.Inline == nil {
+				r.attach(from, Part{ref, r.content(from, ref, nil)})
+			}
 		}
 		return nil
 	}

@@ -1,8 +1,6 @@
 package protocol
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // EvidenceKind says what a hospital is proved to have done.
 type EvidenceKind uint8
@@ -208,10 +206,15 @@ func (r *Round) blameOpener(p Party, c choice) {
 		messages = append(messages, m)
 		attach(d.payload.Body, d.held)
 	}
-	before := len(r.evidence)
 	r.accuse(WrongOpening, p, messages...)
-	if len(r.evidence) > before {
-		r.evidence[before].Parts = parts
+	r.attach(p, parts...)
+}
+
+// attach adds content to the evidence that was just found.
+func (r *Round) attach(liar Party, parts ...Part) {
+	last := len(r.evidence) - 1
+	if last >= 0 && r.evidence[last].Liar == liar && r.evidence[last].Parts == nil {
+		r.evidence[last].Parts = parts
 	}
 }
 

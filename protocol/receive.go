@@ -56,7 +56,7 @@ func (r *Round) acceptSigned(m Message) error {
 	}
 	content, err := decodePayload(m.Slot, m.Payload)
 	if err == nil {
-		err = r.acceptable(m, content)
+		err = acceptable(r.cfg.Description, r.hash, m, content)
 	}
 	if err != nil {
 		r.accuse(Malformed, m.From, m)
@@ -160,11 +160,12 @@ func decodePayload(s Slot, payload []byte) (content any, err error) {
 	return content, nil
 }
 
-// acceptable checks what needs more than the payload.
-func (r *Round) acceptable(m Message, content any) error {
+// acceptable checks what needs more than the payload, and no more than the
+// description of the round.
+func acceptable(d Description, hash Hash, m Message, content any) error {
 	switch p := content.(type) {
 	case describePayload:
-		if digest("consilium/description/1", p.Description) != r.hash {
+		if digest("consilium/description/1", p.Description) != hash {
 			return fmt.Errorf("the description is not the one that the message is signed for")
 		}
 	case boxPayload:
@@ -172,8 +173,8 @@ func (r *Round) acceptable(m Message, content any) error {
 			return fmt.Errorf("a box for hospital %d in the slot of hospital %d", p.Box.To, m.Slot.Subject)
 		}
 	case proposalPayload:
-		if m.From != r.ballot.leader(m.Slot.View) {
-			return fmt.Errorf("a proposal in view %d, which hospital %d leads", m.Slot.View, r.ballot.leader(m.Slot.View))
+		if leader := d.leader(m.Slot.View); m.From != leader {
+			return fmt.Errorf("a proposal in view %d, which hospital %d leads", m.Slot.View, leader)
 		}
 		if p.ValidView > m.Slot.View {
 			return fmt.Errorf("a proposal in view %d that leans on view %d", m.Slot.View, p.ValidView-1)

@@ -122,7 +122,7 @@ func (r *Round) restore(rec Record) error {
 	content, err := decodePayload(m.Slot, m.Payload)
 	if m.From != r.cfg.Self {
 		if err == nil {
-			err = r.acceptable(m, content)
+			err = acceptable(r.cfg.Description, r.hash, m, content)
 		}
 		if err != nil { // it was kept as evidence
 			r.accuse(Malformed, m.From, m)

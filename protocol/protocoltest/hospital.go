@@ -163,16 +163,19 @@ func (h *hospital) round() (*protocol.Round, error) {
 
 // scheme is that of the round, at a liar with lies in it. Without a key the
 // stand-in takes the place of scheme paillier.
-func (h *hospital) scheme(d protocol.Description, key *protocol.PaillierKey) (scheme protocol.Scheme, err error) {
-	if d.Scheme == protocol.SchemePaillier && key == nil {
-		scheme, err = newStandIn(h.party, d)
-	} else {
-		scheme, err = protocol.NewScheme(h.party, d, key)
-	}
-	if kinds := h.lies(d.Round); len(kinds) > 0 {
+func (h *hospital) scheme(d protocol.Description, key *protocol.PaillierKey) (protocol.Scheme, error) {
+	scheme, err := honestScheme(h.party, d, key)
+	if kinds := h.lies(d.Round); err == nil && len(kinds) > 0 {
 		scheme = schemer{scheme, kinds}
 	}
 	return scheme, err
+}
+
+func honestScheme(self protocol.Party, d protocol.Description, key *protocol.PaillierKey) (protocol.Scheme, error) {
+	if d.Scheme == protocol.SchemePaillier && key == nil {
+		return newStandIn(self, d)
+	}
+	return protocol.NewScheme(self, d, key)
 }
 
 // Limit is the largest value in a simulated update.

@@ -155,3 +155,24 @@ func CheckLie(f Fault, scheme string) error {
 	}
 	return nil
 }
+
+// proves verifies evidence as a third party does that has nothing but the file
+// and what the roster says.
+func (h *hospital) proves(e protocol.Evidence) error {
+	encoded, err := e.Encode()
+	if err != nil {
+		return err
+	}
+	if e, err = protocol.DecodeEvidence(encoded); err != nil {
+		return err
+	}
+	var key *protocol.PaillierKey
+	if h.sim.opt.Key != nil {
+		key = h.sim.opt.Key(1)
+	}
+	scheme, err := honestScheme(1, e.Description, key)
+	if err != nil {
+		return err
+	}
+	return e.Verify(h.signer().Verify, scheme)
+}

@@ -21,7 +21,7 @@ func lieOf(kind string, p int, phase protocol.Phase) Fault {
 func mustStand(t *testing.T, opt Options) Result {
 	t.Helper()
 	res := mustRun(t, opt)
-	if !res.Completed || res.Wrong || res.Split || res.Slandered {
+	if !res.Completed || res.Wrong || res.Split || res.Slandered || res.Unproved {
 		t.Errorf("n %d, seed %d, %v: %+v", opt.Thresholds.Parties, opt.Seed, opt.Faults, res)
 	}
 	return res

@@ -54,6 +54,7 @@ type Result struct {
 	Wrong     bool   // somebody holds a sum that is not that of its set
 	Split     bool   // two sets were opened, or two hospitals hold different results
 	Slandered bool   // an honest hospital is named
+	Unproved  bool   // evidence does not convince a third party
 	Named     []protocol.Party
 	Bytes     int64 // posted by all hospitals together, each post once
 	Messages  int64 // posted
@@ -208,6 +209,7 @@ func (s *sim) finish() Result {
 		}
 		for _, e := range h.evidence() {
 			named.Add(e.Liar)
+			s.res.Unproved = s.res.Unproved || h.proves(e) != nil
 		}
 	}
 	s.res.Named = named.Parties()
