@@ -41,6 +41,7 @@ type disk struct {
 	state   protocol.Hash
 	records []protocol.Record // of that round
 	parts   map[protocol.Hash]protocol.Source
+	before  map[protocol.Hash]protocol.Source // parts of the round before, for slower hospitals
 }
 
 func newHospital(s *sim, p protocol.Party) (*hospital, error) {
@@ -325,7 +326,7 @@ func (h *hospital) conclude(o protocol.Outcome) error {
 // turn moves the disk on to another round: what was secret in the old one goes.
 func (h *hospital) turn(round uint64, state protocol.Hash) {
 	h.disk.round, h.disk.state, h.disk.records = round, state, nil
-	h.disk.parts = map[protocol.Hash]protocol.Source{}
+	h.disk.before, h.disk.parts = h.disk.parts, map[protocol.Hash]protocol.Source{}
 }
 
 func (h *hospital) evidence() []protocol.Evidence {

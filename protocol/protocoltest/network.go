@@ -212,7 +212,10 @@ func (h *hospital) offer(root protocol.Hash, to *hospital) (protocol.Source, boo
 	if content, ok := h.serving[root]; ok {
 		return content, true
 	}
-	content, ok := h.disk.parts[root]
+	if content, ok := h.disk.parts[root]; ok {
+		return content, true
+	}
+	content, ok := h.disk.before[root]
 	return content, ok
 }
 

@@ -44,6 +44,8 @@ type Options struct {
 	// Adaptive delays what hurts most, for the first minute: whatever would
 	// complete what its recipient waits for.
 	Adaptive bool
+	// Evidence, if set, is given what honest hospitals hold against liars.
+	Evidence func(protocol.Evidence)
 }
 
 // Result is how a run ended. Exactly one of Completed, Aborted and Hung is set.
@@ -209,6 +211,9 @@ func (s *sim) finish() Result {
 		}
 		for _, e := range h.evidence() {
 			named.Add(e.Liar)
+			if s.opt.Evidence != nil {
+				s.opt.Evidence(e)
+			}
 			s.res.Unproved = s.res.Unproved || h.proves(e) != nil
 		}
 	}
