@@ -135,6 +135,9 @@ func (f *simFlags) options() (protocoltest.Options, error) {
 	}
 	if f.scheme == "auto" {
 		f.scheme = study.DefaultScheme
+		if f.liars > 0 {
+			f.scheme = protocol.SchemePaillier // shamir stands no liar
+		}
 	}
 	opt.Scheme = f.scheme
 	switch f.crypto {
