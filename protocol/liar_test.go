@@ -211,3 +211,63 @@ func FuzzEvidence(f *testing.F) {
 		_ = e.Verify(func(Party, []byte, []byte) bool { return true }, modelScheme{})
 	})
 }
+
+// "Whether a proposal is acceptable depends on the proposal alone": signed
+// attestations that every holder holds every included deal, and enough of both.
+func TestUnjustifiedProposalsGetNoVote(t *testing.T) {
+	w := newWorld(t, 5)
+	w.run(Agree)
+	r := w.rounds[1]
+	c, ok := r.candidate()
+	if !ok {
+		t.Fatal("nothing to propose")
+	}
+	good := r.justify(c)
+	if !r.justified(good) {
+		t.Fatal("an honest proposal is refused")
+	}
+	fresh := func() proposalPayload {
+		p, err := decodeProposal(good.encode())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	for what, falsify := range map[string]func(*proposalPayload){
+		"a false signature":                 func(p *proposalPayload) { p.Attests[0].Signature = make([]byte, SignatureSize) },
+		"the attestation of another":        func(p *proposalPayload) { p.Attests[0].From = 2 },
+		"a holder who did not attest":       func(p *proposalPayload) { p.Attests = p.Attests[1:] },
+		"a deal that a holder lacks":        func(p *proposalPayload) { p.Choice.Included[0].Hash[0] ^= 1 },
+		"too few holders":                   func(p *proposalPayload) { p.Choice.Holders = NewSet(1, 2) },
+		"a set that is too small":           func(p *proposalPayload) { p.Choice.Included = p.Choice.Included[:2] },
+		"a holder outside the roster":       func(p *proposalPayload) { p.Choice.Holders.Add(6) },
+		"an attestation by nobody":          func(p *proposalPayload) { p.Attests[0].From = 0 },
+		"an attestation with one deal less": func(p *proposalPayload) { p.Attests[0].Held[0] &^= 1 },
+	} {
+		p := fresh()
+		falsify(&p)
+		if r.justified(p) {
+			t.Errorf("%s: accepted", what)
+		}
+	}
+	// The last of these, truly signed by a holder that lacks a deal, is no
+	// attestation of the set.
+	lacking := attestPayload{slices.Clone(r.attests[2].payload.Held[1:])}
+	m := w.message(2, Slot{Phase: Attest, View: 7}, lacking.encode())
+	p := fresh()
+	for i := range p.Attests {
+		if row := &p.Attests[i]; row.From == 2 {
+			row.View, row.Signature = 7, m.Signature
+			row.Held[0] &^= 1
+		}
+	}
+	if r.justified(p) {
+		t.Error("a holder that says that it lacks a deal: accepted")
+	}
+	for i := range p.Attests {
+		p.Attests[i].Held[0] |= 1
+	}
+	if r.justified(p) {
+		t.Error("an attestation of more than was signed: accepted")
+	}
+}

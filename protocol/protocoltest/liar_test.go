@@ -36,7 +36,7 @@ func TestEveryLieInEveryPhase(t *testing.T) {
 			if CheckLie(lieOf(kind, 1, phase), protocol.SchemePaillier) != nil {
 				continue
 			}
-			for seed := range uint64(40) {
+			for seed := range uint64(15) {
 				opt := liarOptions(4, 1, 0, seed)
 				opt.Rounds = 2
 				opt.Faults = []Fault{lieOf(kind, 1+int(seed)%4, phase)}
@@ -58,7 +58,7 @@ func TestEveryLieInEveryPhase(t *testing.T) {
 // Bodies that do not fit into a message are served to one half only; that half
 // gets them from the other.
 func TestLiarsWithLargeBodies(t *testing.T) {
-	for seed := range uint64(30) {
+	for seed := range uint64(12) {
 		for _, fault := range []Fault{
 			lieOf(Equivocate, 2, protocol.Deal), lieOf(WrongShare, 2, protocol.Deal), lieOf(WrongOpen, 2, protocol.Open), lieOf(BadProof, 2, protocol.Open),
 		} {
