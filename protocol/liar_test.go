@@ -271,3 +271,22 @@ func TestUnjustifiedProposalsGetNoVote(t *testing.T) {
 		t.Error("an attestation of more than was signed: accepted")
 	}
 }
+
+// L28: a proposal may lean on an earlier view only when a quorum of prevotes of
+// that view is here; a leader's word for it unlocks nobody.
+func TestLeaningNeedsAQuorumOfPrevotes(t *testing.T) {
+	th := Thresholds{Parties: 4, Liars: 1}
+	for votes := range th.Parties + 1 {
+		b, values := modelBallot(t, th, 1, 1) // locked on the one set
+		p := values[1]
+		p.payload.ValidView = 1
+		b.at(1).proposals = []*proposalState{p}
+		cast(b, 0, stepPrevote, p.id, votes)
+		if err := b.prevote(b.at(1)); err != nil {
+			t.Fatal(err)
+		}
+		if cast := len(b.at(1).votes[stepPrevote][1]) > 0; cast != (votes >= th.Quorum()) {
+			t.Errorf("with %d prevotes: voted %v", votes, cast)
+		}
+	}
+}
