@@ -197,17 +197,10 @@ func (r *Round) hold() error {
 // dealHeld, dealInvalid, or dealPending while that is not known. A dealer that
 // tells everybody something else can leave this hospital without the
 // commitment that the others have: so it also counts what f+1 hospitals attest,
-// of whom one is honest and has seen the lists, and what is certified.
+// of whom one is honest and has seen the lists. The deals of a certified set
+// are attested by more.
 func (r *Round) counts(p Party, deal dealPayload) dealStatus {
 	root := deal.Body.root()
-	if c := r.ballot.decided; c != nil {
-		if certified, ok := find(c.Included, p); ok {
-			if certified == root {
-				return dealHeld
-			}
-			return dealInvalid
-		}
-	}
 	if c, ok := r.counted(p); ok {
 		if commitment(r.hash, p, deal.Nonce, root) == c {
 			return dealHeld

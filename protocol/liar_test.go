@@ -290,3 +290,48 @@ func TestLeaningNeedsAQuorumOfPrevotes(t *testing.T) {
 		}
 	}
 }
+
+// Evidence is passed on: a hospital that was told one story learns of the other
+// from whoever was told that, and both then hold the same.
+func TestEvidenceIsPassedOn(t *testing.T) {
+	w := newWorld(t, 4)
+	w.run(Agree)
+	other := w.message(3, Slot{Phase: Commit}, commitPayload{Hash{1}}.encode())
+	refused(t, w.step(1, Received{other}), 3, true, "a second message")
+	missing, err := w.rounds[1].Missing(w.rounds[2].Digest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range missing {
+		_ = w.step(2, Received{m}) // one of them is refused
+	}
+	if evidence := w.rounds[2].Evidence(); len(evidence) != 1 || evidence[0].Liar != 3 {
+		t.Fatalf("hospital 2 holds %+v", evidence)
+	}
+	if missing, err = w.rounds[1].Missing(w.rounds[2].Digest()); err != nil || len(missing) > 0 {
+		t.Fatalf("it is told again and again: %d messages, %v", len(missing), err)
+	}
+	again, err := Restore(testConfig(2, testDescription(4)), w.rounds[2].scheme, w.saved[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if evidence := again.Evidence(); len(evidence) != 1 || evidence[0].Liar != 3 {
+		t.Fatalf("after a restart it holds %+v", evidence)
+	}
+}
+
+// Garbage that is signed is evidence too, and survives a restart.
+func TestGarbageIsPassedOn(t *testing.T) {
+	w := newWorld(t, 4)
+	w.run(Agree)
+	m := w.message(3, Slot{Phase: Open}, []byte("garbage"))
+	refused(t, w.step(1, Received{m}), 3, true, "slot open")
+	missing, err := w.rounds[1].Missing(w.rounds[2].Digest())
+	if err != nil || len(missing) != 1 {
+		t.Fatalf("%d messages are passed on, %v", len(missing), err)
+	}
+	again, err := Restore(testConfig(1, testDescription(4)), w.rounds[1].scheme, w.saved[1])
+	if err != nil || len(again.Evidence()) != 1 {
+		t.Fatalf("after a restart it holds %+v, %v", again, err)
+	}
+}
