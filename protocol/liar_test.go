@@ -64,11 +64,13 @@ func TestSecondVotesCountWhereOthersFollow(t *testing.T) {
 	if same, any := b.at(0).count(stepPrevote, values[0].id); same != 0 || any != 1 {
 		t.Fatalf("a vote for what nobody proposed counts: %d of %d", same, any)
 	}
-	b.at(0).proposals = values[:1]
-	if err := b.r.reconsider(); err != nil {
+	proposal := Message{
+		Round: 5, Description: b.r.hash, From: b.leader(0), Slot: Slot{Phase: Agree}, Payload: values[0].payload.encode(), Signature: make([]byte, SignatureSize),
+	}
+	if _, err := b.r.Step(Received{proposal}); err != nil {
 		t.Fatal(err)
 	}
-	if same, any := b.at(0).count(stepPrevote, values[0].id); same != 1 || any != 1 {
+	if same, any := b.at(0).count(stepPrevote, values[0].id); same != 1 || any != 2 { // one is this hospital's own
 		t.Fatalf("%d of %d votes", same, any)
 	}
 	for i := range 100 {
