@@ -125,41 +125,6 @@ func (v *ballotView) count(step uint8, id Hash) (same, any int) {
 	return same, any
 }
 
-// admitsProposal tells whether a second proposal of a leader must count: an
-// honest hospital votes for it, and what is here of the same value is not
-// acceptable.
-func (b *ballot) admitsProposal(view uint32, p proposalPayload) bool {
-	v, id := b.at(view), p.Choice.id(b.r.hash)
-	prevotes, _ := v.count(stepPrevote, id)
-	precommits, _ := v.count(stepPrecommit, id)
-	if max(prevotes, precommits) <= b.r.t.Liars {
-		return false
-	}
-	for _, known := range v.proposals {
-		if known.id == id && b.acceptable(known) {
-			return false
-		}
-	}
-	return b.r.justified(p)
-}
-
-// admitsVote tells whether a second vote of a hospital must count: for a value
-// that is proposed here, or for none.
-func (b *ballot) admitsVote(m Message, value Hash) bool {
-	if slices.Contains(b.at(m.Slot.View).votes[m.Slot.Step][m.From], value) {
-		return false
-	}
-	if value == (Hash{}) {
-		return true
-	}
-	for _, v := range b.order {
-		if slices.ContainsFunc(v.proposals, func(p *proposalState) bool { return p.id == value }) {
-			return true
-		}
-	}
-	return false
-}
-
 // advance applies the rules of the algorithm that have come true.
 func (b *ballot) advance() error {
 	if b.decided != nil || b.decide() {
