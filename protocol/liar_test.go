@@ -337,3 +337,19 @@ func TestGarbageIsPassedOn(t *testing.T) {
 		t.Fatalf("after a restart it holds %+v, %v", again, err)
 	}
 }
+
+// "The liar is out of what is not yet certified", as long as enough remain: a
+// round must not be stopped by lying in it.
+func TestLeaderLeavesLiarsOut(t *testing.T) {
+	w := newWorld(t, 5)
+	w.run(Agree)
+	r := w.rounds[1]
+	for _, c := range []struct{ liars, included Set }{
+		{Set{}, AllOf(5)}, {NewSet(2), NewSet(1, 3, 4, 5)}, {NewSet(2, 3), NewSet(1, 4, 5)}, {NewSet(2, 3, 4), AllOf(5)},
+	} {
+		r.liars = c.liars
+		if got, ok := r.candidate(); !ok || got.set() != c.included {
+			t.Errorf("with liars %v it proposes %v, %v", c.liars, got.set(), ok)
+		}
+	}
+}
