@@ -192,6 +192,14 @@ func TestHonestMessagesConvictNobody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// An opening of one set is no opening of another, which a leader can always
+	// propose: here without the first deal.
+	other := e
+	proposal, _ := protocol.Forge(e.Messages[1], e.Description, standInSigner{e.Messages[1].From}, 2, protocol.Hash{})
+	other.Messages = append([]protocol.Message{e.Messages[0], proposal}, e.Messages[3:]...)
+	if err := other.Verify(standInSigner{1}.Verify, scheme); err == nil {
+		t.Error("an opening is measured against a set that it is not of")
+	}
 	for _, m := range e.Messages[2:] { // deals: two of them are honest
 		twisted := protocol.Evidence{Kind: protocol.InvalidDeal, Liar: m.From, Description: e.Description, Messages: []protocol.Message{m}, Parts: e.Parts}
 		for kind := protocol.Equivocation; kind <= protocol.WrongOpening; kind++ {
