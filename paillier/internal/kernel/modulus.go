@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"math/big"
 	"os"
+	"slices"
 	"sync"
 )
 
 // Names of the kernels.
 const (
 	IFMA     = "ifma"
+	ADX      = "adx"
 	Portable = "portable"
 )
 
@@ -40,11 +42,16 @@ type Modulus struct {
 }
 
 // Kernels lists the kernels that this machine can run, the preferred one first.
+// With CONSILIUM_NOSIMD=1 in the environment, ifma is not among them.
 func Kernels() []string {
+	var names []string
 	if hasIFMA() && os.Getenv("CONSILIUM_NOSIMD") != "1" {
-		return []string{IFMA, Portable}
+		names = append(names, IFMA)
 	}
-	return []string{Portable}
+	if hasADX() {
+		names = append(names, ADX)
+	}
+	return append(names, Portable)
 }
 
 // NewModulus prepares arithmetic modulo n², for an odd n of 64 to 8192 bits. n
@@ -61,14 +68,17 @@ func NewModulusOn(kernel string, n *big.Int) (*Modulus, error) {
 	if b := n.BitLen(); b < minBits || b > maxBits {
 		return nil, fmt.Errorf("prepare modulus: N has %d bits, the kernel takes %d to %d", b, minBits, maxBits)
 	}
-	m := &Modulus{n: new(big.Int).Set(n), square: new(big.Int).Mul(n, n), name: kernel}
-	switch {
-	case kernel == Portable:
-		m.core = newPortable(n)
-	case kernel == IFMA && Kernels()[0] == IFMA:
-		m.core = newIFMA(n)
-	default:
+	if !slices.Contains(Kernels(), kernel) {
 		return nil, fmt.Errorf("prepare modulus: this machine cannot run kernel %q, it has %v", kernel, Kernels())
+	}
+	m := &Modulus{n: new(big.Int).Set(n), square: new(big.Int).Mul(n, n), name: kernel}
+	switch kernel {
+	case IFMA:
+		m.core = newIFMA(n)
+	case ADX:
+		m.core = newPortable(n, true)
+	default:
+		m.core = newPortable(n, false)
 	}
 	m.limit = m.square.FillBytes(make([]byte, m.NumberBytes()))
 	m.limitHalf = n.FillBytes(make([]byte, m.HalfBytes()))

@@ -1,9 +1,6 @@
 package kernel
 
-import (
-	"math/big"
-	"math/bits"
-)
+import "math/big"
 
 // portable computes on one number at a time in 64-bit limbs.
 //
@@ -13,15 +10,13 @@ type portable struct {
 	n       int       // limbs of a half, a multiple of four; R = 2^(64n) > N
 	modulus []uint64  // N
 	inverse [4]uint64 // −1/N mod 2^256
-	lift    []uint64  // liftOf(N)
+	adx     bool      // computes with assembly where the time goes
 }
 
-func newPortable(modulus *big.Int) *portable {
-	c := &portable{n: 4 * ((modulus.BitLen() + 255) / 256)}
+func newPortable(modulus *big.Int, adx bool) *portable {
+	c := &portable{n: 4 * ((modulus.BitLen() + 255) / 256), adx: adx}
 	c.modulus = make([]uint64, c.n)
-	c.lift = make([]uint64, c.n)
 	publicDigits(c.modulus, modulus, 64)
-	publicDigits(c.lift, liftOf(modulus, 64*c.n), 64)
 	publicDigits(c.inverse[:], negativeInverse(modulus, 256), 64)
 	return c
 }
@@ -42,17 +37,17 @@ func (c *portable) buffers(scratch []uint64) (low, high, quotient []uint64) {
 func (c *portable) mul(dst, a, b, scratch []uint64) {
 	n := c.n
 	low, high, quotient := c.buffers(scratch)
-	addProduct(low, a[:n], b[:n])
-	addProduct(high, a[:n], b[n:2*n])
-	addProduct(high, a[n:2*n], b[:n])
+	c.addProduct(low, a[:n], b[:n])
+	c.addProduct(high, a[:n], b[n:2*n])
+	c.addProduct(high, a[n:2*n], b[:n])
 	c.reduce(dst, low, high, quotient)
 }
 
 func (c *portable) square(dst, a, scratch []uint64) {
 	n := c.n
 	low, high, quotient := c.buffers(scratch)
-	addSquare(low, a[:n])
-	addProduct(high, a[:n], a[n:2*n])
+	c.addSquare(low, a[:n])
+	c.addProduct(high, a[:n], a[n:2*n])
 	var top uint64
 	for i, x := range high {
 		high[i], top = x<<1|top, x>>63
@@ -75,7 +70,7 @@ func (c *portable) join(wide, a, scratch []uint64) {
 	low, high, _ = c.buffers(scratch)
 	copy(low, wide[:n])
 	copy(high, wide[n:2*n])
-	addProduct(low, high[:n], c.modulus)
+	c.addProduct(low, high[:n], c.modulus)
 	copy(wide, low)
 }
 
@@ -85,25 +80,59 @@ func (c *portable) join(wide, a, scratch []uint64) {
 //
 // Bounds. Operands have halves at most N−1, and N ≤ R−1. So low ≤ (N−1)² and
 //
-//	r = (low + q·N)/R < (N² + R·N)/R < 2N: one subtraction of N;
-//	high ≤ 2(N−1)² + (R−1) + R + N, and its reduction is at most
-//	(2(N−1)² + 2R−1 + N + (R−1)·N)/R
-//	≤ 2(N−1) − 4(N−1)/R + 2 − 1/R + N < 3N: two.
+//	r = (low + q·N)/R < (N² + R·N)/R < 2N: one subtraction of N.
+//
+// high is at most 2(N−1)² + R, and at least −q > −R. Its reduction is above
+// −R/R = −1, so an integer that is not negative, and at most
+//
+//	(2(N−1)² + R + (R−1)·N)/R ≤ 2(N−1) − 4(N−1)/R + 1 + N < 3N: two.
+//
+// In between, high is a number modulo 2^(64(2n+1)).
 func (c *portable) reduce(dst, low, high, quotient []uint64) {
 	n := c.n
 	c.montgomery(low, quotient)
 	subtracted := subtractOnce(low[n:], c.modulus)
 	copy(dst[:n], low[n:])
-	for i, q := range quotient {
-		quotient[i] = ^q // R−1−q
-	}
-	add(high, quotient)
-	add(high, c.lift)
-	add(high[n:], []uint64{subtracted})
+	addDifference(high, quotient, subtracted)
 	c.montgomery(high, quotient)
 	subtractOnce(high[n:], c.modulus)
 	subtractOnce(high[n:], c.modulus)
 	copy(dst[n:2*n], high[n:])
+}
+
+// addProduct adds a·b to t; both have n limbs, t has one more than both.
+func (c *portable) addProduct(t, a, b []uint64) {
+	t, a, b = t[:2*c.n+1], a[:c.n], b[:c.n]
+	if c.adx {
+		addProductADX(&t[0], &a[0], &b[0], c.n)
+		return
+	}
+	var above [4]uint64
+	var carry uint64
+	for i := 0; i < c.n; i += 4 {
+		addFour(t[i:], b, (*[4]uint64)(a[i:]), &above)
+		carry = addCarried((*[4]uint64)(t[i+c.n:]), &above, carry)
+	}
+	t[2*c.n] += carry
+}
+
+// addSquare sets t = a², where a has n limbs, and t is zero and has 2n or more.
+// What lies beside the diagonal is computed once and doubled.
+func (c *portable) addSquare(t, a []uint64) {
+	n := c.n
+	t, a = t[:2*n], a[:n]
+	if c.adx {
+		squareADX(&t[0], &a[0], n)
+		return
+	}
+	for i := 0; i+4 < n; i += 4 {
+		addFour(t[2*i+4:], a[i+4:], (*[4]uint64)(a[i:]), (*[4]uint64)(t[i+n:]))
+	}
+	var carry, top uint64
+	for i := 0; i < n; i += 4 {
+		diagonal := squareFour((*[4]uint64)(a[i:]))
+		carry, top = doubleAdd((*[8]uint64)(t[2*i:]), &diagonal, carry, top)
+	}
 }
 
 // montgomery adds quotient·N to t, so that the low n limbs of the sum are 0;
@@ -111,16 +140,18 @@ func (c *portable) reduce(dst, low, high, quotient []uint64) {
 // digits of 256 bits).
 func (c *portable) montgomery(t, quotient []uint64) {
 	n := c.n
+	t, quotient = t[:2*n+1], quotient[:n]
+	if c.adx {
+		montgomeryADX(&t[0], &c.modulus[0], n, &c.inverse, &quotient[0])
+		return
+	}
+	var above [4]uint64
 	var carry uint64
 	for i := 0; i < n; i += 4 {
 		q := (*[4]uint64)(quotient[i:])
 		multiplyLow(q, (*[4]uint64)(t[i:]), &c.inverse)
-		c0, c1, c2, c3 := addFour(t[i:i+n], c.modulus, q)
-		above := (*[4]uint64)(t[i+n:])
-		above[0], carry = bits.Add64(above[0], c0, carry)
-		above[1], carry = bits.Add64(above[1], c1, carry)
-		above[2], carry = bits.Add64(above[2], c2, carry)
-		above[3], carry = bits.Add64(above[3], c3, carry)
+		addFour(t[i:], c.modulus, q, &above)
+		carry = addCarried((*[4]uint64)(t[i+n:]), &above, carry)
 	}
 	t[2*n] += carry
 }
