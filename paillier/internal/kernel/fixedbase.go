@@ -20,11 +20,6 @@ type FixedBase struct {
 // one is loaded: few enough that their powers stay in the second-level cache.
 const fixedBaseStretch = 32
 
-// FixedBaseBytes returns the memory that a FixedBase takes.
-func (m *Modulus) FixedBaseBytes(exponentBits, window int) int {
-	return (8*exponentBytes(exponentBits) + window - 1) / window * (8 * 2 * m.core.digits() << window)
-}
-
 // DefaultWindow is the window that the kernel is fastest with (measured, see
 // README.md) where memory is no concern.
 func (m *Modulus) DefaultWindow() int {
@@ -80,6 +75,9 @@ func (f *FixedBase) table(powers []*Batch, i int) []uint64 {
 	}
 	return f.m.core.share(numbers)
 }
+
+// TableBytes is the memory that the table takes.
+func (f *FixedBase) TableBytes() int { return 8 * len(f.tables) * len(f.tables[0]) }
 
 // Exp sets dst[i] = base^exponents[i]. There are as many exponents as numbers;
 // they are big-endian, at most as many bytes long as the table is made for, and
