@@ -54,6 +54,9 @@ func factor(upper []float64, k int, zero float64, tolerance func(smallest float6
 
 func (c *cholesky) row(i int) []float64 { return c.lower[i*c.k : (i+1)*c.k] }
 
+// pivot is 1−R² of a column.
+func (c *cholesky) pivot(j int) float64 { return float64(c.row(j)[j] * c.row(j)[j]) }
+
 // triangle is where entry (i, j), i ≤ j, of a symmetric matrix of order k
 // stands in its upper triangle, written row by row.
 func triangle(k, i, j int) int { return i*(2*k-i-1)/2 + j }

@@ -34,6 +34,9 @@ func (p *Program) WeightErrorBound(path []State) (float64, error) {
 	if !ok {
 		return 0, fmt.Errorf("bound the error of the weights: no bound is known for trainer %s", p.plan.Trainer)
 	}
+	if _, convex := p.model.(Regression); !convex {
+		return 0, fmt.Errorf("bound the error of the weights: no bound is known for model %s, whose loss is not convex", p.plan.Task.Model.Kind)
+	}
 	if len(path) == 0 || path[0].Standardiser == nil {
 		return 0, errors.New("bound the error of the weights: the first state must be the one after round 0")
 	}

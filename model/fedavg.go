@@ -23,7 +23,7 @@ type FedAvg struct {
 var _ Trainer = FedAvg{}
 
 // Length is 1 for the rows plus the number of weights.
-func (t FedAvg) Length() int { return 1 + len(t.Model.Start()) }
+func (t FedAvg) Length() int { return 1 + t.Model.Size() }
 
 // Reach is what LocalEpochs steps of the largest gradient amount to, or the
 // number of rows if larger. The penalty's pull is not counted: it is smaller

@@ -28,7 +28,7 @@ type FedSGD struct {
 var _ Trainer = FedSGD{}
 
 // Length is 1 for the rows plus the number of weights.
-func (t FedSGD) Length() int { return 1 + len(t.Model.Start()) }
+func (t FedSGD) Length() int { return 1 + t.Model.Size() }
 
 // Reach is that of the gradient, or the number of rows if larger.
 func (t FedSGD) Reach(rows, hospitals int) float64 {

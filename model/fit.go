@@ -19,6 +19,7 @@ const (
 	Converged                     // the weights are the fit
 	Singular                      // the columns do not determine the weights
 	Separated                     // the columns predict some labels with certainty: no finite fit
+	Blurred                       // fixed point is too coarse to tell some columns apart
 	Unfinished                    // the plan's rounds are over
 )
 
@@ -39,7 +40,7 @@ type Fit struct {
 	// intercept first; when converged.
 	StandardErrors []float64
 
-	Columns []int // weights, from 0 for the intercept, that are to blame when singular or separated
+	Columns []int // weights, from 0 for the intercept, that are to blame when there is no fit
 }
 
 // Coefficient is a line of a regression table, on the columns' own scale.
@@ -110,6 +111,8 @@ func (e *NoFitError) Error() string {
 	switch {
 	case e.Outcome == Unfinished:
 		return fmt.Sprintf("newton has not converged after %d rounds; allow more rounds", e.Rounds)
+	case e.Outcome == Blurred:
+		return fmt.Sprintf("fixed point is too coarse to tell the columns %s apart; raise fixed_point.fraction_bits, or leave one of them out of the task", columns)
 	case e.Outcome == Separated && len(e.Columns) == 0:
 		return fmt.Sprintf("all %d training rows have the same label: the maximum-likelihood fit does not exist", e.Rows)
 	case e.Outcome == Separated:
@@ -151,7 +154,7 @@ func (f *Fit) check(weights int) error {
 		points = weights
 	case Converged:
 		standardErrors = weights
-	case Singular, Separated, Unfinished:
+	case Singular, Separated, Blurred, Unfinished:
 	default:
 		return fmt.Errorf("the fit has outcome %d", f.Outcome)
 	}

@@ -89,6 +89,16 @@ func pooled(t testing.TB, splits []Split) Split {
 	return Split{Train: must[*Dataset](t)(Pool(train...)), Test: must[*Dataset](t)(Pool(test...))}
 }
 
+// pooledTrain puts all hospitals' training rows into one.
+func pooledTrain(t testing.TB, splits []Split) *Dataset {
+	t.Helper()
+	var train []*Dataset
+	for _, s := range splits {
+		train = append(train, s.Train)
+	}
+	return must[*Dataset](t)(Pool(train...))
+}
+
 // runFixedPoint runs a program as a study does: encoded vectors, integer sums.
 // It returns the states after each round.
 func runFixedPoint(t testing.TB, p *Program, hospitals []Split, included func(round int) []int) []State {

@@ -14,8 +14,14 @@ type Linear struct {
 
 var _ Regression = Linear{}
 
+// Size is d+1.
+func (m Linear) Size() int { return m.Features + 1 }
+
+// Names are "(Intercept)", then the features.
+func (m Linear) Names(features []string) []string { return regressionNames(features) }
+
 // Start returns d+1 zeros.
-func (m Linear) Start() []float64 { return make([]float64, m.Features+1) }
+func (m Linear) Start() []float64 { return make([]float64, m.Size()) }
 
 // Penalised is true for all weights but the intercept.
 func (m Linear) Penalised(i int) bool { return i > 0 }

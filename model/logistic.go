@@ -11,8 +11,14 @@ type Logistic struct {
 
 var _ Regression = Logistic{}
 
+// Size is d+1.
+func (m Logistic) Size() int { return m.Features + 1 }
+
+// Names are "(Intercept)", then the features.
+func (m Logistic) Names(features []string) []string { return regressionNames(features) }
+
 // Start returns d+1 zeros: probability ½ for everybody.
-func (m Logistic) Start() []float64 { return make([]float64, m.Features+1) }
+func (m Logistic) Start() []float64 { return make([]float64, m.Size()) }
 
 // Penalised is true for all weights but the intercept.
 func (m Logistic) Penalised(i int) bool { return i > 0 }

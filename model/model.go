@@ -9,8 +9,14 @@ import (
 // Model is a parametric prediction with a differentiable loss. Weight vectors
 // are flat; models hold no weights and are safe to share.
 type Model interface {
+	// Size is the number of weights.
+	Size() int
+
 	// Start returns the weights before training, the same at every hospital.
 	Start() []float64
+
+	// Names names the weights, given the names of the features.
+	Names(features []string) []string
 
 	// Penalised says whether a penalty may shrink weight i (an intercept never).
 	Penalised(i int) bool
@@ -47,9 +53,17 @@ func newModel(t *Task) Model {
 		return Logistic{Features: features}
 	case "linear":
 		return Linear{Features: features, LargestLabel: max(-t.Label.Min, t.Label.Max)}
+	case "mlp":
+		return MLP{
+			Features: features, Hidden: t.Model.Hidden, Activation: newActivation(t.Model), Seed: t.Model.Seed,
+			Binary: t.Label.Binary(), Label: interval{low: t.Label.Min, span: t.Label.Max - t.Label.Min},
+		}
 	}
 	panic(fmt.Sprintf("model: task %s passed validation with model kind %q", t.Name, t.Model.Kind))
 }
+
+// regressionNames are "(Intercept)", then the features.
+func regressionNames(features []string) []string { return append([]string{"(Intercept)"}, features...) }
 
 func vector(data []float64) blas64.Vector {
 	return blas64.Vector{N: len(data), Data: data, Inc: 1}

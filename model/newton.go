@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
@@ -61,7 +62,7 @@ type Newton struct {
 var _ Trainer = Newton{}
 
 // minNewtonBits is the fewest fraction bits with which four digits of the
-// standard errors are safe: on heart they give six.
+// standard errors are safe: on heart and Pima they give nine.
 const minNewtonBits = 24
 
 // maxNewtonWeights keeps the Hessian in half a million values.
@@ -85,7 +86,7 @@ func newNewton(p Plan, m Model, task Codec) (Newton, Codec, error) {
 		return fail("l2 is %v; it gives the maximum-likelihood fit and its standard errors, so set l2 = 0, or use fedsgd", p.L2)
 	}
 	t := Newton{Model: regression, Rounds: p.Rounds}
-	if k := t.weights(); k > maxNewtonWeights {
+	if k := t.Model.Size(); k > maxNewtonWeights {
 		return fail("%d weights have a Hessian of %d values; the limit is %d weights", k, triangleLength(k), maxNewtonWeights)
 	}
 	t.MaxRows = t.Reach(p.Task.MaxRows, p.Hospitals)
@@ -98,11 +99,9 @@ func newNewton(p Plan, m Model, task Codec) (Newton, Codec, error) {
 	return t, codec, nil
 }
 
-func (t Newton) weights() int { return len(t.Model.Start()) }
-
 // Length is 2 for the rows and the loss, k for the gradient of k weights, and
 // k(k+1)/2 for the upper triangle of the Hessian.
-func (t Newton) Length() int { k := t.weights(); return 2 + k + triangleLength(k) }
+func (t Newton) Length() int { k := t.Model.Size(); return 2 + k + triangleLength(k) }
 
 // Reach is hospitals·rows: derivatives by a score are at most 1, standardised
 // features have Σz² ≤ hospitals·rows, and the loss is cut off there (Update).
@@ -113,7 +112,7 @@ func (t Newton) Reach(rows, hospitals int) float64 { return float64(rows) * floa
 // all rows at zero weights, and so than any that a search goes on from; nothing
 // else is asked of it, so it is cut off there.
 func (t Newton) Update(weights []float64, rows Design) []float64 {
-	n, k := rows.Rows(), t.weights()
+	n, k := rows.Rows(), t.Model.Size()
 	vector := make([]float64, t.Length())
 	if n == 0 {
 		return vector
@@ -155,7 +154,7 @@ func (t Newton) Apply(s State, sum []float64) (State, error) {
 	if s.Fit != nil {
 		before = *s.Fit
 	}
-	k := t.weights()
+	k := t.Model.Size()
 	at := newtonSum{loss: sum[1], gradient: sum[2 : 2+k], hessian: sum[2+k:], rows: rows}
 	s.TrainRows = rows
 	switch {
@@ -201,12 +200,13 @@ const (
 	smallDecrement = 1e-10 // no estimate is more than 1e-5 of its standard error from the optimum
 	roundedAway    = 1e-6  // the most that rounding may make of that
 
-	// A step of decrement λ that moves no log-odds by more than ν leaves one of at
-	// most λ·e^(ν/2)·(e^ν−1−ν)/ν (Bach 2010, "Self-concordant analysis for logistic
-	// regression", Electronic Journal of Statistics 4, lemma 1). So steps that stay
-	// longer than half the one before move somebody's log-odds by 0.6 and more,
-	// although the log-likelihood has nothing to gain: there is no optimum, or one
-	// at which the log-odds of some patients are known to ±30 at best.
+	// A step of decrement λ that moves no log-odds by more than ν changes the
+	// Hessian by factors of e^ν at most, and so leaves a decrement of at most
+	// λ·e^(ν/2)·(e^ν−1−ν)/ν (Bach 2010, "Self-concordant analysis for logistic
+	// regression", Electronic Journal of Statistics 4). So steps that stay longer
+	// than half the one before move somebody's log-odds by 0.6 and more, although
+	// the log-likelihood has nothing to gain: there is no optimum, or one at which
+	// the log-odds of some patients have a standard error of 19 and more.
 	slowDecrement = 1e-3
 	slowRatio     = 0.25 // of λ² from step to step
 	slowSteps     = 3    // in a row
@@ -214,6 +214,7 @@ const (
 	smallestPivot = 1e-9 // 1−R² of a column that the columns before it do not explain
 	flatColumn    = 1e-9 // mean curvature of a standardised column that varies
 	noiseFactor   = 8    // times the error of a sum: what cannot be told from 0
+	digits        = 1e4  // by which a pivot must exceed its error, for as many digits of the standard errors
 	shareOfStep   = 0.1  // a column takes part in a separation if it moves so much of what the first does
 )
 
@@ -271,6 +272,10 @@ func (t Newton) move(fit *Fit, c *cholesky, s State, at newtonSum, before Fit, s
 		fit.Point = s.Weights
 	}
 	if fit.Outcome == Converged {
+		if blurred := t.blurred(c); blurred != nil {
+			fit.Outcome, fit.Columns = Blurred, blurred
+			return s.Weights
+		}
 		fit.StandardErrors = standardErrors(c, *s.Standardiser, variance)
 	}
 	weights := make([]float64, len(s.Weights))
@@ -278,6 +283,26 @@ func (t Newton) move(fit *Fit, c *cholesky, s State, at newtonSum, before Fit, s
 		weights[i] = w - float64(unit*step[i])
 	}
 	return weights
+}
+
+// blurred lists columns that others explain so nearly that fixed point leaves too
+// few digits of their standard errors: rounding moves an entry of the Hessian,
+// scaled to a diagonal of ones, by SumError/(smallest diagonal entry) at most.
+func (t Newton) blurred(c *cholesky) []int {
+	smallest := slices.Min(c.scale)
+	limit := digits * float64(c.k) * t.SumError / smallest / smallest
+	worst := 0
+	for j := range c.k {
+		if c.pivot(j) < c.pivot(worst) {
+			worst = j
+		}
+	}
+	if c.pivot(worst) >= limit {
+		return nil
+	}
+	involved := append(c.explains(worst), worst)
+	slices.Sort(involved)
+	return involved
 }
 
 // tolerance is the decrement at which a search ends: that of an optimum, or what

@@ -97,10 +97,9 @@ func (p *Program) Hash() [sha256.Size]byte {
 		q.Task.Hash, q.Trainer, q.Rounds, math.Float64bits(q.Rate), q.LocalEpochs, math.Float64bits(q.L2), q.Hospitals, q.Evaluate))
 }
 
-// WeightNames names the weights: "(Intercept)", then the features.
-func (p *Program) WeightNames() []string {
-	return append([]string{"(Intercept)"}, p.features...)
-}
+// WeightNames names the weights: "(Intercept)", then the features, or those of
+// a network ([MLP.Names]).
+func (p *Program) WeightNames() []string { return p.model.Names(p.features) }
 
 // Start is the state before round 0.
 func (p *Program) Start() State { return State{Weights: p.model.Start()} }
@@ -151,7 +150,7 @@ func (p *Program) step(s State) (Step, error) {
 
 // checkState refuses the state of another program.
 func (p *Program) checkState(s State) error {
-	if want := len(p.model.Start()); len(s.Weights) != want {
+	if want := p.model.Size(); len(s.Weights) != want {
 		return fmt.Errorf("the state has %d weights, the model %d", len(s.Weights), want)
 	}
 	if z := s.Standardiser; s.Round > 0 && (z == nil || len(z.Mean) != len(p.features) || len(z.SD) != len(p.features)) {

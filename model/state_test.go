@@ -151,7 +151,7 @@ func TestStatesThatAreRefused(t *testing.T) {
 		{"negative spread", encode(State{Standardiser: &Standardiser{Mean: []float64{0}, SD: []float64{-1}}}, func([]byte) {}), "decode state: standard deviation 0 is negative"},
 		{"negative zero spread", encode(State{Standardiser: &Standardiser{Mean: []float64{0}, SD: []float64{math.Copysign(0, -1)}}}, func([]byte) {}), "decode state: standard deviation 0 is negative"},
 		{"what follows", encode(small, func(b []byte) { b[len(b)-1] = 4 }), "decode state: set of what follows is 4, the limit is 3"},
-		{"outcome", State{Fit: &Fit{Outcome: 9}}.encode(), "decode state: outcome is 9, the limit is 5"},
+		{"outcome", State{Fit: &Fit{Outcome: 9}}.encode(), "decode state: outcome is 9, the limit is 6"},
 		{"columns", append(State{Fit: &Fit{Outcome: Singular, Columns: []int{1}}}.encode(), 1), "decode state: 1 bytes left over"},
 		{"missing columns", encode(State{Fit: &Fit{Outcome: Singular, Columns: []int{1}}}, func(b []byte) { b[len(b)-5] = 2 }), "decode state: 4 bytes are missing"},
 		{"left over", append(small.encode(), 0, 0), "decode state: 2 bytes left over"},

@@ -101,7 +101,15 @@ func (l Label) Binary() bool { return l.Rule != "" }
 
 // ModelSettings chooses the model.
 type ModelSettings struct {
-	Kind string `toml:"kind"` // "logistic" for a binary label, "linear" for a number
+	Kind string `toml:"kind"` // "logistic" for a binary label, "linear" for a number, "mlp" for either
+
+	// These are those of an [MLP]. A polynomial without coefficients is
+	// [SigmoidPolynomial]; Interval is given exactly when they are.
+	Hidden       []int     `toml:"hidden"`       // units of each hidden layer, one to three of them
+	Activation   string    `toml:"activation"`   // "sigmoid", "tanh", "relu" or "polynomial"
+	Coefficients []float64 `toml:"coefficients"` // of the polynomial in x/interval, from the constant up
+	Interval     float64   `toml:"interval"`     // > 0
+	Seed         uint64    `toml:"seed"`         // of the weights before training
 }
 
 // Training holds the defaults of a [Plan].

@@ -126,7 +126,7 @@ func TestTasksThatAreRefused(t *testing.T) {
 		{"rule", `rule = "ill > 0"`, `rule = "ill"`, `label rule "ill" has no operator; write it as "column > number" with one of >, >=, <, <=, ==, !=`},
 		{"label range", `rule = "ill > 0"`, `column = "ill"`, `label "ill": min = 0 and max = 0; both must be given, finite, and min below max`},
 		{"label is a feature", `rule = "ill > 0"`, `rule = "age > 0"`, `column "age" is both a feature and the label`},
-		{"model", `"logistic"`, `"forest"`, `model.kind is "forest"; write "logistic" or "linear"`},
+		{"model", `"logistic"`, `"forest"`, `model.kind is "forest"; write "logistic", "linear" or "mlp"`},
 		{"linear with rule", `"logistic"`, `"linear"`, `model.kind = "linear" needs a label that is a number (column, min, max), not a rule`},
 		{"logistic with number", `rule = "ill > 0"`, "column = \"ill\"\nmax = 1", `model.kind = "logistic" needs a label with a rule such as "num > 0"`},
 		{"trainer", `"fedsgd"`, `"sgd"`, `training.trainer is "sgd"; use one of fedavg, fedsgd, newton`},
@@ -162,7 +162,7 @@ func TestUnknownKeyInAnInlineTable(t *testing.T) {
 	text = strings.Replace(text, "[model]\nkind = \"logistic\"\n", "", 1)
 	text = "model = { kind = \"logistic\", layers = 3 }\n" + text
 	_, err := ParseTask("small.toml", []byte(text))
-	checkError(t, err, `parse task small.toml: line 1: unknown key "model.layers"; did you mean "model.kind"?`)
+	checkError(t, err, `parse task small.toml: line 1: unknown key "model.layers"; did you mean "model.seed"?`)
 }
 
 func TestTaskFileThatIsTooLong(t *testing.T) {

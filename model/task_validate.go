@@ -20,6 +20,10 @@ const (
 	maxRounds      = 1_000_000
 	maxLocalEpochs = 10_000
 	maxParties     = 1_000
+	maxHidden      = 3    // layers
+	maxUnits       = 1000 // of a layer
+	maxDegree      = 31   // of a polynomial
+	maxWeights     = 1_000_000
 )
 
 // Validate reports the first contradiction in the task, naming the key and
@@ -218,8 +222,46 @@ func (t *Task) validateModel() error {
 		if t.Label.Binary() {
 			return errors.New(`model.kind = "linear" needs a label that is a number (column, min, max), not a rule`)
 		}
+	case "mlp":
+		return t.validateNetwork()
 	default:
-		return fmt.Errorf(`model.kind is %q; write "logistic" or "linear"`, t.Model.Kind)
+		return fmt.Errorf(`model.kind is %q; write "logistic", "linear" or "mlp"`, t.Model.Kind)
+	}
+	if m := t.Model; len(m.Hidden) > 0 || m.Activation != "" || len(m.Coefficients) > 0 || m.Interval != 0 || m.Seed != 0 {
+		return fmt.Errorf(`model: hidden, activation, coefficients, interval and seed are settings of kind = "mlp", not %q`, m.Kind)
+	}
+	return nil
+}
+
+func (t *Task) validateNetwork() error {
+	m := t.Model
+	if len(m.Hidden) < 1 || len(m.Hidden) > maxHidden {
+		return fmt.Errorf("model.hidden has %d layers; give the units of one to %d, such as [8, 4]", len(m.Hidden), maxHidden)
+	}
+	for _, units := range m.Hidden {
+		if units < 1 || units > maxUnits {
+			return fmt.Errorf("model.hidden has a layer of %d units; it must be between 1 and %d", units, maxUnits)
+		}
+	}
+	if !slices.Contains(ActivationNames(), m.Activation) {
+		return fmt.Errorf("model.activation is %q; use one of %s", m.Activation, strings.Join(ActivationNames(), ", "))
+	}
+	if m.Activation != "polynomial" && (len(m.Coefficients) > 0 || m.Interval != 0) {
+		return fmt.Errorf(`model.coefficients and model.interval are settings of activation = "polynomial", not %q`, m.Activation)
+	}
+	if (len(m.Coefficients) > 0) != (m.Interval != 0) {
+		return errors.New("model.coefficients and model.interval go together: the polynomial is in x/interval")
+	}
+	if len(m.Coefficients) > maxDegree+1 {
+		return fmt.Errorf("model.coefficients are of degree %d, the limit is %d", len(m.Coefficients)-1, maxDegree)
+	}
+	for _, x := range append([]float64{m.Interval}, m.Coefficients...) {
+		if math.IsNaN(x) || math.IsInf(x, 0) || m.Interval < 0 {
+			return fmt.Errorf("model.coefficients %v and model.interval %v: they must be finite, the interval positive", m.Coefficients, m.Interval)
+		}
+	}
+	if size := newModel(t).Size(); size > maxWeights {
+		return fmt.Errorf("model.hidden makes %d weights, the limit is %d", size, maxWeights)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"consilium/node/study"
+	"consilium/paillier/testkey"
 	"consilium/protocol"
 )
 
@@ -23,13 +24,60 @@ import (
 func BenchmarkRound(b *testing.B) {
 	for _, n := range []int{4, 10} {
 		for _, length := range []int{1_000, 100_000} {
-			b.Run(fmt.Sprintf("n=%d/d=%d", n, length), func(b *testing.B) { benchmarkRound(b, n, length) })
+			b.Run(fmt.Sprintf("n=%d/d=%d", n, length), func(b *testing.B) { benchmarkRound(b, n, length, protocol.SchemeShamir) })
 		}
 	}
 }
 
-func benchmarkRound(b *testing.B, n, length int) {
-	f := newFederation(b, n, study.Study{Deadlines: study.Deadlines{Commit: 3000, Deal: 3000, Attest: 3000, View: 500}})
+// BenchmarkPaillierRound is the same with scheme paillier and a published key of
+// 2048 bits; beside its time, how long the first hospital was in each phase.
+func BenchmarkPaillierRound(b *testing.B) {
+	for _, n := range []int{4, 10} {
+		b.Run(fmt.Sprintf("n=%d/d=%d", n, 1000), func(b *testing.B) { benchmarkRound(b, n, 1000, protocol.SchemePaillier) })
+	}
+}
+
+// stopwatch adds up how long a node is in each phase.
+type stopwatch struct {
+	mu    sync.Mutex
+	phase protocol.Phase
+	since time.Time
+	spent map[protocol.Phase]time.Duration
+}
+
+func (s *stopwatch) note(p Progress) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if !s.since.IsZero() {
+		s.spent[s.phase] += now.Sub(s.since)
+	}
+	s.phase, s.since = p.Phase, now
+}
+
+// testKeys are published keys, for the scheme that needs them.
+func testKeys(b *testing.B, scheme string, t protocol.Thresholds) []*protocol.PaillierKey {
+	b.Helper()
+	keys := make([]*protocol.PaillierKey, t.Parties)
+	if scheme != protocol.SchemePaillier {
+		return keys
+	}
+	public, shares, err := testkey.Deal(2048, protocol.Holders(t), protocol.HolderThreshold(t))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range keys {
+		if keys[i], err = protocol.NewPaillierKey(public, shares[i]); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return keys
+}
+
+func benchmarkRound(b *testing.B, n, length int, scheme string) {
+	f := newFederation(b, n, study.Study{Scheme: scheme, Deadlines: study.Deadlines{Commit: 3000, Deal: 3000, Attest: 3000, View: 500}})
+	keys := testKeys(b, scheme, f.roster.Thresholds())
+	watch := &stopwatch{spent: map[protocol.Phase]time.Duration{}}
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
 	started := make(chan struct{})
@@ -48,7 +96,11 @@ func benchmarkRound(b *testing.B, n, length int) {
 			}
 			return nil
 		}
+		cfg.Paillier = keys[i]
 		cfg.Progress = func(p Progress) {
+			if i == 0 && p.Round > 0 {
+				watch.note(p)
+			}
 			if p.Complete {
 				complete.Done()
 			}
@@ -74,6 +126,12 @@ func benchmarkRound(b *testing.B, n, length int) {
 	complete.Wait()
 	b.StopTimer()
 	defer all.Wait()
+	if scheme == protocol.SchemePaillier {
+		for phase, spent := range watch.spent {
+			b.ReportMetric(spent.Seconds()*1000/float64(b.N), "ms-"+phase.String())
+		}
+		return
+	}
 	k := protocol.Thresholds{Parties: n}.Openings()
 	useful := float64(8*length) * (float64(n-1) + float64(min(n-1, k)))
 	b.ReportMetric(float64(sent(nodes)-before)/float64(n)/float64(b.N)/1e6, "MB-sent/hospital")

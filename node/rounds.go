@@ -80,8 +80,10 @@ func (n *Node) beginRound(ctx context.Context) error {
 	return nil
 }
 
-// enterRound begins a round, or goes on with it after a restart.
+// enterRound begins a round, or goes on with it after a restart. What the others
+// sent in the meantime may end the round as it begins.
 func (n *Node) enterRound(ctx context.Context) error {
+	number := n.number()
 	n.started, n.quiet, n.hooked = time.Now(), 0, [protocol.Done + 1]bool{}
 	n.begun++
 	clear(n.differing)
@@ -98,7 +100,7 @@ func (n *Node) enterRound(ctx context.Context) error {
 	if err := n.noteRefusals(errs...); err != nil {
 		return err
 	}
-	if err := n.carryOut(ctx, effects); err != nil {
+	if err := n.carryOut(ctx, effects); err != nil || n.number() != number {
 		return err
 	}
 	n.train(ctx)

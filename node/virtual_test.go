@@ -133,6 +133,42 @@ func TestWatchdogCuresOneWaySilence(t *testing.T) {
 	})
 }
 
+// A hospital comes back into a round that the others have ended: their messages
+// are here before the round begins, and end it at once. The update that it then
+// computes is the next round's, which has another length here, and must not be
+// handed to the round that is over.
+func TestRoundThatIsOverWhenItBegins(t *testing.T) {
+	virtually(t, 4, study.Study{Rounds: 1, Tick: "100ms"}, func(t *testing.T, f *federation) {
+		waits := func(seconds time.Duration) func(context.Context, uint64) error {
+			return func(_ context.Context, round uint64) error {
+				if round > 0 {
+					<-time.After(seconds * time.Second)
+				}
+				return nil
+			}
+		}
+		f.runAll(func(ctx context.Context, i int) ([]byte, error) {
+			cfg := f.config(i)
+			cfg.Hooks.BeforeRound = waits(10)
+			if i != 2 {
+				return f.run(ctx, cfg, i)
+			}
+			cfg.Hooks.BeforePhase = func(_ context.Context, round uint64, phase protocol.Phase) error {
+				if round == 1 && phase == protocol.Open {
+					return errCrash
+				}
+				return nil
+			}
+			if _, err := f.run(ctx, cfg, i); !errors.Is(err, errCrash) {
+				return nil, fmt.Errorf("it did not crash: %v", err)
+			}
+			cfg = f.config(i)
+			cfg.Hooks.BeforeRound = waits(3)
+			return f.run(ctx, cfg, i)
+		})
+	})
+}
+
 func (f *federation) isolate(i int, cut bool) {
 	f.mu.Lock()
 	n := f.nodes[i]

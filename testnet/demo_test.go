@@ -18,7 +18,9 @@ import (
 	"consilium/protocol"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("consilium/testnet.standStill"))
+}
 
 func quiet(Event) {}
 
@@ -97,11 +99,11 @@ func TestPaillier(t *testing.T) {
 }
 
 // A hospital dropped in any phase, for good: "everyone who did not finish the
-// round, included or not".
+// round, included or not". In virtual time; cmd/hospital-node kills processes.
 func TestDropInEveryPhase(t *testing.T) {
 	for _, phase := range shamirPhases(t) {
 		t.Run(phase.String(), func(t *testing.T) {
-			r, err := run(t, DemoOptions{Seed: 2, Rounds: 2, Faults: []string{"kill:west@1:" + phase.String()}})
+			r, err := run(t, DemoOptions{Mode: Virtual, Seed: 2, Rounds: 2, Faults: []string{"kill:west@1:" + phase.String()}})
 			exact(t, r, err)
 			first, second := round(t, r, 1), round(t, r, 2)
 			if !slices.Equal(first.Dropped, []Dropped{{"west", phase.String()}}) {
@@ -123,7 +125,7 @@ func TestOtherFaults(t *testing.T) {
 		"corrupt:east@1:commit+1", "duplicate:east@1:describe+1", "disk-full:east@1:agree+1", "disconnect:east@1:describe+2",
 	} {
 		t.Run(fault, func(t *testing.T) {
-			r, err := run(t, DemoOptions{Seed: 3, Rounds: 3, Faults: []string{fault}})
+			r, err := run(t, DemoOptions{Mode: Virtual, Seed: 3, Rounds: 3, Faults: []string{fault}})
 			exact(t, r, err)
 			if last := round(t, r, 3); len(last.Included) != 4 {
 				t.Errorf("round 3, after the fault: %+v", last)

@@ -181,7 +181,7 @@ func (n *network) checkModels(v *verdict) {
 	}
 	fine := fmt.Sprintf("%d hospitals hold it", finished)
 	if gone := len(n.hospitals) - 1 - finished; gone > 0 {
-		fine += fmt.Sprintf("; %d are gone for good", gone)
+		fine += fmt.Sprintf("; %d gone for good", gone)
 	}
 	v.check("one model everywhere", wrong, fine)
 }

@@ -149,7 +149,7 @@ func (r *reading) load(s *scenario) (err error) {
 	if r.Hospitals != 0 {
 		return r.at(errors.New("hospitals is a number, and the hospitals are listed too: leave one of them out"), "hospitals")
 	}
-	if err := r.checkNames(); err != nil {
+	if err := r.checkMembers(); err != nil {
 		return err
 	}
 	if r.Members[0].Data != "" {
@@ -162,15 +162,12 @@ func (r *reading) load(s *scenario) (err error) {
 		return r.at(err, "data")
 	}
 	for i, m := range r.Members {
-		if m.Data != "" {
-			return r.atMember(i, fmt.Errorf("hospital %s has a table of its own and the first one has not: all or none", m.Name))
-		}
 		s.hospitals[i].Name = m.Name
 	}
 	return nil
 }
 
-func (r *reading) checkNames() error {
+func (r *reading) checkMembers() error {
 	seen := map[string]bool{}
 	for i, m := range r.Members {
 		if err := roster.CheckName(m.Name); err != nil {
@@ -178,6 +175,9 @@ func (r *reading) checkNames() error {
 		}
 		if seen[m.Name] {
 			return r.atMember(i, fmt.Errorf("two hospitals are named %s", m.Name))
+		}
+		if (m.Data == "") != (r.Members[0].Data == "") {
+			return r.atMember(i, fmt.Errorf("hospital %s differs from the first in whether it has a table of its own: all or none", m.Name))
 		}
 		seen[m.Name] = true
 	}
@@ -187,9 +187,6 @@ func (r *reading) checkNames() error {
 // readTables reads a table of each hospital's own.
 func (r *reading) readTables(s *scenario) error {
 	for i, m := range r.Members {
-		if m.Data == "" {
-			return r.atMember(i, fmt.Errorf("hospital %s has no table and the first one has: all or none", m.Name))
-		}
 		file, err := filepath.Abs(r.path(m.Data))
 		if err != nil {
 			return err

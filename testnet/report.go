@@ -10,32 +10,29 @@ import (
 // DemoReport is what a demonstration found. Its fields are a contract of the
 // command line.
 type DemoReport struct {
-	Scheme         string        `json:"scheme"`
-	Trainer        string        `json:"trainer"`
-	Task           string        `json:"task"`
-	Hospitals      []string      `json:"hospitals"`
-	Threshold      int           `json:"threshold"`
-	Rounds         []RoundResult `json:"rounds"`          // training rounds, from 1
-	Standardise    *RoundResult  `json:"standardise"`     // round 0
-	Evaluate       *RoundResult  `json:"evaluate"`        // the round after the last
-	AggregateError int64         `json:"aggregate_error"` // of all rounds; 0 or something is broken
-	Accuracy       *Comparison   `json:"accuracy"`        // on all test rows
-	AUC            *Comparison   `json:"auc"`
-	MSE            *Comparison   `json:"mse"`
-	SecureMetrics  *Secure       `json:"secure_metrics"` // what the hospitals computed together
-	Features       []string      `json:"features"`       // names of the weights
-	Weights        []float64     `json:"weights"`
-	WeightsMaxDiff float64       `json:"weights_max_diff"`
-	WeightsBound   *float64      `json:"weights_bound"` // what fixed point can make of it, where known
-	Coefficients   []Coefficient `json:"coefficients"`  // of a trainer that gives them
-	Rows           []Rows        `json:"rows"`
-	Replay         string        `json:"replay"` // the command that shows the same again
-	Seed           uint64        `json:"seed"`
-	Seconds        float64       `json:"seconds"`
+	Scheme         string              `json:"scheme"`
+	Trainer        string              `json:"trainer"`
+	Task           string              `json:"task"`
+	Hospitals      []string            `json:"hospitals"`
+	Threshold      int                 `json:"threshold"`
+	Rounds         []RoundResult       `json:"rounds"`          // training rounds, from 1
+	Standardise    *RoundResult        `json:"standardise"`     // round 0
+	Evaluate       *RoundResult        `json:"evaluate"`        // the round after the last
+	AggregateError int64               `json:"aggregate_error"` // of all rounds; 0 or something is broken
+	Accuracy       *Comparison         `json:"accuracy"`        // on all test rows
+	AUC            *Comparison         `json:"auc"`
+	MSE            *Comparison         `json:"mse"`
+	SecureMetrics  *Secure             `json:"secure_metrics"` // what the hospitals computed together
+	Features       []string            `json:"features"`       // names of the weights
+	Weights        []float64           `json:"weights"`
+	WeightsMaxDiff float64             `json:"weights_max_diff"`
+	WeightsBound   *float64            `json:"weights_bound"` // what fixed point can make of it, where known
+	Coefficients   []model.Coefficient `json:"coefficients"`  // of a trainer that gives them
+	Rows           []Rows              `json:"rows"`
+	Replay         string              `json:"replay"` // the command that shows the same again
+	Seed           uint64              `json:"seed"`
+	Seconds        float64             `json:"seconds"`
 }
-
-// Coefficient is a line of a regression table.
-type Coefficient = model.Coefficient
 
 // RoundResult is one round.
 type RoundResult struct {
@@ -175,7 +172,7 @@ func (n *network) roundResult(number uint64) RoundResult {
 		Round: number, Included: n.names(view.included), Dropped: []Dropped{}, Seconds: view.seconds,
 		BytesGossip: view.traffic.GossipBytes, BytesStream: view.traffic.StreamBytes,
 	}
-	if number > 0 {
+	if number > 0 && !view.ended.IsZero() {
 		if before := n.rounds[number-1]; before != nil {
 			r.BytesGossip -= before.traffic.GossipBytes
 			r.BytesStream -= before.traffic.StreamBytes

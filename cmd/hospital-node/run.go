@@ -109,7 +109,7 @@ func runNode(ctx context.Context, a *app, f *runFlags) (*runReport, error) {
 	if err != nil && !stopped {
 		return nil, err
 	}
-	return report(a, f, n, work, encoded, show, !stopped)
+	return report(a, f, n, work, encoded, show, !stopped || show.current().Complete)
 }
 
 // nodeConfig puts a node together from flags, the home and the study.

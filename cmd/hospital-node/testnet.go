@@ -70,6 +70,7 @@ func runTestnet(ctx context.Context, a *app, f *testnetFlags) error {
 	if report == nil {
 		return a.finish("testnet-run", nil, err)
 	}
+	report.Replay = "hospital-node testnet run " + quoted(f.manifest) + " --mode " + f.mode
 	if f.out != "" {
 		err = errors.Join(err, keepTestnet(f.out, report))
 	}

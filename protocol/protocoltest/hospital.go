@@ -272,7 +272,9 @@ func (h *hospital) watch() {
 	if h.session.Round() == nil || h.waits {
 		return
 	}
-	h.note(Note{What: Stepped})
+	if !h.finished {
+		h.note(Note{What: Stepped})
+	}
 	if phase := h.session.Round().Phase(); phase != h.phase {
 		h.phase = phase
 		h.sim.progress = h.sim.now
