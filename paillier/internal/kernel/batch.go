@@ -9,7 +9,7 @@ import (
 )
 
 // Batch is a list of numbers modulo N² in the kernel's own form. Batches of one
-// Modulus work together. A batch whose count is not a multiple of eight costs
+// N and kernel work together. A batch whose count is not a multiple of eight costs
 // as much as the next multiple.
 type Batch struct {
 	m     *Modulus
@@ -47,7 +47,7 @@ func (b *Batch) Copy(a *Batch) {
 
 // Put sets number i of b to number j of a.
 func (b *Batch) Put(i int, a *Batch, j int) {
-	if a.m != b.m || i < 0 || i >= b.count || j < 0 || j >= a.count {
+	if !a.m.alike(b.m) || i < 0 || i >= b.count || j < 0 || j >= a.count {
 		panic(fmt.Sprintf("kernel: put number %d of %d at %d of %d", j, a.count, i, b.count))
 	}
 	lanes := b.m.core.lanes()
@@ -139,7 +139,7 @@ func (b *Batch) group(i int) []uint64 {
 
 func (b *Batch) mustMatch(others ...*Batch) {
 	for _, o := range others {
-		if o.m != b.m || o.count != b.count {
+		if !o.m.alike(b.m) || o.count != b.count {
 			panic(fmt.Sprintf("kernel: batches of %d and %d numbers, or of two moduli", b.count, o.count))
 		}
 	}

@@ -78,6 +78,11 @@ func TestFixedBase(t *testing.T) {
 			if want := (8*f.length + window - 1) / window * m.NumberBytes() << window; f.TableBytes() < want {
 				t.Errorf("window %d: a table of %d bytes, which holds %d", window, f.TableBytes(), want)
 			}
+			short := m.NewBatch(2)
+			if err := f.Exp(short, [][]byte{{3}, nil}); err != nil {
+				t.Fatal(err)
+			}
+			wantNumbers(t, short, func(i int) *big.Int { return new(big.Int).Exp(base, big.NewInt(3-3*int64(i)), m.square) })
 			exponents[7] = make([]byte, f.length+1)
 			if f.Exp(b, exponents) == nil {
 				t.Error("an exponent longer than the table is accepted")

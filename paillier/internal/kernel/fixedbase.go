@@ -81,12 +81,14 @@ func (f *FixedBase) TableBytes() int { return 8 * len(f.tables) * len(f.tables[0
 
 // Exp sets dst[i] = base^exponents[i]. There are as many exponents as numbers;
 // they are big-endian, at most as many bytes long as the table is made for, and
-// may be secret.
+// may be secret: the time depends on the count and on the longest one's length.
 func (f *FixedBase) Exp(dst *Batch, exponents [][]byte) error {
-	if len(exponents) != dst.count || dst.m != f.m {
+	if len(exponents) != dst.count || !dst.m.alike(f.m) {
 		panic(fmt.Sprintf("kernel: %d exponents for %d numbers, or two moduli", len(exponents), dst.count))
 	}
+	length := 1
 	for i, e := range exponents {
+		length = max(length, len(e))
 		if len(e) > f.length {
 			return fmt.Errorf("raise a fixed base: exponent %d has %d bytes, the table is made for %d", i, len(e), f.length)
 		}
@@ -96,8 +98,9 @@ func (f *FixedBase) Exp(dst *Batch, exponents [][]byte) error {
 	defer f.m.giveBack(scratch)
 	picked := alignedWords(f.m.groupWords())
 	index := make([]uint64, lanes)
+	tables := f.tables[:(8*length+f.window-1)/f.window]
 	for from := 0; from < dst.groups(); from += fixedBaseStretch {
-		for i, table := range f.tables {
+		for i, table := range tables {
 			for g := from; g < min(from+fixedBaseStretch, dst.groups()); g++ {
 				for lane := range index {
 					index[lane] = windowOf(exponentAt(exponents, g*lanes+lane), i*f.window, f.window)

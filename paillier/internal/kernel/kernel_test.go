@@ -170,9 +170,20 @@ func TestSliceSharesMemory(t *testing.T) {
 	})
 }
 
+// A key that was read twice is the same key.
+func TestBatchesOfOneN(t *testing.T) {
+	onEveryKernel(t, func(t *testing.T, kernel string) {
+		n := s512()
+		a := mustBatch(t, mustModulus(t, kernel, n), []*big.Int{big.NewInt(6)})
+		m := mustModulus(t, kernel, n)
+		m.Mul(a, a, mustBatch(t, m, []*big.Int{big.NewInt(7)}))
+		wantNumbers(t, a, func(int) *big.Int { return big.NewInt(42) })
+	})
+}
+
 func TestMisuse(t *testing.T) {
-	n := (&stream{seed: "misuse"}).odd(128)
-	m, other := mustModulus(t, Portable, n), mustModulus(t, Portable, n)
+	s := &stream{seed: "misuse"}
+	m, other := mustModulus(t, Portable, s.odd(128)), mustModulus(t, Portable, s.odd(128))
 	one, two, foreign := m.NewBatch(1), m.NewBatch(2), other.NewBatch(1)
 	for _, f := range []func(){
 		func() { m.Mul(one, one, two) },
@@ -193,7 +204,7 @@ func TestModuliThatAreRefused(t *testing.T) {
 	onEveryKernel(t, func(t *testing.T, kernel string) {
 		s := &stream{seed: "refused"}
 		even := new(big.Int).Lsh(big.NewInt(1), 512)
-		for _, n := range []*big.Int{new(big.Int), big.NewInt(-5), big.NewInt(1<<62 + 1), even, s.odd(8193)} {
+		for _, n := range []*big.Int{new(big.Int), big.NewInt(-5), big.NewInt(1<<14 + 1), even, s.odd(8193)} {
 			if _, err := NewModulusOn(kernel, n); err == nil {
 				t.Errorf("a modulus of %d bits is accepted: %x", n.BitLen(), n)
 			}
@@ -215,6 +226,13 @@ func TestEnvironmentForcesPortable(t *testing.T) {
 	}
 	if _, err := NewModulusOn(IFMA, s512()); err == nil {
 		t.Error("CONSILIUM_NOSIMD=1 runs kernel ifma where it is asked for by name")
+	}
+}
+
+func TestEnvironmentLeavesAssemblyOut(t *testing.T) {
+	t.Setenv("CONSILIUM_NOASM", "1")
+	if names := Kernels(); len(names) != 1 || names[0] != Portable {
+		t.Errorf("CONSILIUM_NOASM=1 leaves kernels %v", names)
 	}
 }
 

@@ -19,7 +19,7 @@ const (
 // Limits of N. The upper one keeps every sum of the ifma kernel below 2^64 with
 // much to spare, see ifma.go.
 const (
-	minBits = 64
+	minBits = 16
 	maxBits = 8192
 )
 
@@ -42,19 +42,21 @@ type Modulus struct {
 }
 
 // Kernels lists the kernels that this machine can run, the preferred one first.
-// With CONSILIUM_NOSIMD=1 in the environment, ifma is not among them.
+// With CONSILIUM_NOSIMD=1 in the environment, ifma is not among them; with
+// CONSILIUM_NOASM=1, portable is the only one.
 func Kernels() []string {
 	var names []string
-	if hasIFMA() && os.Getenv("CONSILIUM_NOSIMD") != "1" {
+	assembly := os.Getenv("CONSILIUM_NOASM") != "1"
+	if hasIFMA() && assembly && os.Getenv("CONSILIUM_NOSIMD") != "1" {
 		names = append(names, IFMA)
 	}
-	if hasADX() {
+	if hasADX() && assembly {
 		names = append(names, ADX)
 	}
 	return append(names, Portable)
 }
 
-// NewModulus prepares arithmetic modulo n², for an odd n of 64 to 8192 bits. n
+// NewModulus prepares arithmetic modulo n², for an odd n of 16 to 8192 bits. n
 // is public.
 func NewModulus(n *big.Int) (*Modulus, error) {
 	return NewModulusOn(Kernels()[0], n)
@@ -97,6 +99,11 @@ func NewModulusOn(kernel string, n *big.Int) (*Modulus, error) {
 
 // Kernel is the name of the kernel that computes.
 func (m *Modulus) Kernel() string { return m.name }
+
+// alike reports whether numbers of both have the same form.
+func (m *Modulus) alike(other *Modulus) bool {
+	return m == other || m.name == other.name && m.n.Cmp(other.n) == 0
+}
 
 // NumberBytes is the length of a number modulo N² in bytes: twice that of N.
 func (m *Modulus) NumberBytes() int { return 2 * m.HalfBytes() }
