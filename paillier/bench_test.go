@@ -32,7 +32,7 @@ func measure(b *testing.B, unit string, per int, ours func(), reference func()) 
 	if reference != nil {
 		run("big", 1, reference)
 	}
-	run(paillier.ArithmeticName, runtime.GOMAXPROCS(0), ours)
+	run("ours", runtime.GOMAXPROCS(0), ours)
 }
 
 // setting is a dealt key of 3 among 5 holders, and ciphertexts.

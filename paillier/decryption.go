@@ -33,7 +33,7 @@ func (k *ThresholdKey) PartialDecrypt(random io.Reader, s *KeyShare, c *Cipherte
 	}
 	m := k.modulus
 	exponent := scaled(s.value, 2*factorial(k.holders))
-	p := &Partials{k, s.holder, m.publish(m.exp(m.hide(c.values), repeated(exponent, c.Len())))}
+	p := &Partials{k, s.holder, m.publish(m.exp(m.hide(c.values), [][]byte{exponent}))}
 	return p, k.prove(seed, s, c, p, round, set), nil
 }
 

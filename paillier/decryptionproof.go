@@ -44,7 +44,7 @@ func (k *ThresholdKey) prove(seed []byte, s *KeyShare, c *Ciphertexts, p *Partia
 func (k *ThresholdKey) proveWith(noise, statement []byte, s *KeyShare, c *Ciphertexts) *DecryptionProof {
 	m := k.modulus
 	bases := k.bases(statement, c)
-	ab := m.publish(m.exp(m.hide(bases), repeated(noise, 2)))
+	ab := m.publish(m.exp(m.hide(bases), [][]byte{noise}))
 	challenge := k.challenge(statement, ab)
 
 	z := newIntegers(k.proofNoiseBits() + 1)
