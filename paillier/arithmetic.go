@@ -112,28 +112,37 @@ func (m *modulus) ints(b batch) []*big.Int {
 	return out
 }
 
-// at is the batch of the one residue i.
-func (m *modulus) at(b batch, i int) batch {
-	out := m.empty(1)
-	out.blocks[0].Put(0, b.blocks[i/blockSize], i%blockSize)
+// put sets residue i of a new batch to residue j of another.
+func (b batch) put(i int, from batch, j int) {
+	b.blocks[i/blockSize].Put(i%blockSize, from.blocks[j/blockSize], j%blockSize)
+}
+
+// slice is the batch of residues from…to−1.
+func (m *modulus) slice(b batch, from, to int) batch {
+	out := m.empty(to - from)
+	for i := range out.count {
+		out.put(i, b, from+i)
+	}
 	return out
 }
+
+// at is the batch of the one residue i.
+func (m *modulus) at(b batch, i int) batch { return m.slice(b, i, i+1) }
 
 // join is a, then b.
 func (m *modulus) join(a, b batch) batch {
 	whole := a.count / blockSize
-	out := batch{count: a.count + b.count, blocks: a.blocks[:whole:whole]}
+	out := batch{a.count + b.count, a.blocks[:whole:whole]}
 	if a.count%blockSize == 0 {
 		out.blocks = append(out.blocks, b.blocks...)
 		return out
 	}
 	rest := m.empty(out.count - whole*blockSize)
-	for i := range rest.count {
-		source, from := a, whole*blockSize+i
-		if from >= a.count {
-			source, from = b, from-a.count
-		}
-		rest.blocks[i/blockSize].Put(i%blockSize, source.blocks[from/blockSize], from%blockSize)
+	for i := range a.count % blockSize {
+		rest.put(i, a, whole*blockSize+i)
+	}
+	for i := range b.count {
+		rest.put(a.count%blockSize+i, b, i)
 	}
 	out.blocks = append(out.blocks, rest.blocks...)
 	return out
@@ -232,9 +241,9 @@ func (m *modulus) inverseVarTime(b batch) batch {
 	for i := len(parts) - 1; i >= 0; i-- {
 		m.kernel.Mul(before[i], before[i], running)
 		m.kernel.Mul(running, running, parts[i])
-		at := i * lanes
-		for j := range min(lanes, b.count-at) {
-			out.blocks[at/blockSize].Put(at%blockSize+j, before[i], j)
+		inverses := batch{lanes, before[i : i+1]}
+		for j := i * lanes; j < min((i+1)*lanes, b.count); j++ {
+			out.put(j, inverses, j%lanes)
 		}
 	}
 	return out

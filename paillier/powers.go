@@ -60,7 +60,13 @@ func (m *modulus) combinationVarTime(b batch, weights []byte) batch {
 	for i := range exponents {
 		exponents[i] = new(big.Int).SetBytes(weights[i*weightSize : (i+1)*weightSize])
 	}
-	return m.productVarTime(m.expVarTime(b, exponents...))
+	factors := m.empty(len(b.blocks)) // one of each block
+	parallel(len(b.blocks), func(i int) {
+		block, product := b.blocks[i], m.kernel.NewBatch(1)
+		m.kernel.CombineVarTime(product, block, exponents[i*blockSize:][:block.Len()])
+		factors.put(i, batch{1, []*kernel.Batch{product}}, 0)
+	})
+	return m.productVarTime(factors)
 }
 
 // fixedBase raises one public base to secret exponents with a table. Safe for

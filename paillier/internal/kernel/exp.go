@@ -26,7 +26,7 @@ func (m *Modulus) Exp(dst, bases *Batch, exponents [][]byte) {
 	e := m.newExponentiation(fixedWindow(8 * length))
 	defer e.close()
 	for g := range dst.groups() {
-		e.fillTable(bases.group(g))
+		e.fillTable(e.table, bases.group(g))
 		first := (8*length - 1) / e.window * e.window
 		for bit := first; bit >= 0; bit -= e.window {
 			for lane := range e.index {
@@ -54,7 +54,7 @@ func (m *Modulus) ExpVarTime(dst, bases *Batch, exponents []*big.Int) {
 	lanes := len(e.index)
 	for g := range dst.groups() {
 		own := exponents[g*lanes : min((g+1)*lanes, len(exponents))]
-		e.fillTable(bases.group(g))
+		e.fillTable(e.table, bases.group(g))
 		first := (maxBitLen(own) - 1) / e.window * e.window
 		for bit := first; bit >= 0; bit -= e.window {
 			for lane, x := range own {
@@ -86,9 +86,9 @@ func (m *Modulus) newExponentiation(window int) *exponentiation {
 
 func (e *exponentiation) close() { e.m.giveBack(e.scratch) }
 
-func (e *exponentiation) fillTable(base []uint64) {
+func (e *exponentiation) fillTable(table, base []uint64) {
 	size := len(base)
-	entry := func(i int) []uint64 { return e.table[i*size : (i+1)*size] }
+	entry := func(i int) []uint64 { return table[i*size : (i+1)*size] }
 	copy(entry(0), e.m.one)
 	copy(entry(1), base)
 	for i := 2; i < 1<<e.window; i++ {
