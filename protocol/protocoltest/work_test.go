@@ -8,14 +8,13 @@ import (
 )
 
 // growing is work whose updates have round+1 values, all of them party·round.
-type growing struct{ t protocol.Thresholds }
+type growing struct{}
 
 func (growing) Last() uint64 { return 3 }
 
-func (w growing) Scheme(self protocol.Party, round uint64) (protocol.Scheme, int, error) {
-	scheme, err := protocol.NewShamir(self, w.t, int(round)+1)
-	return scheme, int(round) + 1, err
-}
+func (growing) Over(uint64) bool { return false }
+
+func (growing) Shape(round uint64) (values int, limit int64) { return int(round) + 1, 100 }
 
 func (growing) Update(p protocol.Party, round uint64) (protocol.Vector, error) {
 	return slices.Repeat(protocol.Vector{int64(p) * int64(round)}, int(round)+1), nil
@@ -26,7 +25,7 @@ func (growing) Update(p protocol.Party, round uint64) (protocol.Vector, error) {
 func TestWork(t *testing.T) {
 	names := []string{"1", "2", "3", "4"}
 	opt := options(4, 0, 1, 1)
-	opt.Work, opt.Gate = growing{opt.Thresholds}, true
+	opt.Work, opt.Gate = growing{}, true
 	for _, text := range []string{"kill:2@0:open+1", "pause:3@2:attest+1", "kill:4@3:combine+1"} {
 		f, err := ParseFault(text, names)
 		if err != nil {
