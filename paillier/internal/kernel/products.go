@@ -107,7 +107,7 @@ func (m *Modulus) invertLanes(b *Batch) error {
 // depends on them.
 //
 // Pippenger's buckets, a set in every lane, which the lanes' numbers go through
-// independently (Bernstein, Doumen, Lange and Oosterwijk 2012, section 4).
+// independently (Bernstein, Doumen, Lange and Oosterwijk 2012).
 func (m *Modulus) ProductOfPowersVarTime(bases *Batch, exponents []*big.Int) *Batch {
 	if len(exponents) != bases.count {
 		panic(fmt.Sprintf("kernel: %d exponents for %d numbers", len(exponents), bases.count))
