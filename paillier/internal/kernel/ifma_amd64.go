@@ -71,22 +71,28 @@ func (c *ifma) radix() int  { return ifmaRadix }
 func (c *ifma) half() int   { return c.n * ifmaLanes } // words
 func (c *ifma) steps() int  { return c.n / 5 }
 
-// scratch has room for two sums of products and two quotients. The code reads,
-// but does not use, a block behind each sum, and subtracts a block of zeros
-// behind the first quotient.
-func (c *ifma) scratch() int { return (6*c.n + 3*ifmaBlock) * ifmaLanes }
+// scratch has room for two sums of products, two quotients, and what
+// multiplyParts needs. The code reads, but does not use, a block behind each sum,
+// and subtracts a block of zeros behind the first quotient.
+func (c *ifma) scratch() int { return (6*c.n+3*ifmaBlock)*ifmaLanes + c.partsScratch() }
 
 func (c *ifma) buffers(scratch []uint64) (low, high, quotient, rest []uint64) {
 	sum, q := (2*c.n+ifmaBlock)*ifmaLanes, (c.n+ifmaBlock)*ifmaLanes
-	return scratch[:sum], scratch[sum : 2*sum], scratch[2*sum : 2*sum+q], scratch[2*sum+q:]
+	low, scratch = scratch[:sum], scratch[sum:]
+	high, scratch = scratch[:sum], scratch[sum:]
+	return low, high, scratch[:q], scratch[q:]
 }
 
 func (c *ifma) mul(dst, a, b, scratch []uint64) {
 	low, high, _, _ := c.buffers(scratch)
 	h := c.half()
 	a, b = a[:2*h], b[:2*h]
-	productSumIFMA(&high[0], &a[0], &b[h], &a[h], &b[0], c.steps())
-	productIFMA(&low[0], &a[0], &b[0], c.steps())
+	if c.karatsuba() {
+		c.multiplyParts(low, high, a, b, scratch)
+	} else {
+		productSumIFMA(&high[0], &a[0], &b[h], &a[h], &b[0], c.steps())
+		productIFMA(&low[0], &a[0], &b[0], c.steps())
+	}
 	c.reduce(dst, scratch)
 }
 
@@ -94,8 +100,12 @@ func (c *ifma) square(dst, a, scratch []uint64) {
 	low, high, _, _ := c.buffers(scratch)
 	h := c.half()
 	a = a[:2*h]
-	productTwiceIFMA(&high[0], &a[0], &a[h], c.steps())
-	squareIFMA(&low[0], &a[0], c.steps())
+	if c.karatsuba() {
+		c.squareParts(low, high, a, scratch)
+	} else {
+		productTwiceIFMA(&high[0], &a[0], &a[h], c.steps())
+		squareIFMA(&low[0], &a[0], c.steps())
+	}
 	c.reduce(dst, scratch)
 }
 

@@ -14,6 +14,7 @@ func main() {
 	a.products()
 	a.square()
 	a.reductions()
+	a.karatsuba()
 	a.picks()
 	if err := os.WriteFile("ifma_amd64.s", a.Bytes(), 0o644); err != nil {
 		log.Fatalf("write kernel: %v", err)

@@ -1,7 +1,5 @@
 package main
 
-import "fmt"
-
 // reductions emits r = (t + q·N)/R, which also stores q, and for the high half
 // r = (t − s + q·N)/R. t has 2m steps, r, q and s have m, n is N in single
 // words. R8 is the step c and R11 points to column 5c of t, as in a product.
@@ -53,6 +51,13 @@ func (a *assembler) reduction(name, arguments string, count int, subtract bool) 
 	a.op("CMPQ R8, R10")
 	a.op("JLT %s_quotient", name)
 
+	a.result(name)
+	a.finish()
+}
+
+// result emits what follows the digits of q: the columns that remain are summed
+// and stored with normal digits.
+func (a *assembler) result(name string) {
 	a.zero(carry)
 	a.label(name + "_result")
 	for k := 10; k < 15; k++ {
@@ -82,7 +87,6 @@ func (a *assembler) reduction(name, arguments string, count int, subtract bool) 
 	a.op("LEAQ (R10)(R10*1), DX")
 	a.op("CMPQ R8, DX")
 	a.op("JLT %s_result", name)
-	a.finish()
 }
 
 func (a *assembler) loadColumn(k int, subtract bool) {
@@ -142,91 +146,4 @@ func (a *assembler) restOfDigit(i int) {
 	for j := 1; j < 10; j++ {
 		a.high(factor(j), other(i), i+j)
 	}
-}
-
-// blockRows is the number of rows that a table is read in at once.
-const blockRows = 20
-
-func (a *assembler) picks() {
-	a.pick()
-	a.pickShared()
-}
-
-// pick emits the masked scan of a table of groups.
-func (a *assembler) pick() {
-	a.function("pickIFMA", "dst, table, index *uint64, entries, rows int", 5)
-	a.op("MOVQ dst+0(FP), DI")
-	a.op("MOVQ table+8(FP), SI")
-	a.op("MOVQ index+16(FP), AX")
-	a.op("MOVQ rows+32(FP), BX")
-	a.op("MOVQ BX, R8")
-	a.op("SHLQ $6, R8") // bytes of an entry
-	a.op("VMOVDQU64 (AX), %s", mask)
-	a.op("MOVL $1, AX")
-	a.op("VPBROADCASTQ AX, %s", carry)
-	a.label("pick_rows")
-	a.op("MOVQ SI, R9")
-	a.op("MOVQ entries+24(FP), CX")
-	a.zero(spare) // number of the entry
-	for k := range blockRows {
-		a.zero(fmt.Sprintf("Z%d", k))
-	}
-	a.label("pick_entry")
-	a.op("VPCMPEQQ %s, %s, K1", spare, mask)
-	for k := range blockRows {
-		a.op("VMOVDQU64 %d(R9), K1, Z%d", k*row, k)
-	}
-	a.op("VPADDQ %s, %s, %s", carry, spare, spare)
-	a.op("ADDQ R8, R9")
-	a.op("DECQ CX")
-	a.op("JNZ pick_entry")
-	for k := range blockRows {
-		a.op("VMOVDQU64 Z%d, %d(DI)", k, k*row)
-	}
-	a.op("ADDQ $%d, SI", blockRows*row)
-	a.op("ADDQ $%d, DI", blockRows*row)
-	a.op("SUBQ $%d, BX", blockRows)
-	a.op("JNZ pick_rows")
-	a.finish()
-}
-
-// pickShared emits the scan of a table of single numbers: for every block of
-// rows and every sixteen entries, sixteen words of each row, of which a
-// permutation takes the right one to each lane.
-func (a *assembler) pickShared() {
-	const index, wanted, sixteens, one = "Z20", "Z21", "Z22", "Z23"
-	a.function("pickSharedIFMA", "dst, table, index *uint64, sixteens, rows int", 5)
-	a.op("MOVQ dst+0(FP), DI")
-	a.op("MOVQ table+8(FP), SI")
-	a.op("MOVQ index+16(FP), AX")
-	a.op("MOVQ rows+32(FP), BX")
-	a.op("VMOVDQU64 (AX), %s", index)
-	a.op("VPSRLQ $4, %s, %s", index, wanted)
-	a.op("MOVL $1, AX")
-	a.op("VPBROADCASTQ AX, %s", one)
-	a.label("shared_rows")
-	a.op("MOVQ sixteens+24(FP), CX")
-	a.zero(sixteens)
-	for k := range blockRows {
-		a.zero(fmt.Sprintf("Z%d", k))
-	}
-	a.label("shared_entries")
-	a.op("VPCMPEQQ %s, %s, K1", sixteens, wanted)
-	for k := range blockRows {
-		found := fmt.Sprintf("Z%d", 24+k%8)
-		a.op("VMOVDQU64 %d(SI), %s", 2*k*row, found)
-		a.op("VPERMT2Q %d(SI), %s, %s", 2*k*row+row, index, found)
-		a.op("VMOVDQA64 %s, K1, Z%d", found, k)
-	}
-	a.op("VPADDQ %s, %s, %s", one, sixteens, sixteens)
-	a.op("ADDQ $%d, SI", 2*blockRows*row)
-	a.op("DECQ CX")
-	a.op("JNZ shared_entries")
-	for k := range blockRows {
-		a.op("VMOVDQU64 Z%d, %d(DI)", k, k*row)
-	}
-	a.op("ADDQ $%d, DI", blockRows*row)
-	a.op("SUBQ $%d, BX", blockRows)
-	a.op("JNZ shared_rows")
-	a.finish()
 }
