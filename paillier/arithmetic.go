@@ -117,13 +117,18 @@ func (b batch) put(i int, from batch, j int) {
 	b.blocks[i/blockSize].Put(i%blockSize, from.blocks[j/blockSize], j%blockSize)
 }
 
-// slice is the batch of residues from…to−1.
-func (m *modulus) slice(b batch, from, to int) batch {
-	out := m.empty(to - from)
+// flat are residues from…to−1 in one piece.
+func (m *modulus) flat(b batch, from, to int) *kernel.Batch {
+	out := batch{to - from, []*kernel.Batch{m.kernel.NewBatch(to - from)}}
 	for i := range out.count {
-		out.put(i, b, from+i)
+		out.blocks[0].Put(i, b.blocks[(from+i)/blockSize], (from+i)%blockSize)
 	}
-	return out
+	return out.blocks[0]
+}
+
+// slice is the batch of residues from…to−1, at most blockSize.
+func (m *modulus) slice(b batch, from, to int) batch {
+	return batch{to - from, []*kernel.Batch{m.flat(b, from, to)}}
 }
 
 // at is the batch of the one residue i.
@@ -159,7 +164,7 @@ func (m *modulus) decode(data []byte) (batch, error) {
 		return batch{}, err
 	}
 	// One greatest common divisor for all of them.
-	product := m.ints(m.productVarTime(b))[0]
+	product := m.ints(m.product(b))[0]
 	if new(big.Int).GCD(nil, nil, product.Mod(product, m.n), m.n).Cmp(one) != 0 {
 		return batch{}, errors.New("a number shares a factor with N")
 	}
@@ -191,81 +196,29 @@ func (m *modulus) mul(a, b secretBatch) secretBatch {
 	return secretBatch(out)
 }
 
-// productVarTime returns the batch of one residue that is the product of all.
-func (m *modulus) productVarTime(b batch) batch {
-	lane := m.kernel.NewBatch(lanes) // products of every eighth residue
-	m.kernel.SetOne(lane)
-	for _, part := range m.whole(b) {
-		m.kernel.Mul(lane, lane, part)
+// product returns the batch of one residue that is the product of all.
+func (m *modulus) product(b batch) batch {
+	if b.count == 0 {
+		return m.of(one)
 	}
-	for count := lanes / 2; count > 0; count /= 2 {
-		half, other := m.kernel.NewBatch(count), m.kernel.NewBatch(count)
-		for i := range count {
-			half.Put(i, lane, i)
-			other.Put(i, lane, count+i)
-		}
-		m.kernel.Mul(half, half, other)
-		lane = half
+	factors := m.empty(len(b.blocks))
+	for i, block := range b.blocks {
+		factors.put(i, batch{1, []*kernel.Batch{m.kernel.Product(block)}}, 0)
 	}
-	return batch{1, []*kernel.Batch{lane}}
+	if factors.count == 1 {
+		return factors
+	}
+	return m.product(factors)
 }
 
-// whole gives the residues in parts of exactly lanes, filled up with ones.
-func (m *modulus) whole(b batch) []*kernel.Batch {
-	parts := b.cut(lanes)
-	if rest := b.count % lanes; rest > 0 {
-		last := m.kernel.NewBatch(lanes)
-		m.kernel.SetOne(last)
-		for i := range rest {
-			last.Put(i, parts[len(parts)-1], i)
-		}
-		parts[len(parts)-1] = last
-	}
-	return parts
-}
-
-// inverseVarTime returns inverses of units, with one inversion for all of them
-// (Montgomery's trick, in each lane and then among the lanes).
+// inverseVarTime returns inverses of units, with one inversion for each block.
 func (m *modulus) inverseVarTime(b batch) batch {
-	parts := m.whole(b)
-	before := make([]*kernel.Batch, len(parts)) // the product of earlier parts
-	running := m.kernel.NewBatch(lanes)
-	m.kernel.SetOne(running)
-	for i, part := range parts {
-		before[i] = running
-		running = m.kernel.NewBatch(lanes)
-		m.kernel.Mul(running, before[i], part)
-	}
-	running = m.of(m.inverses(running.Ints())...).blocks[0]
 	out := m.empty(b.count)
-	for i := len(parts) - 1; i >= 0; i-- {
-		m.kernel.Mul(before[i], before[i], running)
-		m.kernel.Mul(running, running, parts[i])
-		inverses := batch{lanes, before[i : i+1]}
-		for j := i * lanes; j < min((i+1)*lanes, b.count); j++ {
-			out.put(j, inverses, j%lanes)
+	parallel(len(out.blocks), func(i int) {
+		if err := m.kernel.InvertVarTime(out.blocks[i], b.blocks[i]); err != nil {
+			panic("paillier: " + err.Error()) // what is read from others are units, and so are their powers
 		}
-	}
-	return out
-}
-
-// inverses are those of a few numbers.
-func (m *modulus) inverses(values []*big.Int) []*big.Int {
-	times := func(a, b *big.Int) *big.Int {
-		product := new(big.Int).Mul(a, b)
-		return product.Mod(product, m.square)
-	}
-	out := make([]*big.Int, len(values))
-	running := big.NewInt(1)
-	for i, v := range values {
-		out[i] = running
-		running = times(running, v)
-	}
-	running.ModInverse(running, m.square)
-	for i := len(out) - 1; i >= 0; i-- {
-		out[i] = times(out[i], running)
-		running = times(running, values[i])
-	}
+	})
 	return out
 }
 

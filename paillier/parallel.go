@@ -28,10 +28,9 @@ func parallel(count int, work func(i int)) {
 	done.Wait()
 }
 
-// shareOfWork is how many of count residues a thread gets, where it pays that
-// one thread does many: a multiple of lanes, at most a block.
+// shareOfWork is how many of count residues a thread gets where it pays that one
+// thread does many: a multiple of lanes.
 func shareOfWork(count int) int {
 	threads := runtime.GOMAXPROCS(0)
-	share := (count + threads - 1) / threads
-	return max(lanes, min((share+lanes-1)/lanes*lanes, blockSize))
+	return ((count+threads-1)/threads + lanes - 1) / lanes * lanes
 }

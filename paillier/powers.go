@@ -60,13 +60,14 @@ func (m *modulus) combinationVarTime(b batch, weights []byte) batch {
 	for i := range exponents {
 		exponents[i] = new(big.Int).SetBytes(weights[i*weightSize : (i+1)*weightSize])
 	}
-	factors := m.empty(len(b.blocks)) // one of each block
-	parallel(len(b.blocks), func(i int) {
-		block, product := b.blocks[i], m.kernel.NewBatch(1)
-		m.kernel.CombineVarTime(product, block, exponents[i*blockSize:][:block.Len()])
-		factors.put(i, batch{1, []*kernel.Batch{product}}, 0)
+	share := shareOfWork(b.count)
+	factors := m.empty((b.count + share - 1) / share)
+	parallel(factors.count, func(i int) {
+		from, to := i*share, min((i+1)*share, b.count)
+		power := m.kernel.ProductOfPowersVarTime(m.flat(b, from, to), exponents[from:to])
+		factors.put(i, batch{1, []*kernel.Batch{power}}, 0)
 	})
-	return m.productVarTime(factors)
+	return m.product(factors)
 }
 
 // fixedBase raises one public base to secret exponents with a table. Safe for
@@ -93,8 +94,7 @@ func (m *modulus) newFixedBase(base batch, exponentBits int) *fixedBase {
 // exp returns base^exponents[i] for secret big-endian exponents of one length.
 func (f *fixedBase) exp(exponents [][]byte) secretBatch {
 	out := f.modulus.empty(len(exponents))
-	size := shareOfWork(out.count)
-	parts := out.cut(size)
+	parts := out.cut(min(shareOfWork(out.count), blockSize))
 	first := make([]int, len(parts)+1)
 	for i, part := range parts {
 		first[i+1] = first[i] + part.Len()

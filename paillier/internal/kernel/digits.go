@@ -63,12 +63,3 @@ func negativeInverse(n *big.Int, bits int) *big.Int {
 	r := new(big.Int).Lsh(big.NewInt(1), uint(bits))
 	return new(big.Int).Sub(r, new(big.Int).ModInverse(n, r))
 }
-
-// liftOf returns the smallest K·N−(R−1) that is positive, R = 2^bits. Added to
-// R−1−q, which is the complement of q's bits, it makes a positive number that
-// is −q mod N.
-func liftOf(n *big.Int, bits int) *big.Int {
-	r := new(big.Int).Lsh(big.NewInt(1), uint(bits))
-	r.Sub(r, big.NewInt(1))
-	return r.Sub(n, r.Mod(r, n))
-}

@@ -9,16 +9,17 @@
 // r is the new low half, and −q joins the sum that becomes the new high half.
 // With numbers of the length of N as the unit, a product costs three products
 // and two reductions, five units instead of the eight of a product modulo N² in
-// one piece; a square costs four and a half minus one, 3.5 instead of six.
+// one piece; a square costs three and a half instead of six.
 //
-// # Two kernels
+// # Kernels
 //
 // "ifma" computes on eight numbers at once with AVX-512 IFMA, digit j of all
-// eight in one register, in assembly written by the program in folder gen;
-// "portable" computes on one number at a time in Go. Which one runs is decided
-// when a Modulus is made: the first where the processor has it, unless
-// CONSILIUM_NOSIMD=1 is set. What leaves a Batch is canonical, so both give the
-// same bytes.
+// eight in one register, in assembly that the program in folder gen writes.
+// "portable" computes on one number at a time, in Go; "adx" does the same, with
+// its inner loops in assembly for processors with two carry chains. The first
+// that the processor has is taken when a Modulus is made; CONSILIUM_NOSIMD=1 in
+// the environment leaves ifma out, and the build tag purego all assembly. What
+// leaves a Batch is canonical, so that every kernel gives the same bytes.
 //
 // # Time
 //
@@ -26,7 +27,7 @@
 // batch, the length of exponents in bytes, a window. They may be used on secret
 // numbers and secret exponents. There are no branches on data, no loads from
 // places that depend on data (tables are read in full), and no instructions
-// whose time depends on their operands. Functions whose name contains VarTime
+// whose time depends on their operands, on the processors that we know. Functions whose name contains VarTime
 // take public exponents, and time that depends on these; the bases may still be
 // secret. Conversions from and to math/big leak the length of a number in
 // words; those from and to bytes leak nothing.

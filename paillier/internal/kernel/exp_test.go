@@ -131,27 +131,3 @@ func TestMultiExp(t *testing.T) {
 		}
 	})
 }
-
-func TestCombine(t *testing.T) {
-	onEveryKernel(t, func(t *testing.T, kernel string) {
-		s := &stream{seed: "combine"}
-		m := mustModulus(t, kernel, s.odd(512))
-		for _, count := range []int{0, 1, 2, 7, 8, 9, 17} {
-			for _, bits := range []int{0, 1, 5, 128} {
-				bases, exponents := make([]*big.Int, count), make([]*big.Int, count)
-				want := big.NewInt(1)
-				for i := range bases {
-					bases[i] = s.below(m.square)
-					exponents[i] = s.below(new(big.Int).Lsh(big.NewInt(1), uint(bits)))
-					want = productOf(m, want, new(big.Int).Exp(bases[i], exponents[i], m.square))
-				}
-				dst := m.NewBatch(1)
-				m.CombineVarTime(dst, mustBatch(t, m, bases), exponents)
-				wantNumbers(t, dst, func(int) *big.Int { return want })
-			}
-		}
-		one, two := m.NewBatch(1), m.NewBatch(2)
-		mustPanic(t, func() { m.CombineVarTime(two, one, []*big.Int{big.NewInt(1)}) })
-		mustPanic(t, func() { m.CombineVarTime(one, two, []*big.Int{big.NewInt(1)}) })
-	})
-}

@@ -9,7 +9,7 @@ import (
 // public, ≥ 0, and the same for all numbers of a batch; the bases may be
 // secret. dst may be one of the bases.
 //
-// Straus's interleaving with sliding windows (Möller 2001, section 3.2): the
+// Straus's interleaving with sliding windows (Möller 2001): the
 // squarings are shared by all bases.
 func (m *Modulus) MultiExpVarTime(dst *Batch, bases []*Batch, exponents []*big.Int) {
 	dst.mustMatch(bases...)

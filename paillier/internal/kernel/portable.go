@@ -136,8 +136,8 @@ func (c *portable) addSquare(t, a []uint64) {
 }
 
 // montgomery adds quotient·N to t, so that the low n limbs of the sum are 0;
-// the rest is t/R mod N. Four limbs at a time (Montgomery 1985, section 2, with
-// digits of 256 bits).
+// the rest is t/R mod N. This is Montgomery's reduction (1985) with digits of
+// 256 bits.
 func (c *portable) montgomery(t, quotient []uint64) {
 	n := c.n
 	t, quotient = t[:2*n+1], quotient[:n]

@@ -106,8 +106,9 @@ func (m *Modulus) invertLanes(b *Batch) error {
 // there are none. Bases and exponents are public, exponents ≥ 0; the time
 // depends on them.
 //
-// Pippenger's buckets, a set in every lane, which the lanes' numbers go through
-// independently (Bernstein, Doumen, Lange and Oosterwijk 2012, section 4).
+// For many numbers Pippenger's buckets, a set in every lane, which the lanes'
+// numbers go through independently (Bernstein, Doumen, Lange and Oosterwijk
+// 2012); for fewer, Straus's interleaving in every lane.
 func (m *Modulus) ProductOfPowersVarTime(bases *Batch, exponents []*big.Int) *Batch {
 	if len(exponents) != bases.count {
 		panic(fmt.Sprintf("kernel: %d exponents for %d numbers", len(exponents), bases.count))
@@ -115,11 +116,7 @@ func (m *Modulus) ProductOfPowersVarTime(bases *Batch, exponents []*big.Int) *Ba
 	length := maxBitLen(exponents)
 	window := bucketWindow(length, bases.groups())
 	if window == 0 {
-		powers := m.NewBatch(bases.count)
-		if bases.count > 0 {
-			m.ExpVarTime(powers, bases, exponents)
-		}
-		return m.Product(powers)
+		return m.interleaved(bases, exponents)
 	}
 	scratch := m.borrow()
 	defer m.giveBack(scratch)
@@ -138,10 +135,44 @@ func (m *Modulus) ProductOfPowersVarTime(bases *Batch, exponents []*big.Int) *Ba
 	return product
 }
 
+// interleaved is ProductOfPowersVarTime with a table of sixteen powers for each
+// group, and squarings that all groups share. Entries are picked in constant
+// time because that is faster than gathering them from eight places.
+func (m *Modulus) interleaved(bases *Batch, exponents []*big.Int) *Batch {
+	const window = 4
+	e := m.newExponentiation(window)
+	defer e.close()
+	tables := make([][]uint64, bases.groups())
+	for g := range tables {
+		tables[g] = alignedWords(len(e.table))
+		e.fillTable(tables[g], bases.group(g))
+	}
+	product := m.NewBatch(1)
+	power, lanes := product.group(0), len(e.index)
+	copy(power, m.one)
+	first := (maxBitLen(exponents) - 1) / window * window
+	for bit := first; bit >= 0; bit -= window {
+		for range window {
+			m.core.square(power, power, *e.scratch)
+		}
+		for g, table := range tables {
+			clear(e.index) // numbers that only fill up a group are left out
+			for lane, x := range exponents[g*lanes : min((g+1)*lanes, len(exponents))] {
+				e.index[lane] = bitsOf(x, bit, window)
+			}
+			m.core.pick(e.picked, table, e.index)
+			m.core.mul(power, power, e.picked, *e.scratch)
+		}
+	}
+	m.foldLanes(power, *e.scratch)
+	return product
+}
+
 // bucketWindow returns the width of the window for which buckets need the fewest
-// products, or 0 where raising each number by itself needs fewer.
+// products, or 0 where interleaving needs fewer: for each group, a table of
+// sixteen and a product and a half for each digit, reading the table included.
 func bucketWindow(bits, groups int) int {
-	best, bestCost := 0, groups*(bits+bits/4+16)
+	best, bestCost := 0, groups*(bits/4+bits/8+16)
 	for w := 2; w <= 10; w++ {
 		if cost := (bits + w - 1) / w * (groups + 2<<w); cost+bits < bestCost {
 			best, bestCost = w, cost+bits

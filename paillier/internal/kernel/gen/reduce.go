@@ -51,6 +51,13 @@ func (a *assembler) reduction(name, arguments string, count int, subtract bool) 
 	a.op("CMPQ R8, R10")
 	a.op("JLT %s_quotient", name)
 
+	a.result(name)
+	a.finish()
+}
+
+// result emits what follows the digits of q: the columns that remain are summed
+// and stored with normal digits.
+func (a *assembler) result(name string) {
 	a.zero(carry)
 	a.label(name + "_result")
 	for k := 10; k < 15; k++ {
@@ -80,7 +87,6 @@ func (a *assembler) reduction(name, arguments string, count int, subtract bool) 
 	a.op("LEAQ (R10)(R10*1), DX")
 	a.op("CMPQ R8, DX")
 	a.op("JLT %s_result", name)
-	a.finish()
 }
 
 func (a *assembler) loadColumn(k int, subtract bool) {
