@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"sync"
 	"testing"
 )
 
@@ -167,6 +168,30 @@ func TestSliceSharesMemory(t *testing.T) {
 		for _, cut := range [][2]int{{1, 8}, {0, 7}, {8, 0}, {0, 22}, {-8, 8}} {
 			mustPanic(t, func() { b.Slice(cut[0], cut[1]) })
 		}
+	})
+}
+
+// Several goroutines use one modulus, each on its part of a batch.
+func TestConcurrentUse(t *testing.T) {
+	onEveryKernel(t, func(t *testing.T, kernel string) {
+		s := &stream{seed: "concurrent"}
+		m := mustModulus(t, kernel, s.odd(512))
+		numbers := make([]*big.Int, 40)
+		for i := range numbers {
+			numbers[i] = s.below(m.square)
+		}
+		b := mustBatch(t, m, numbers)
+		exponent := s.bytes(16)
+		var group sync.WaitGroup
+		for from := 0; from < b.Len(); from += 8 {
+			group.Go(func() {
+				part := b.Slice(from, from+8)
+				m.Exp(part, part, [][]byte{exponent})
+			})
+		}
+		group.Wait()
+		e := new(big.Int).SetBytes(exponent)
+		wantNumbers(t, b, func(i int) *big.Int { return new(big.Int).Exp(numbers[i], e, m.square) })
 	})
 }
 
