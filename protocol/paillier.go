@@ -63,6 +63,8 @@ func NewPaillier(self Party, d Description, key *PaillierKey) (*Paillier, error)
 		return nil, fmt.Errorf("scheme paillier needs the federation's key, and the roster has none: deal one with `hospital-node cluster deal`")
 	case key.Digest() != d.Key:
 		return nil, fmt.Errorf("the key here is not the one that the round is described with")
+	case t.Liars > 0:
+		return nil, fmt.Errorf("scheme paillier stands no liar in this version: its proofs hold, but the agreement on the set stands crashes only; set the liars to 0")
 	case int(self) < 1 || int(self) > t.Parties:
 		return nil, fmt.Errorf("hospital %d is not in 1…%d", self, t.Parties)
 	}

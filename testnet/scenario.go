@@ -72,6 +72,9 @@ func (s *scenario) plan() (err error) {
 	if err := s.dealKey(); err != nil {
 		return err
 	}
+	if err := s.checkScheme(); err != nil {
+		return err
+	}
 	if s.program, err = s.study.Program(s.t); err != nil {
 		return err
 	}
@@ -83,6 +86,17 @@ func (s *scenario) plan() (err error) {
 		s.splits = append(s.splits, model.Split{Train: train, Test: test})
 	}
 	return nil
+}
+
+// checkScheme refuses thresholds that the scheme does not stand.
+func (s *scenario) checkScheme() error {
+	d := protocol.Description{Scheme: s.study.Scheme, Thresholds: s.t, Length: 1, Limit: 1}
+	key := s.key.of(1)
+	if key != nil {
+		d.Key = key.Digest()
+	}
+	_, err := protocol.NewScheme(1, d, key)
+	return err
 }
 
 // tables are the files with the hospitals' rows, for processes of their own:

@@ -157,7 +157,11 @@ func paillierKey(a *app, home string, r *roster.Roster, s *study.Study) (*protoc
 	if err != nil {
 		return nil, err
 	}
-	if self, ok := r.Find(id.Public()); share == nil && ok && int(self) <= public.Holders() {
+	self, ok := r.Find(id.Public())
+	if share != nil && ok && share.Holder() != int(self) {
+		return nil, fmt.Errorf("%s is the share of %s", filepath.Join(home, identity.ShareFile), r.Name(protocol.Party(share.Holder())))
+	}
+	if share == nil && ok && int(self) <= public.Holders() {
 		return nil, fmt.Errorf("%s is missing: keep the share that this hospital was dealt with `hospital-node cluster sign --home %s --share FILE ROSTER`",
 			filepath.Join(home, identity.ShareFile), home)
 	}

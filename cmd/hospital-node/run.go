@@ -81,7 +81,14 @@ func runNode(ctx context.Context, a *app, f *runFlags) (*runReport, error) {
 		return nil, err
 	}
 	show := &runProgress{app: a, roster: cfg.Roster, rounds: lastRound(work.Program), atMost: work.Program.EndsByItself(), timeout: f.timeout}
-	cfg.Progress = show.step
+	cfg.Progress = func(s node.Progress) {
+		show.step(s)
+		if s.Complete { // a node that serves may be killed before it ends
+			if err := keepModel(f.home, work, s.State); err != nil {
+				cfg.Logger.Error("keep the model", "error", err)
+			}
+		}
+	}
 	control, err := testnet.JoinControl(f.control)
 	if err != nil {
 		return nil, &usageError{err}
@@ -153,10 +160,7 @@ func nodeConfig(a *app, f *runFlags) (node.Config, node.Training, error) {
 	}
 	cfg := node.Config{
 		Home: f.home, Roster: r, Study: s, Work: work, Paillier: key, Listen: listen,
-		Linger: 10 * time.Second, SitOut: f.sitOut, Logger: a.logger(),
-	}
-	if f.serve {
-		cfg.Linger = 1 << 62
+		Linger: 10 * time.Second, Serve: f.serve, SitOut: f.sitOut, Logger: a.logger(),
 	}
 	return cfg, work, nil
 }
@@ -225,7 +229,7 @@ func report(a *app, f *runFlags, n *node.Node, work node.Training, encoded []byt
 		return nil, err
 	}
 	r.Local = &local
-	if r.Model, err = writeModel(f.home, n, work, state); err != nil {
+	if r.Model, err = writeModel(f.home, work, state); err != nil {
 		return nil, err
 	}
 	printRun(a, r, work.Program.Plan().Task.Label.Binary())

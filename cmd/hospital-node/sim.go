@@ -215,6 +215,9 @@ func (f *simFlags) report(opt protocoltest.Options, s protocoltest.Summary, took
 	if r.BadSeeds == nil {
 		r.BadSeeds = []uint64{}
 	}
+	if opt.Key != nil {
+		r.Threshold = opt.Key(1).Public.Threshold()
+	}
 	for p, count := range s.Named {
 		r.Named[p.String()] = count
 	}

@@ -39,7 +39,8 @@ func newTestnetRun(a *app, run func(context.Context, *app, *testnetFlags) error)
 		Long: "Runs the hospitals that a manifest describes. In mode process each is a process of its own on loopback, killed with\n" +
 			"SIGKILL, stopped with SIGSTOP or cut off at the round and phase that the manifest says; in mode virtual they are real\n" +
 			"nodes on a simulated network in virtual time; in mode sim they are the pure machine. At the end every sum is compared\n" +
-			"with the sum in the clear, and every hospital's set and model with the others'. Nothing that was started is left.",
+			"with the sum in the clear, and every hospital's set and model with the others'. Nothing that was started is left.\n" +
+			"In every mode the updates are those of the trainer on the hospitals' rows.",
 		Example: "  hospital-node testnet run examples/testnet-4.toml\n" +
 			"  hospital-node testnet run examples/testnet-7.toml --mode virtual --out seven",
 		Args: func(cmd *cobra.Command, args []string) error { return oneFile(cmd, args) },

@@ -27,8 +27,9 @@
 // batch, the length of exponents in bytes, a window. They may be used on secret
 // numbers and secret exponents. There are no branches on data, no loads from
 // places that depend on data (tables are read in full), and no instructions
-// whose time depends on their operands, on the processors that we know. Functions whose name contains VarTime
-// take public exponents, and time that depends on these; the bases may still be
-// secret. Conversions from and to math/big leak the length of a number in
-// words; those from and to bytes leak nothing.
+// whose time depends on their operands, on the processors that we know. Functions
+// whose name contains VarTime take public exponents, and time that depends on
+// these; the bases may be secret where the function says so. Conversions from and
+// to math/big leak the length of a number in words; those from and to bytes leak
+// nothing. Working memory is reused, not erased.
 package kernel

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"sync"
 	"testing"
 )
 
@@ -178,6 +179,30 @@ func TestBatchesOfOneN(t *testing.T) {
 		m := mustModulus(t, kernel, n)
 		m.Mul(a, a, mustBatch(t, m, []*big.Int{big.NewInt(7)}))
 		wantNumbers(t, a, func(int) *big.Int { return big.NewInt(42) })
+	})
+}
+
+// Several goroutines use one modulus, each on its part of a batch.
+func TestConcurrentUse(t *testing.T) {
+	onEveryKernel(t, func(t *testing.T, kernel string) {
+		s := &stream{seed: "concurrent"}
+		m := mustModulus(t, kernel, s.odd(512))
+		numbers := make([]*big.Int, 40)
+		for i := range numbers {
+			numbers[i] = s.below(m.square)
+		}
+		b := mustBatch(t, m, numbers)
+		exponent := s.bytes(16)
+		var group sync.WaitGroup
+		for from := 0; from < b.Len(); from += 8 {
+			group.Go(func() {
+				part := b.Slice(from, from+8)
+				m.Exp(part, part, [][]byte{exponent})
+			})
+		}
+		group.Wait()
+		e := new(big.Int).SetBytes(exponent)
+		wantNumbers(t, b, func(i int) *big.Int { return new(big.Int).Exp(numbers[i], e, m.square) })
 	})
 }
 

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"strings"
+	"testing"
+
+	"consilium/node/roster"
+	"consilium/paillier/testkey"
+	"consilium/protocol"
+	"consilium/protocol/protocoltest"
+)
+
+// With more hospitals than a key has holders it is the key that says how many
+// open a sum, 9 of 18 and not a quorum of 10.
+func TestThresholdOfKey(t *testing.T) {
+	const n = 18
+	f := &simFlags{hospitals: n, scheme: protocol.SchemePaillier, values: 1}
+	opt := protocoltest.Options{Thresholds: protocol.Thresholds{Parties: n, Dropouts: 7}, Scheme: f.scheme}
+	if err := f.testKeys(&opt, fastKeyBits); err != nil {
+		t.Fatal(err)
+	}
+	if k := f.report(opt, protocoltest.Summary{}, 0).Threshold; k != 9 {
+		t.Errorf("sim reports %d", k)
+	}
+	key, _, err := testkey.Deal(2048, 16, 9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &roster.Roster{Dropouts: 7, Members: make([]roster.Member, n), Paillier: base64.StdEncoding.EncodeToString(key.Encode())}
+	var out bytes.Buffer
+	stands(&app{stdout: &out}, r)
+	if text := out.String(); !strings.Contains(text, "opened by 9 hospitals") || !strings.Contains(text, "9 could open any update") {
+		t.Error(text)
+	}
+}
