@@ -2,6 +2,7 @@ package paillier_test
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"math/big"
 	"runtime"
@@ -155,17 +156,37 @@ func encryptPacked(b *testing.B, s *setting, exponentBits int) {
 	b.ReportMetric(best/float64(len(values)), "ns/value")
 }
 
-// Constant-time, with the proof.
+// Constant-time. The exponent has twice the length of N and some.
 func BenchmarkPartialDecrypt(b *testing.B) {
 	bits := map[int]int{}
 	onEveryKernel(b, func(b *testing.B, s *setting) {
 		bits[s.key.Bits()] = s.key.PartialExponentBits()
-		each(b, benchmarkBatch, func() error {
-			_, _, err := s.key.PartialDecrypt(rand.Reader, s.shares[0], s.c, nil, nil)
-			return err
-		})
+		each(b, benchmarkBatch, func() error { s.key.Partials(s.shares[0], s.c); return nil })
 	})
 	power(b, func(n *big.Int) *big.Int { return random(b, bits[n.BitLen()]) })
+}
+
+// A proof of eight partial decryptions, and the verification of one, and of two
+// together: ns/op is the time of one proof.
+func BenchmarkDecryptionProof(b *testing.B) {
+	onEveryKernel(b, func(b *testing.B, s *setting) {
+		partials, proofs := make([]*paillier.Partials, 2), make([]*paillier.DecryptionProof, 2)
+		for i := range partials {
+			var err error
+			partials[i], proofs[i], err = s.key.PartialDecrypt(rand.Reader, s.shares[i], s.c, nil, nil)
+			must(b, err)
+		}
+		b.Run("prove", func(b *testing.B) {
+			each(b, 1, func() error { s.key.Prove(s.shares[0], s.c, partials[0]); return nil })
+		})
+		for count := 1; count <= 2; count++ {
+			b.Run(fmt.Sprintf("verify=%d", count), func(b *testing.B) {
+				each(b, count, func() error {
+					return errors.Join(s.key.VerifyAllPartials(s.c, partials[:count], proofs[:count], nil, nil)...)
+				})
+			})
+		}
+	})
 }
 
 // A hundred at once: one is too short for the clock.
