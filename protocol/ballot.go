@@ -127,6 +127,7 @@ func (b *ballot) advance() error {
 		b.started, b.since = true, b.r.tick
 	}
 	b.catchUp()
+	b.remember()
 	for _, rule := range []func(*ballotView) error{b.propose, b.prevote, b.precommit, b.timeouts} {
 		if err := rule(b.at(b.view)); err != nil {
 			return err
@@ -224,6 +225,20 @@ func (b *ballot) prevote(v *ballotView) error {
 	return b.vote(stepPrevote, Hash{})
 }
 
+// remember is L42 and L43, for every view up to this one: valid values are not
+// among the votes, so after a restart they are found again.
+func (b *ballot) remember() {
+	for view, v := range b.views {
+		p := v.proposal
+		if p == nil || int64(view) <= b.validView || view > b.view || view == b.view && v.votes[stepPrevote][b.r.cfg.Self] == nil {
+			continue
+		}
+		if n, _ := v.count(stepPrevote, p.id); n >= b.r.t.Quorum() && b.acceptable(p) {
+			b.valid, b.validView = p, int64(view)
+		}
+	}
+}
+
 // precommit is L36 and L44.
 func (b *ballot) precommit(v *ballotView) error {
 	self := b.r.cfg.Self
@@ -231,11 +246,8 @@ func (b *ballot) precommit(v *ballotView) error {
 		return nil
 	}
 	if p := v.proposal; p != nil && b.acceptable(p) {
-		if n, _ := v.count(stepPrevote, p.id); n >= b.r.t.Quorum() {
-			b.valid, b.validView = p, max(b.validView, int64(b.view)) // L42, L43
-			if v.votes[stepPrecommit][self] == nil {
-				return b.vote(stepPrecommit, p.id)
-			}
+		if n, _ := v.count(stepPrevote, p.id); n >= b.r.t.Quorum() && v.votes[stepPrecommit][self] == nil {
+			return b.vote(stepPrecommit, p.id)
 		}
 	}
 	if n, _ := v.count(stepPrevote, Hash{}); n >= b.r.t.Quorum() && v.votes[stepPrecommit][self] == nil {
