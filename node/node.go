@@ -79,6 +79,7 @@ type Progress struct {
 	Finished *RoundReport // the round is over
 	Complete bool         // so is the study; the node stays for slower hospitals
 	State    []byte       // the last one, when the study is over
+	NoUpdate string       // why this hospital has no update in this round
 }
 
 // RoundReport is what is left of a round. Nothing in it is secret.

@@ -194,6 +194,8 @@ func (n *Node) train(ctx context.Context) {
 			}
 			if err != nil {
 				n.cfg.Logger.Error("no update in this round: taking part without one", "round", round, "error", err)
+				status := n.session.Round().Status()
+				n.tell(Progress{Round: round, Step: n.step.Name, Phase: status.Phase, Status: status, NoUpdate: err.Error()})
 			}
 			return n.handle(ctx, protocol.Trained{Update: update})
 		})

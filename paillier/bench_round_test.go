@@ -19,7 +19,7 @@ type post struct{ numbers, proof []byte }
 func BenchmarkRound(b *testing.B) {
 	for _, shape := range []struct{ bits, ciphertexts int }{{1024, 1}, {2048, 1}, {2048, 64}, {3072, 1}} {
 		for _, name := range kernel.Kernels() {
-			b.Run(fmt.Sprintf("bits=%d/ciphertexts=%d/kernel=%s", shape.bits, shape.ciphertexts, name), func(b *testing.B) {
+			b.Run(fmt.Sprintf("bits=%d/ciphertexts=%d/kernel=%s", shape.bits, shape.ciphertexts, label(name)), func(b *testing.B) {
 				choose(b, name)
 				r := &hospital{newSetting(b, shape.bits, 3, 2, shape.ciphertexts), b}
 				deals := []post{r.deal(), r.deal(), r.deal()}

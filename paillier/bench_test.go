@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/big"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -50,12 +51,24 @@ func newSetting(b *testing.B, bits, holders, threshold, ciphertexts int) *settin
 func onEveryKernel(b *testing.B, work func(b *testing.B, s *setting)) {
 	for _, bits := range []int{2048, 3072} {
 		for _, name := range kernel.Kernels() {
-			b.Run(fmt.Sprintf("bits=%d/kernel=%s", bits, name), func(b *testing.B) {
+			b.Run(fmt.Sprintf("bits=%d/kernel=%s", bits, label(name)), func(b *testing.B) {
 				choose(b, name)
 				work(b, newSetting(b, bits, 5, 3, benchmarkBatch))
 			})
 		}
 	}
+}
+
+// label names a kernel in benchmarks: portable is what runs without SIMD, with the
+// carry chains of ADX where the processor has them; go is Go alone.
+func label(name string) string {
+	switch {
+	case name == kernel.ADX:
+		return "portable"
+	case name == kernel.Portable && slices.Contains(kernel.Kernels(), kernel.ADX):
+		return "go"
+	}
+	return name
 }
 
 // choose makes the keys of this benchmark use a kernel.

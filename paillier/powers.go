@@ -79,7 +79,7 @@ type fixedBase struct {
 
 // window is the number of exponent bits looked up at once. The kernel is a tenth
 // faster with 6 at most, for a table that is 1.7 times as large and as long in
-// the making (internal/kernel/README.md).
+// the making (docs/performance.md).
 const window = 5
 
 // newFixedBase makes the table of a batch of one, for exponents of up to

@@ -103,6 +103,10 @@ func describe(err error) *errorInfo {
 	info := &errorInfo{Code: exitCode(err), Message: err.Error()}
 	if h := (*hinted)(nil); errors.As(err, &h) {
 		info.Hint = h.hint
+	} else if at := strings.LastIndex(info.Message, "did you mean "); at >= 0 {
+		info.Hint = info.Message[at:]
+	} else if info.Code == exitQuorum {
+		info.Hint = "start the missing hospitals again, or wait for them"
 	}
 	return info
 }
@@ -121,7 +125,7 @@ func (a *app) fail(cmd *cobra.Command, args []string, err error) int {
 		}
 	}
 	fmt.Fprintf(a.stderr, "hospital-node: %s\n", info.Message)
-	if info.Hint != "" {
+	if info.Hint != "" && !strings.Contains(info.Message, info.Hint) {
 		fmt.Fprintf(a.stderr, "hint: %s\n", info.Hint)
 	}
 	return info.Code

@@ -79,7 +79,7 @@ func newSim(a *app, run func(context.Context, *app, *simFlags) error) *cobra.Com
 	flags.Float64Var(&f.randomFaults, "random-faults", 0, "probability that a hospital is hit by a random fault")
 	flags.Uint64Var(&f.seed, "seed", 1, "of the first run")
 	flags.IntVar(&f.runs, "runs", 100, "how many runs, each with the next seed")
-	flags.StringVar(&f.crypto, "crypto", "fast", "fast (stand-ins of the same size) or real")
+	flags.StringVar(&f.crypto, "crypto", "fast", "fast (stand-ins of the same size; equal seeds give equal runs) or real")
 	return cmd
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"time"
 
@@ -65,8 +66,11 @@ func runTestnet(ctx context.Context, a *app, f *testnetFlags) error {
 	within, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
 	report, err := testnet.Run(within, f.manifest, f.mode, opt)
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		err = errors.New("interrupted; all hospitals were stopped")
+	case errors.Is(err, context.DeadlineExceeded):
+		err = fmt.Errorf("%w: not finished after %v (--timeout)", testnet.ErrTimeout, f.timeout)
 	}
 	if report == nil {
 		return a.finish("testnet-run", nil, err)

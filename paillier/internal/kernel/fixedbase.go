@@ -20,7 +20,7 @@ type FixedBase struct {
 // one is loaded: few enough that their powers stay in the second-level cache.
 const fixedBaseStretch = 32
 
-// DefaultWindow is the width of the window that suits every kernel (README.md):
+// DefaultWindow is the width of the window that suits every kernel (docs/performance.md):
 // with one bit more, the table is twice as large and hardly anything faster.
 const DefaultWindow = 6
 

@@ -8,7 +8,7 @@ package kernel
 //	x·y = x₀y₀ + (x₀y₀ + x₁y₁ − (x₀−x₁)·(y₀−y₁))·B + x₁y₁·B².
 //
 // One level pays from 40 digits on: a tenth of a product and a twentieth of a
-// square (README.md).
+// square (docs/performance.md).
 //
 // Columns. With n digits a half, a column of one of the three sums of products
 // gets at most 4·n/2 halves of digit products, so what is combined gets three
