@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -89,6 +90,7 @@ func runSim(ctx context.Context, a *app, f *simFlags) error {
 		return a.finish("sim", nil, &usageError{err})
 	}
 	debug.SetGCPercent(400) // many small short-lived messages
+	opt.Stop = ctx.Err
 	started, shown := time.Now(), time.Now()
 	summary, err := protocoltest.Batch(opt, f.runs, func(done int) {
 		if time.Since(shown) >= time.Second {
@@ -96,6 +98,9 @@ func runSim(ctx context.Context, a *app, f *simFlags) error {
 			a.progressf("%d of %d runs, %.0f a second", done, f.runs, float64(done)/time.Since(started).Seconds())
 		}
 	})
+	if ctx.Err() != nil {
+		err = errors.New("interrupted")
+	}
 	if err != nil {
 		return a.finish("sim", nil, err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"strings"
 	"testing"
@@ -33,5 +34,18 @@ func TestThresholdOfKey(t *testing.T) {
 	stands(&app{stdout: &out}, r)
 	if text := out.String(); !strings.Contains(text, "opened by 9 hospitals") || !strings.Contains(text, "9 could open any update") {
 		t.Error(text)
+	}
+}
+
+// Ctrl-C ends a simulation of any length.
+func TestInterruptEndsSim(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out bytes.Buffer
+	err := runSim(ctx, &app{stdout: &out, stderr: &out, quiet: true}, &simFlags{
+		hospitals: 4, dropouts: 1, values: 1, runs: 1000, modulus: 64, scheme: protocol.SchemeShamir, crypto: "fast",
+	})
+	if err == nil || !strings.Contains(err.Error(), "interrupted") {
+		t.Fatal(err)
 	}
 }
