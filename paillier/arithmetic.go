@@ -14,10 +14,16 @@ import (
 // exponents given as bytes, take the same time for all values of one length. The
 // rest says VarTime.
 //
-// There is no kernel of its own for batches of one: eight numbers in lanes cost
-// no more than one without (2048 bits: 2.1 and 2.0 µs a product, 9.0 and 8.8 ms
-// a partial decryption with kernels ifma and adx). So independent powers go into
-// one batch where there is a choice.
+// Batches of one take the same kernel: eight numbers in lanes cost no more than
+// one without. Up to eight numbers with kernel ifma, one with kernel adx:
+//
+//	bits  product          table, |N|/2 bits  r^N             partial decryption
+//	1024  0.57 and 0.59 µs   68 and 88 µs      0.51 and 0.56 ms  1.3 and 1.3 ms
+//	2048  1.9 and 2.0 µs    475 and 532 µs     3.6 and 3.7 ms    8.7 and 8.4 ms
+//	3072  4.3 and 4.3 µs    1.5 and 1.7 ms    11.9 and 12.1 ms  27.3 and 27.1 ms
+//
+// So there is no count from which on the lanes pay, but two numbers already
+// cost half. Independent powers go into one batch where there is a choice.
 
 // lanes is the number of residues that cost as much as one. Work is divided at
 // multiples of it.

@@ -60,8 +60,8 @@ func (k *ThresholdKey) VerifyPartials(c *Ciphertexts, p *Partials, proof *Decryp
 }
 
 // VerifyAllPartials is VerifyPartials for several holders, with a proof for each:
-// error i is nil if what holder i gave holds. Four holders take hardly longer
-// than one.
+// error i is nil if what holder i gave holds. With few ciphertexts four
+// holders take a fifth longer than one.
 func (k *ThresholdKey) VerifyAllPartials(c *Ciphertexts, partials []*Partials, proofs []*DecryptionProof, round, set []byte) []error {
 	errs := make([]error, len(partials))
 	statements := make([][]byte, len(partials))

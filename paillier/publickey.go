@@ -126,7 +126,7 @@ func decodePublicKey(data []byte, minBits int) (*PublicKey, []byte, error) {
 
 // Encrypt is the textbook's encryption (1+m·N)·r^N of messages 0 ≤ m < N, with r
 // uniform modulo N: it needs no assumption beyond Paillier's. An Encryptor is
-// ten times as fast and can prove that it knows the messages.
+// seven times as fast and can prove that it knows the messages.
 //
 // It reads ⌈|N|/8⌉+16 bytes for each message from random, in order; r is their
 // value mod N, at most 2⁻¹²⁸ away from uniform.

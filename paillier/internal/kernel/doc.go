@@ -18,8 +18,9 @@
 // "portable" computes on one number at a time, in Go; "adx" does the same, with
 // its inner loops in assembly for processors with two carry chains. The first
 // that the processor has is taken when a Modulus is made; CONSILIUM_NOSIMD=1 in
-// the environment leaves ifma out, and the build tag purego all assembly. What
-// leaves a Batch is canonical, so that every kernel gives the same bytes.
+// the environment leaves ifma out, CONSILIUM_NOASM=1 and the build tag purego
+// all assembly. What leaves a Batch is canonical, so that every kernel gives the
+// same bytes.
 //
 // # Time
 //
