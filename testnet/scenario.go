@@ -78,12 +78,17 @@ func (s *scenario) plan() (err error) {
 	if s.program, err = s.study.Program(s.t); err != nil {
 		return err
 	}
+	rows := 0
 	for _, h := range s.hospitals {
 		train, test, err := h.Data.Split(*s.study.TestFraction, s.study.Seed)
 		if err != nil {
 			return err
 		}
+		rows += train.Rows()
 		s.splits = append(s.splits, model.Split{Train: train, Test: test})
+	}
+	if rows == 0 {
+		return fmt.Errorf("no hospital has a complete row to train on, with a test fraction of %v", *s.study.TestFraction)
 	}
 	return nil
 }

@@ -40,12 +40,7 @@ func newCluster(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "cluster", Short: "Put a federation's roster together, sign it, look at it",
 		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return unknownCommand(cmd, args[0])
-			}
-			return cmd.Help()
-		},
+		RunE: a.helpOrFail,
 	}
 	cmd.AddCommand(newClusterNew(a, runClusterNew), newClusterDeal(a, runClusterDeal), newClusterSign(a, runClusterSign),
 		newClusterVerify(a, runClusterVerify), newClusterShow(a, runClusterShow))

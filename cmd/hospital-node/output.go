@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -114,7 +116,7 @@ func describe(err error) *errorInfo {
 // fail tells of an error and returns its exit code.
 func (a *app) fail(cmd *cobra.Command, args []string, err error) int {
 	info := describe(err)
-	if done := (*reported)(nil); !errors.As(err, &done) && (a.json || slices.Contains(args, "--json")) {
+	if done := (*reported)(nil); !errors.As(err, &done) && (a.json || wantsJSON(args)) {
 		a.json = true
 		name := strings.TrimSpace(strings.TrimPrefix(cmd.CommandPath(), "hospital-node"))
 		if name == "" {
@@ -129,6 +131,19 @@ func (a *app) fail(cmd *cobra.Command, args []string, err error) int {
 		fmt.Fprintf(a.stderr, "hint: %s\n", info.Hint)
 	}
 	return info.Code
+}
+
+// wantsJSON tells whether a document was asked for, when the flags could not be
+// read to their end.
+func wantsJSON(args []string) bool {
+	wants, _ := strconv.ParseBool(os.Getenv("HOSPITAL_NODE_JSON"))
+	for _, arg := range args {
+		if value, found := strings.CutPrefix(arg, "--json"); found {
+			set, err := strconv.ParseBool(strings.TrimPrefix(value, "="))
+			wants = value == "" || err == nil && set
+		}
+	}
+	return wants
 }
 
 // exitCode sorts errors.

@@ -76,6 +76,9 @@ func runNode(ctx context.Context, a *app, f *runFlags) (*runReport, error) {
 	if err := checkHome(f.home); err != nil {
 		return nil, err
 	}
+	if f.timeout < 0 {
+		return nil, &usageError{fmt.Errorf("--timeout %v: it must not be negative", f.timeout)}
+	}
 	cfg, work, err := nodeConfig(a, f)
 	if err != nil {
 		return nil, err
@@ -140,6 +143,9 @@ func nodeConfig(a *app, f *runFlags) (node.Config, node.Training, error) {
 	if err != nil {
 		return fail(err)
 	}
+	if _, err := identity.Load(f.home); err != nil {
+		return fail(err)
+	}
 	key, err := paillierKey(a, f.home, r, s)
 	if err != nil {
 		return fail(err)
@@ -157,6 +163,9 @@ func nodeConfig(a *app, f *runFlags) (node.Config, node.Training, error) {
 	listen := f.listen
 	if len(listen) == 0 {
 		listen = home.Listen
+	}
+	if err := checkListen(listen); err != nil {
+		return fail(err)
 	}
 	cfg := node.Config{
 		Home: f.home, Roster: r, Study: s, Work: work, Paillier: key, Listen: listen,
@@ -283,6 +292,15 @@ func (p *runProgress) step(s node.Progress) {
 	}
 }
 
+// slow tells whether the current round takes long. A finished study waits for
+// nobody.
+func (p *runProgress) slow() (last node.Progress, since time.Time, slow bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	over := p.since.IsZero() || p.last.Finished != nil || p.last.Complete
+	return p.last, p.since, !over && time.Since(p.since) >= 3*time.Second
+}
+
 // watch tells who is waited for when a round takes long, and gives up when that
 // was asked for.
 func (p *runProgress) watch(ctx context.Context, giveUp context.CancelCauseFunc) {
@@ -295,10 +313,8 @@ func (p *runProgress) watch(ctx context.Context, giveUp context.CancelCauseFunc)
 			return
 		case <-tick.C:
 		}
-		p.mu.Lock()
-		last, since := p.last, p.since
-		p.mu.Unlock()
-		if since.IsZero() || time.Since(since) < 3*time.Second || last.Finished != nil {
+		last, since, slow := p.slow()
+		if !slow {
 			continue
 		}
 		names := p.roster.Names(last.Status.Waiting)

@@ -164,19 +164,20 @@ const (
 	realKeyBits = 2048
 )
 
-// testKeys deals the keys that the scheme needs.
+// testKeys deals the keys that the scheme needs, and refuses thresholds that it
+// does not stand.
 func (f *simFlags) testKeys(opt *protocoltest.Options, bits int) error {
+	d := protocol.Description{Scheme: f.scheme, Thresholds: opt.Thresholds, Length: uint64(f.values), Limit: protocoltest.Limit}
 	if f.scheme != protocol.SchemePaillier {
-		return nil
+		_, err := protocol.NewScheme(1, d, nil)
+		return err
 	}
 	keys, err := protocoltest.TestKeys(bits, opt.Thresholds)
 	if err != nil {
 		return err
 	}
 	opt.Key = func(self protocol.Party) *protocol.PaillierKey { return keys[self] }
-	d := protocol.Description{
-		Scheme: f.scheme, Key: keys[1].Digest(), Thresholds: opt.Thresholds, Length: uint64(f.values), Limit: protocoltest.Limit,
-	}
+	d.Key = keys[1].Digest()
 	_, err = protocol.NewScheme(1, d, keys[1])
 	return err
 }

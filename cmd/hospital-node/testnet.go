@@ -17,12 +17,7 @@ func newTestnet(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "testnet", Short: "A federation on this machine, with faults, from a file",
 		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return unknownCommand(cmd, args[0])
-			}
-			return cmd.Help()
-		},
+		RunE: a.helpOrFail,
 	}
 	cmd.AddCommand(newTestnetRun(a, runTestnet))
 	return cmd
