@@ -1,7 +1,3 @@
-package interactivetest).
-//
-// Channels are private, authenticated and in order between each pair: that is
-// the caller's duty. What a party told everybody is compared in Broadcast.
 package interactive
 
 import (
