@@ -41,6 +41,8 @@ type Config struct {
 	Dial func(protocol.Party) []string
 	// Linger is how long to stay for slower hospitals after the last round.
 	Linger time.Duration
+	// Serve says to stay after the last round until the context ends.
+	Serve bool
 	// SitOut says to miss the rounds whose log is damaged, instead of stopping.
 	SitOut bool
 	// Logger is told what an operator may want to know. Never a value of a
@@ -76,6 +78,8 @@ type Progress struct {
 	Status   protocol.Status
 	Finished *RoundReport // the round is over
 	Complete bool         // so is the study; the node stays for slower hospitals
+	State    []byte       // the last one, when the study is over
+	NoUpdate string       // why this hospital has no update in this round
 }
 
 // RoundReport is what is left of a round. Nothing in it is secret.

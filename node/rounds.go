@@ -61,7 +61,7 @@ func (n *Node) number() uint64 { return n.step.Round }
 func (n *Node) beginRound(ctx context.Context) error {
 	if !n.more {
 		n.finished, n.done = true, time.Now()
-		n.tell(Progress{Round: n.number(), Phase: protocol.Done, Complete: true})
+		n.tell(Progress{Round: n.number(), Phase: protocol.Done, Complete: true, State: n.state})
 		return nil
 	}
 	hook, number := n.cfg.Hooks.BeforeRound, n.number()
@@ -194,6 +194,8 @@ func (n *Node) train(ctx context.Context) {
 			}
 			if err != nil {
 				n.cfg.Logger.Error("no update in this round: taking part without one", "round", round, "error", err)
+				status := n.session.Round().Status()
+				n.tell(Progress{Round: round, Step: n.step.Name, Phase: status.Phase, Status: status, NoUpdate: err.Error()})
 			}
 			return n.handle(ctx, protocol.Trained{Update: update})
 		})
@@ -330,7 +332,7 @@ func (n *Node) readState(part *store.Part, d protocol.Description) ([]byte, erro
 // that all have finished stays a moment, so that the others learn it too and
 // need not wait for the one that left.
 func (n *Node) lingering(ctx context.Context) error {
-	if time.Since(n.done) >= n.cfg.Linger {
+	if !n.cfg.Serve && time.Since(n.done) >= n.cfg.Linger {
 		return errFinished
 	}
 	slower := 0
@@ -342,7 +344,7 @@ func (n *Node) lingering(ctx context.Context) error {
 			}
 		}
 	}
-	if slower > 0 {
+	if slower > 0 || n.cfg.Serve {
 		n.farewell = 0
 		return nil
 	}

@@ -31,10 +31,15 @@ func (k *ThresholdKey) PartialDecrypt(random io.Reader, s *KeyShare, c *Cipherte
 	if err != nil {
 		return nil, nil, fmt.Errorf("decrypt partially: %w", err)
 	}
+	p := k.partials(s, c)
+	return p, k.prove(seed, s, c, p, round, set), nil
+}
+
+// partials are c^(2·n!·f(i)).
+func (k *ThresholdKey) partials(s *KeyShare, c *Ciphertexts) *Partials {
 	m := k.modulus
 	exponent := scaled(s.value, 2*factorial(k.holders))
-	p := &Partials{k, s.holder, m.publish(m.exp(m.hide(c.values), repeated(exponent, c.Len())))}
-	return p, k.prove(seed, s, c, p, round, set), nil
+	return &Partials{k, s.holder, m.publish(m.exp(m.hide(c.values), [][]byte{exponent}))}
 }
 
 // DecodePartials reads a holder's partial decryptions as DecodeCiphertexts reads

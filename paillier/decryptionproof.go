@@ -44,7 +44,7 @@ func (k *ThresholdKey) prove(seed []byte, s *KeyShare, c *Ciphertexts, p *Partia
 func (k *ThresholdKey) proveWith(noise, statement []byte, s *KeyShare, c *Ciphertexts) *DecryptionProof {
 	m := k.modulus
 	bases := k.bases(statement, c)
-	ab := m.publish(m.exp(m.hide(bases), repeated(noise, 2)))
+	ab := m.publish(m.exp(m.hide(bases), [][]byte{noise}))
 	challenge := k.challenge(statement, ab)
 
 	z := newIntegers(k.proofNoiseBits() + 1)
@@ -56,20 +56,53 @@ func (k *ThresholdKey) proveWith(noise, statement []byte, s *KeyShare, c *Cipher
 // VerifyPartials reports whether p are the holder's partial decryptions of c, for
 // this round and set.
 func (k *ThresholdKey) VerifyPartials(c *Ciphertexts, p *Partials, proof *DecryptionProof, round, set []byte) error {
+	return k.VerifyAllPartials(c, []*Partials{p}, []*DecryptionProof{proof}, round, set)[0]
+}
+
+// VerifyAllPartials is VerifyPartials for several holders, with a proof for each:
+// error i is nil if what holder i gave holds. With few ciphertexts four
+// holders take a fifth longer than one.
+func (k *ThresholdKey) VerifyAllPartials(c *Ciphertexts, partials []*Partials, proofs []*DecryptionProof, round, set []byte) []error {
+	errs := make([]error, len(partials))
+	statements := make([][]byte, len(partials))
+	m := k.modulus
+	var bases, images batch // a pair for each holder that is to be looked at
+	var responses, challenges []*big.Int
+	for i, p := range partials {
+		if errs[i] = k.comparable(c, p); errs[i] != nil {
+			continue
+		}
+		statements[i] = k.statement(c, p, round, set)
+		bases = m.join(bases, k.bases(statements[i], c))
+		images = m.join(m.join(images, m.expVarTime(k.combination(statements[i], p.values), two)), m.at(k.verification, p.holder-1))
+		challenge := new(big.Int).SetBytes(proofs[i].challenge)
+		responses = append(responses, proofs[i].response, proofs[i].response)
+		challenges = append(challenges, challenge, challenge)
+	}
+	if bases.len() == 0 {
+		return errs
+	}
+	ab := m.mulVarTime(m.expVarTime(bases, responses...), m.expVarTime(m.inverseVarTime(images), challenges...))
+	pair := 0
+	for i, p := range partials {
+		if errs[i] != nil {
+			continue
+		}
+		if string(k.challenge(statements[i], m.slice(ab, pair, pair+2))) != string(proofs[i].challenge) {
+			errs[i] = fmt.Errorf("verify partial decryptions: holder %d's proof is wrong for this round and set", p.holder)
+		}
+		pair += 2
+	}
+	return errs
+}
+
+// comparable reports whether p can be partial decryptions of c at all.
+func (k *ThresholdKey) comparable(c *Ciphertexts, p *Partials) error {
 	switch {
 	case !k.PublicKey.Equal(c.key) || p.key.digest != k.digest:
 		return errors.New("verify partial decryptions: they are under another key")
 	case c.Len() != p.Len() || c.Len() == 0:
 		return fmt.Errorf("verify partial decryptions: %d of %d ciphertexts", p.Len(), c.Len())
-	}
-	m := k.modulus
-	statement := k.statement(c, p, round, set)
-	images := m.join(m.expVarTime(k.combination(statement, p.values), two), m.at(k.verification, p.holder-1))
-	ab := m.mulVarTime(
-		m.expVarTime(k.bases(statement, c), proof.response),
-		m.expVarTime(m.inverseVarTime(images), new(big.Int).SetBytes(proof.challenge)))
-	if string(k.challenge(statement, ab)) != string(proof.challenge) {
-		return fmt.Errorf("verify partial decryptions: holder %d's proof is wrong for this round and set", p.holder)
 	}
 	return nil
 }

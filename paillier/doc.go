@@ -6,7 +6,7 @@
 //
 // N = p·q with p ≡ q ≡ 3 mod 4. A ciphertext of m ∈ [0, N) is
 // (1+m·N)·(N-th power) mod N². All lists of numbers mod N² are batches, and all
-// arithmetic on them is in arithmetic.go.
+// arithmetic on them is in arithmetic.go and powers.go.
 //
 // Randomness is handed in as an io.Reader and read in a documented order with
 // no retries (key generation apart), so that a hospital that crashed makes the

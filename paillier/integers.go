@@ -9,6 +9,10 @@ import (
 // integers computes with secret integers in [0, 2^bits−1) in constant time: as
 // residues modulo the odd number 2^bits−1, which no result reaches. The caller
 // chooses bits so that this is so.
+//
+// This, arithmetic mod N in the proofs and decryption with the factors need sums
+// and reductions of secrets, which the kernel does not have, and little speed:
+// bigmod has them.
 type integers struct {
 	modulus *bigmod.Modulus
 	size    int // bytes of an encoded integer

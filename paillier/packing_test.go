@@ -85,7 +85,7 @@ func TestPackingRefusesWhatDoesNotFit(t *testing.T) {
 		says          string
 	}{
 		{2048, 1 << 59, 2, 1, "more than 60"},
-		{2048, 1<<63 - 1, 1 << 40, 1, "more than 60"},
+		{2048, 1<<63 - 1, 1 << 30, 1, "more than 60"},
 		{127, 1 << 59, 1, 1, "a lane has 62"},
 		{64, 1, 1, 1, "leaves 0"},
 		{2048, 0, 1, 1, "±0"},

@@ -27,3 +27,10 @@ func parallel(count int, work func(i int)) {
 	}
 	done.Wait()
 }
+
+// shareOfWork is how many of count residues a thread gets where it pays that one
+// thread does many: a multiple of lanes.
+func shareOfWork(count int) int {
+	threads := runtime.GOMAXPROCS(0)
+	return ((count+threads-1)/threads + lanes - 1) / lanes * lanes
+}

@@ -67,7 +67,7 @@ func (e *Encryptor) ProvePlaintexts(random io.Reader, c *Ciphertexts, w *Witness
 	if err != nil {
 		return nil, fmt.Errorf("prove plaintexts: %w", err)
 	}
-	n, m := modulusOf(e.key.n), e.key.modulus
+	n := modulusOf(e.key.n)
 	z := newIntegers(e.noiseBits() + 1)
 	statement := e.statement(c, context)
 	message, exponent := w.combine(plaintextWeights(statement, c.Len()), n, z)
@@ -76,8 +76,7 @@ func (e *Encryptor) ProvePlaintexts(random io.Reader, c *Ciphertexts, w *Witness
 	wide := nonce.expand(e.key.size + 16 + e.noiseBits()/8)
 	maskMessage := reduced(wide[:e.key.size+16], n)
 	maskExponent := wide[e.key.size+16:]
-	power := m.exp(m.hide(e.base), [][]byte{maskExponent})
-	a := m.publish(m.mul(m.onePlus([][]byte{maskMessage.Bytes(n)}), power))
+	a := e.commitment(maskMessage.Bytes(n), maskExponent)
 
 	challenge := e.challenge(statement, a)
 	message = natOf(challenge, n).Mul(message, n).Add(maskMessage, n)
@@ -99,14 +98,18 @@ func (e *Encryptor) VerifyPlaintexts(c *Ciphertexts, p *PlaintextProof, context 
 	statement := e.statement(c, context)
 	combination := m.combinationVarTime(c.values, plaintextWeights(statement, c.Len()))
 	challenge := new(big.Int).SetBytes(p.challenge)
-	a := m.mulVarTime(
-		m.publish(m.onePlus([][]byte{p.message.FillBytes(make([]byte, e.key.size))})),
-		m.expVarTime(e.base, p.exponent))
+	a := e.commitment(p.message.Bytes(), p.exponent.Bytes())
 	a = m.mulVarTime(a, m.expVarTime(m.inverseVarTime(combination), challenge))
 	if string(e.challenge(statement, a)) != string(p.challenge) {
 		return errors.New("verify plaintexts: the proof is not of these ciphertexts by this sender")
 	}
 	return nil
+}
+
+// commitment is (1+N)^message·hᴺ^exponent, in constant time.
+func (e *Encryptor) commitment(message, exponent []byte) batch {
+	m := e.key.modulus
+	return m.publish(m.mul(m.onePlus([][]byte{message}), e.table.exp([][]byte{exponent})))
 }
 
 // statement is the digest of all that is public.

@@ -126,7 +126,7 @@ func decodePublicKey(data []byte, minBits int) (*PublicKey, []byte, error) {
 
 // Encrypt is the textbook's encryption (1+m·N)·r^N of messages 0 ≤ m < N, with r
 // uniform modulo N: it needs no assumption beyond Paillier's. An Encryptor is
-// ten times as fast and can prove that it knows the messages.
+// seven times as fast and can prove that it knows the messages.
 //
 // It reads ⌈|N|/8⌉+16 bytes for each message from random, in order; r is their
 // value mod N, at most 2⁻¹²⁸ away from uniform.
@@ -136,21 +136,19 @@ func (k *PublicKey) Encrypt(random io.Reader, messages []*big.Int) (*Ciphertexts
 		return nil, fmt.Errorf("encrypt: %w", err)
 	}
 	noise := make([][]byte, len(messages))
-	n := modulusOf(k.n)
 	for i := range noise {
-		wide, err := read(random, k.size+16)
-		if err != nil {
+		if noise[i], err = read(random, k.size+16); err != nil {
 			return nil, fmt.Errorf("encrypt: %w", err)
 		}
-		noise[i] = reduced(wide, n).Bytes(n)
 	}
 	return k.encryptWith(encoded, noise), nil
 }
 
-// encryptWith returns (1+m·N)·r^N for encoded m and r.
+// encryptWith returns (1+m·N)·r^N for encoded m and r < N². r^N mod N² is the
+// same for all r that are the same mod N.
 func (k *PublicKey) encryptWith(messages, noise [][]byte) *Ciphertexts {
 	m := k.modulus
-	powers := m.exp(m.hideBytes(noise), repeated(k.n.Bytes(), len(noise)))
+	powers := m.expPublicVarTime(m.hideBytes(noise), k.n)
 	return &Ciphertexts{k, m.publish(m.mul(m.onePlus(messages), powers))}
 }
 
@@ -168,11 +166,3 @@ func (k *PublicKey) encodeMessages(messages []*big.Int) ([][]byte, error) {
 }
 
 func (k *PublicKey) nBytes() []byte { return k.n.FillBytes(make([]byte, k.size)) }
-
-func repeated(v []byte, count int) [][]byte {
-	out := make([][]byte, count)
-	for i := range out {
-		out[i] = v
-	}
-	return out
-}

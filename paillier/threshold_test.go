@@ -59,6 +59,42 @@ func TestSixteenHolders(t *testing.T) {
 	}
 }
 
+// Proofs that are verified together stand each for itself: what is wrong is
+// found wherever it is, and spoils no other.
+func TestVerifyAllPartials(t *testing.T) {
+	key, shares := testDeal(t, 6, 4)
+	c, _ := encrypt(t, testEncryptor(t, key.PublicKey), 42, 43)
+	partials, proofs := opened(t, key, shares, c)
+	verify := func(partials []*Partials, proofs []*DecryptionProof) []error {
+		return key.VerifyAllPartials(c, partials, proofs, []byte("round"), []byte("set"))
+	}
+	for wrong := range 1 << 6 {
+		given := append([]*Partials(nil), partials...)
+		for i := range given {
+			switch {
+			case wrong>>i&1 == 0:
+			case i%2 == 0: // each the other's: their product is right
+				values := given[i].ints()
+				given[i] = &Partials{key, i + 1, key.modulus.of(values[1], values[0])}
+			default: // refused before any arithmetic
+				given[i] = &Partials{key, i + 1, key.modulus.at(given[i].values, 0)}
+			}
+		}
+		for i, err := range verify(given, proofs) {
+			if (err != nil) != (wrong>>i&1 == 1) {
+				t.Errorf("wrong %06b: of holder %d: %v", wrong, i+1, err)
+			}
+		}
+	}
+	exchanged := []*DecryptionProof{proofs[1], proofs[0], proofs[2]}
+	if errs := verify(partials[:3], exchanged); errs[0] == nil || errs[1] == nil || errs[2] != nil {
+		t.Errorf("with exchanged proofs: %v", errs)
+	}
+	if errs := verify(nil, nil); len(errs) != 0 {
+		t.Errorf("of nobody: %v", errs)
+	}
+}
+
 func TestPackedSumEndToEnd(t *testing.T) {
 	key, shares := testDeal(t, 3, 2)
 	e := testEncryptor(t, key.PublicKey)

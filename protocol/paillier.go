@@ -280,16 +280,9 @@ func (s *Paillier) Combine(set Certified, openings []Post) (Vector, error) {
 	if err != nil {
 		return nil, err
 	}
-	var valid []*paillier.Partials
-	for _, opening := range openings {
-		if s.verified[opening.From] == nil {
-			if s.verified[opening.From], err = s.verify(set, sum, opening); err != nil {
-				return nil, blame(opening.From, err)
-			}
-		}
-		if valid = append(valid, s.verified[opening.From]); len(valid) == s.key.Public.Threshold() {
-			break
-		}
+	valid, err := s.valid(set, sum, openings)
+	if err != nil {
+		return nil, err
 	}
 	messages, err := s.key.Public.Combine(valid)
 	if err != nil {
@@ -309,25 +302,62 @@ func (s *Paillier) CheckOpening(set Certified, opening Post) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.verify(set, sum, opening)
-	return err
+	partials, proof, err := s.opening(opening)
+	if err != nil {
+		return err
+	}
+	if err := s.key.Public.VerifyPartials(sum, partials, proof, s.description[:], set.ID[:]); err != nil {
+		return &Invalid{err.Error()}
+	}
+	return nil
 }
 
-// verify reads one opening and checks its proof.
-func (s *Paillier) verify(set Certified, sum *paillier.Ciphertexts, opening Post) (*paillier.Partials, error) {
+// valid are the partial decryptions of k openings. It takes those that are
+// verified already, and as many others as are still needed, and verifies all of
+// these at once: that takes hardly longer than one.
+func (s *Paillier) valid(set Certified, sum *paillier.Ciphertexts, openings []Post) ([]*paillier.Partials, error) {
+	var valid, unverified []*paillier.Partials
+	var proofs []*paillier.DecryptionProof
+	for _, opening := range openings {
+		if known := s.verified[opening.From]; known != nil {
+			valid = append(valid, known)
+		}
+	}
+	threshold := s.key.Public.Threshold()
+	for _, opening := range openings {
+		if s.verified[opening.From] != nil || len(valid)+len(unverified) >= threshold {
+			continue
+		}
+		partials, proof, err := s.opening(opening)
+		if err != nil {
+			return nil, blame(opening.From, err)
+		}
+		unverified, proofs = append(unverified, partials), append(proofs, proof)
+	}
+	var bad error
+	for i, err := range s.key.Public.VerifyAllPartials(sum, unverified, proofs, s.description[:], set.ID[:]) {
+		from := Party(unverified[i].Holder())
+		if err == nil {
+			s.verified[from] = unverified[i]
+		} else if bad == nil {
+			bad = &BadOpening{from, err.Error()}
+		}
+	}
+	return append(valid, unverified...), bad
+}
+
+// opening reads one.
+func (s *Paillier) opening(opening Post) (*paillier.Partials, *paillier.DecryptionProof, error) {
 	partials, err := s.key.Public.DecodePartials(int(opening.From), nil)
 	if err != nil {
-		return nil, &Invalid{err.Error()}
+		return nil, nil, &Invalid{err.Error()}
 	}
 	if err := s.eachChunk(opening.Body.Parts[0], partials.Extend); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	proof, err := s.key.Public.DecodeDecryptionProof(opening.Body.Public)
 	if err != nil {
-		return nil, &Invalid{err.Error()}
+		return nil, nil, &Invalid{err.Error()}
 	}
-	if err := s.key.Public.VerifyPartials(sum, partials, proof, s.description[:], set.ID[:]); err != nil {
-		return nil, &Invalid{err.Error()}
-	}
-	return partials, nil
+	return partials, proof, nil
 }

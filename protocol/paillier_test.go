@@ -183,6 +183,30 @@ func TestPaillierWrongOpeningIsNamed(t *testing.T) {
 	}
 }
 
+// Of several wrong openings that are verified at once the first is named, and what
+// was right is not verified again.
+func TestPaillierWrongOpeningsTogether(t *testing.T) {
+	w := newPaillierWorld(t, 4, 1)
+	set := w.set(1, 1, 2, 3, 4)
+	good := w.open(set, 1, 2, 3, 4)
+	swapped := []Post{good[0], {2, good[2].Body}, {3, good[1].Body}}
+	reader := newPaillierWorld(t, 4, 1).schemes[4]
+	_, err := reader.Combine(set, swapped)
+	if bad := (*BadOpening)(nil); !errors.As(err, &bad) || bad.From != 2 {
+		t.Errorf("hospitals 2 and 3 posted each other's opening: %v; want hospital 2 named", err)
+	}
+	if reader.verified[1] == nil || reader.verified[2] != nil || reader.verified[3] != nil {
+		t.Errorf("verified are %v, not hospital 1 only", reader.verified)
+	}
+	// Its own opening comes last and needs no proof.
+	own := w.open(set, 4)
+	own[0].Body.Public = nil
+	reader.verified[4] = w.schemes[4].verified[4]
+	if sum, err := reader.Combine(set, []Post{good[0], good[1], {3, Body{}}, own[0]}); err != nil || !slices.Equal(sum, w.sum) {
+		t.Errorf("with two verified openings and one more: %v, %v", sum, err)
+	}
+}
+
 // "A mismatch skips the step and accuses nobody: anyone could cause it."
 func TestPaillierWrongCounterEndsTheRound(t *testing.T) {
 	w := newPaillierWorld(t, 4, 1)

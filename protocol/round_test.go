@@ -73,9 +73,14 @@ func testConfig(self Party, d Description) Config {
 
 func newWorld(t *testing.T, n int) *world {
 	t.Helper()
+	return newWorldOf(t, testDescription(n))
+}
+
+func newWorldOf(t *testing.T, d Description) *world {
+	t.Helper()
+	n := d.Thresholds.Parties
 	w := &world{t: t, rounds: make([]*Round, n+1), saved: make([][]Record, n+1)}
 	for p := 1; p <= n; p++ {
-		d := testDescription(n)
 		scheme, err := NewShamir(Party(p), d.Thresholds, int(d.Length))
 		if err != nil {
 			t.Fatal(err)

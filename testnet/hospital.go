@@ -15,16 +15,18 @@ import (
 // hospital is one node with the faults that befall it, through all its lives.
 // Its fields are guarded by the network's lock.
 type hospital struct {
-	network *network
-	party   protocol.Party
-	name    string
-	node    life         // nil while it is down
-	reaches protocol.Set // to whom it is connected
-	before  node.Traffic
-	status  protocol.Status
-	at      place  // that it was last seen to enter
-	missing string // who it waits for and is away
-	round   uint64 // that it is in
+	network   *network
+	party     protocol.Party
+	name      string
+	node      life         // nil while it is down
+	reaches   protocol.Set // to whom it is connected
+	before    node.Traffic
+	status    protocol.Status
+	at        place  // that it was last seen to enter
+	missing   string // who it waits for and is away
+	untrained uint64 // the last round in which it had no update, and why
+	why       string
+	round     uint64 // that it is in
 
 	state    []byte
 	finished bool
@@ -121,6 +123,9 @@ func (h *hospital) progress(p node.Progress) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	defer n.signal()
+	if p.NoUpdate != "" {
+		h.untrained, h.why = p.Round, p.NoUpdate
+	}
 	if p.Complete { // whoever is due back after the last round comes back for the model
 		h.finished, h.status = true, p.Status
 		h.recovered(p.Round)

@@ -97,7 +97,7 @@ func (k *dealtKey) furnish(f *folder) error {
 // describe says what the key is worth.
 func (k *dealtKey) describe() string {
 	if k.test {
-		return fmt.Sprintf("the Paillier key is the built-in test key of %d bits, whose factors everybody knows: it protects nothing", k.public.Bits())
+		return fmt.Sprintf("The Paillier key is the built-in test key of %d bits, whose factors everybody knows: it protects nothing", k.public.Bits())
 	}
-	return fmt.Sprintf("the Paillier key of %d bits was dealt in this process, which knows its factors", k.public.Bits())
+	return fmt.Sprintf("The Paillier key of %d bits was dealt in this process, which knows its factors", k.public.Bits())
 }

@@ -1,6 +1,7 @@
 package testnet
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"os"
@@ -195,5 +196,23 @@ func TestQuorumLostInTestnets(t *testing.T) {
 		if took := time.Since(began); took > 30*time.Second {
 			t.Errorf("mode %s: %v", mode, took)
 		}
+	}
+}
+
+// A simulation ends with its context, as the other modes do.
+func TestInterruptEndsSimulation(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	opt, last := silent(), uint64(0)
+	opt.Tell = func(e Event) {
+		if last = max(last, e.Round); e.What == RoundDone && e.Round == 1 {
+			cancel()
+		}
+	}
+	manifest := strings.Replace(study4, "rounds = 2", "rounds = 30", 1)
+	if _, err := Run(ctx, write(t, manifest, nil), Sim, opt); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if last > 2 {
+		t.Errorf("went on to round %d", last)
 	}
 }

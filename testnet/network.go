@@ -184,6 +184,9 @@ func (n *network) stuck() error {
 	case n.lacking.IsZero():
 		n.lacking = n.now()
 		missing := n.quorumError(phase)
+		if err := n.noUpdates(); len(missing.Missing) == 0 && err != nil {
+			return err
+		}
 		n.emit(Event{Round: missing.Round, Phase: phase, What: Waiting, Detail: strings.Join(missing.Missing, ", ")})
 	case n.now().Sub(n.lacking) >= n.scenario.patience:
 		return n.quorumError(phase)
@@ -192,6 +195,22 @@ func (n *network) stuck() error {
 		return fmt.Errorf("%w: round %d, %v", ErrTimeout, n.furthest, overallWait)
 	}
 	return nil
+}
+
+// noUpdates says who has no update in the latest round, and why; nil when all
+// have one.
+func (n *network) noUpdates() error {
+	var names []string
+	why := ""
+	for _, h := range n.hospitals[1:] {
+		if h.why != "" && h.untrained == n.furthest {
+			names, why = append(names, h.name), h.why
+		}
+	}
+	if names == nil {
+		return nil
+	}
+	return fmt.Errorf("round %d: %s came without an update: %s", n.furthest, strings.Join(names, ", "), why)
 }
 
 func (n *network) quorumError(phase protocol.Phase) *QuorumError {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -74,6 +75,9 @@ func (opt DemoOptions) check() error {
 	}
 	if f := opt.TestFraction; f != nil && !(*f >= 0 && *f < 1) {
 		return fmt.Errorf("--test-fraction %v: it is in [0, 1)", *f)
+	}
+	if opt.Seed > math.MaxInt64 { // TOML has no larger number, and the seed is in the study
+		return fmt.Errorf("--seed %d: at most %d", opt.Seed, int64(math.MaxInt64))
 	}
 	if n := opt.Hospitals; n != 0 {
 		return mostDropouts(n, opt.Scheme).Validate()

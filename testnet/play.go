@@ -52,7 +52,7 @@ func play(ctx context.Context, s *scenario, opt Options) (*Report, error) {
 func (s *scenario) perform(ctx context.Context, opt Options) (*network, error) {
 	if s.mode == Sim {
 		n := newNetwork(s, opt)
-		return n, n.simulate()
+		return n, n.simulate(ctx)
 	}
 	if s.mode == Virtual {
 		return s.performVirtually(ctx, opt)

@@ -15,6 +15,8 @@ type DemoReport struct {
 	Task           string              `json:"task"`
 	Hospitals      []string            `json:"hospitals"`
 	Threshold      int                 `json:"threshold"`
+	Bits           int                 `json:"bits"`            // of the Paillier key; 0 without one
+	Key            string              `json:"key"`             // what it is worth
 	Rounds         []RoundResult       `json:"rounds"`          // training rounds, from 1
 	Standardise    *RoundResult        `json:"standardise"`     // round 0
 	Evaluate       *RoundResult        `json:"evaluate"`        // the round after the last
@@ -113,6 +115,9 @@ func (n *network) report(v *verdict) *Report {
 			Scheme: s.study.Scheme, Trainer: plan.Trainer, Task: s.study.Task, Hospitals: s.names(), Threshold: s.openings(),
 			Rounds: []RoundResult{}, Seed: s.study.Seed,
 		},
+	}
+	if s.key != nil {
+		r.Bits, r.Key = s.key.public.Bits(), s.key.describe()
 	}
 	for number := range uint64(plan.Rounds + 2) {
 		view := n.rounds[number]

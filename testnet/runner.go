@@ -36,6 +36,8 @@ type here struct {
 	listen func(protocol.Party) string
 	// newHost makes a hospital's libp2p host; nil for real ones.
 	newHost func(crypto.PrivKey, connmgr.ConnectionGater) (host.Host, error)
+	// alone lets one node at a time start; nil lets all.
+	alone chan struct{}
 }
 
 var _ runner = here{}
@@ -45,6 +47,9 @@ func loopback(protocol.Party) string { return "/ip4/127.0.0.1/tcp/0" }
 func (r here) run(ctx context.Context, h *hospital) ([]byte, error) {
 	n := h.network
 	split := n.scenario.splits[h.party-1]
+	if r.alone != nil {
+		r.alone <- struct{}{}
+	}
 	running, err := node.New(node.Config{
 		Home: n.homes[h.party-1], Roster: n.roster, Study: n.scenario.study,
 		Work:     node.Training{Program: n.scenario.program, Train: split.Train, Test: split.Test},
@@ -55,6 +60,9 @@ func (r here) run(ctx context.Context, h *hospital) ([]byte, error) {
 		Hooks:    node.Hooks{BeforeRound: h.beforeRound, BeforePhase: h.beforePhase, Outgoing: h.outgoing, Connected: h.connected},
 		NewHost:  r.newHost,
 	})
+	if r.alone != nil {
+		<-r.alone
+	}
 	if err != nil {
 		return nil, err
 	}

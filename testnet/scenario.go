@@ -72,17 +72,36 @@ func (s *scenario) plan() (err error) {
 	if err := s.dealKey(); err != nil {
 		return err
 	}
+	if err := s.checkScheme(); err != nil {
+		return err
+	}
 	if s.program, err = s.study.Program(s.t); err != nil {
 		return err
 	}
+	rows := 0
 	for _, h := range s.hospitals {
 		train, test, err := h.Data.Split(*s.study.TestFraction, s.study.Seed)
 		if err != nil {
 			return err
 		}
+		rows += train.Rows()
 		s.splits = append(s.splits, model.Split{Train: train, Test: test})
 	}
+	if rows == 0 {
+		return fmt.Errorf("no hospital has a complete row to train on, with a test fraction of %v", *s.study.TestFraction)
+	}
 	return nil
+}
+
+// checkScheme refuses thresholds that the scheme does not stand.
+func (s *scenario) checkScheme() error {
+	d := protocol.Description{Scheme: s.study.Scheme, Thresholds: s.t, Length: 1, Limit: 1}
+	key := s.key.of(1)
+	if key != nil {
+		d.Key = key.Digest()
+	}
+	_, err := protocol.NewScheme(1, d, key)
+	return err
 }
 
 // tables are the files with the hospitals' rows, for processes of their own:

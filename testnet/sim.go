@@ -1,7 +1,7 @@
 package testnet
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"time"
 
@@ -14,7 +14,7 @@ import (
 // simulate runs the hospitals as pure machines of package protocoltest: equal
 // seeds give equal runs, bit for bit. The updates are those of the study's
 // trainer on the hospitals' rows, as in every mode.
-func (n *network) simulate() error {
+func (n *network) simulate(ctx context.Context) error {
 	s := n.scenario
 	work := &simWork{scenario: s, states: []model.State{s.program.Start()}}
 	opt := protocoltest.Options{Thresholds: s.t, Scheme: s.study.Scheme, Faults: s.faults, Seed: s.study.Seed, Work: work, Gate: true}
@@ -33,10 +33,18 @@ func (n *network) simulate() error {
 			failed = n.watch(work, note)
 		}
 	}
+	opt.Stop = func() error {
+		if failed != nil {
+			return failed
+		}
+		return ctx.Err()
+	}
 	res, err := protocoltest.Run(opt)
 	switch {
-	case err != nil || failed != nil:
-		return errors.Join(err, failed)
+	case err != nil:
+		return err
+	case failed != nil: // with the last event
+		return failed
 	case res.Wrong || res.Split || res.Hung || len(res.Named) > 0:
 		return fmt.Errorf("the simulator found a broken invariant: wrong %v, split %v, hung %v, named %v", res.Wrong, res.Split, res.Hung, res.Named)
 	case !res.Completed:

@@ -168,6 +168,7 @@ type continuing struct {
 	rows     model.Design
 	alone    []float64 // what it learned before
 	times    int       // its gradient enters the sum so many times
+	fail     func(error)
 }
 
 var _ node.Work = (*continuing)(nil)
@@ -195,7 +196,14 @@ func (c *continuing) Update(state []byte) (protocol.Vector, error) {
 		gradient[i] *= float64(c.times)
 	}
 	update := make(protocol.Vector, len(gradient))
-	return update, c.training.Codec().Encode(update, gradient)
+	if err := c.training.Codec().Encode(update, gradient); err != nil {
+		// A node takes part without an update and waits for the others. Here none
+		// has one, or the tables are not those of three hospitals.
+		err = fmt.Errorf("round %d: the gradients grow without bound, take a smaller step length: %w", s.Round, err)
+		c.fail(err)
+		return nil, err
+	}
+	return update, nil
 }
 
 // Apply adds the opened sum.
@@ -252,6 +260,9 @@ func (r *tableRun) run(ctx context.Context) ([][]byte, error) {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	for _, w := range r.works {
+		w.(*continuing).fail = cancel
+	}
 	states := make([][]byte, len(nodes))
 	var all sync.WaitGroup
 	for i, n := range nodes {

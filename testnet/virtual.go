@@ -77,7 +77,11 @@ func (s *scenario) performVirtually(ctx context.Context, opt Options) (n *networ
 		net := newVirtualNet(links)
 		net.Start()
 		defer net.Close()
-		n, err = s.performOn(ctx, opt, here{listen: virtualAddress, newHost: virtualHost(net, links)})
+		// The simulated network has no lock for new members; a channel is one that
+		// does not stop the clock.
+		n, err = s.performOn(ctx, opt, here{
+			listen: virtualAddress, newHost: virtualHost(net, links), alone: make(chan struct{}, 1),
+		})
 		return err
 	})
 	return n, failed

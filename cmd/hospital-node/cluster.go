@@ -40,12 +40,7 @@ func newCluster(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "cluster", Short: "Put a federation's roster together, sign it, look at it",
 		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return unknownCommand(cmd, args[0])
-			}
-			return cmd.Help()
-		},
+		RunE: a.helpOrFail,
 	}
 	cmd.AddCommand(newClusterNew(a, runClusterNew), newClusterDeal(a, runClusterDeal), newClusterSign(a, runClusterSign),
 		newClusterVerify(a, runClusterVerify), newClusterShow(a, runClusterShow))
@@ -121,9 +116,13 @@ func writeRoster(file string, r *roster.Roster) error {
 // stands says what a federation stands and what colluders can learn.
 func stands(a *app, r *roster.Roster) {
 	t := r.Thresholds()
+	k := t.Openings()
+	if key, err := r.PaillierKey(); err == nil && key != nil {
+		k = key.Threshold()
+	}
 	a.printf("Hospitals that may be away at any time: %d. Hospitals that may lie: %d.\n", t.Dropouts, t.Liars)
 	a.printf("A sum is opened by %d hospitals, and has at least %d in it. Up to %d that compare notes learn nothing but the\n"+
-		"sum of the others; %d could open any update.\n", t.Openings(), t.SmallestSet(), t.Openings()-1, t.Openings())
+		"sum of the others; %d could open any update.\n", k, t.SmallestSet(), k-1, k)
 	if key, err := r.PaillierKey(); err == nil && key != nil {
 		a.printf("Paillier key of %d bits: %d holders, any %d of whom decrypt; whoever dealt it could decrypt alone.\n", key.Bits(), key.Holders(), key.Threshold())
 	}

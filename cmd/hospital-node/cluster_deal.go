@@ -72,6 +72,13 @@ func runClusterDeal(_ context.Context, a *app, f *dealFlags) error {
 	return a.finish("cluster-deal", report, nil)
 }
 
+func (f *dealFlags) shareFile(member string) string { return filepath.Join(f.out, member+".share") }
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
+}
+
 func deal(a *app, f *dealFlags) (*dealReport, error) {
 	r, err := roster.Read(f.roster)
 	if err != nil {
@@ -83,7 +90,18 @@ func deal(a *app, f *dealFlags) (*dealReport, error) {
 	t := r.Thresholds()
 	holders, k := protocol.Holders(t), protocol.HolderThreshold(t)
 	if err := protocol.CheckHolders(t, holders, k); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w; make the roster anew with `cluster new --tolerate-dropouts %d`", err, holders-k-t.Liars)
+	}
+	if len(r.Signatures) > 0 {
+		return nil, fmt.Errorf("%s is signed already: a key is dealt before the members sign", f.roster)
+	}
+	if f.bits < paillier.MinBits || f.bits > paillier.MaxBits || f.bits%128 != 0 {
+		return nil, fmt.Errorf("--bits %d: a multiple of 128 from %d to %d", f.bits, paillier.MinBits, paillier.MaxBits)
+	}
+	for _, m := range r.Members[:holders] {
+		if file := f.shareFile(m.Name); exists(file) {
+			return nil, fmt.Errorf("%s exists: name another folder with --out", file)
+		}
 	}
 	a.progressf("looking for two primes of %d bits", f.bits/2)
 	private, err := paillier.GenerateKey(rand.Reader, f.bits, paillier.MinBits)
@@ -102,10 +120,7 @@ func deal(a *app, f *dealFlags) (*dealReport, error) {
 		return nil, err
 	}
 	for i, share := range shares {
-		file := filepath.Join(f.out, r.Members[i].Name+".share")
-		if _, err := os.Stat(file); err == nil {
-			return nil, fmt.Errorf("%s exists: name another folder with --out", file)
-		}
+		file := f.shareFile(r.Members[i].Name)
 		if err := durable.WriteFile(file, identity.EncodeShare(share), 0o600); err != nil {
 			return nil, err
 		}
@@ -157,7 +172,11 @@ func paillierKey(a *app, home string, r *roster.Roster, s *study.Study) (*protoc
 	if err != nil {
 		return nil, err
 	}
-	if self, ok := r.Find(id.Public()); share == nil && ok && int(self) <= public.Holders() {
+	self, ok := r.Find(id.Public())
+	if share != nil && ok && share.Holder() != int(self) {
+		return nil, fmt.Errorf("%s is the share of %s", filepath.Join(home, identity.ShareFile), r.Name(protocol.Party(share.Holder())))
+	}
+	if share == nil && ok && int(self) <= public.Holders() {
 		return nil, fmt.Errorf("%s is missing: keep the share that this hospital was dealt with `hospital-node cluster sign --home %s --share FILE ROSTER`",
 			filepath.Join(home, identity.ShareFile), home)
 	}

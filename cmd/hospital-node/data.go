@@ -20,12 +20,7 @@ func newData(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "data", Short: "Public data sets for demonstrations",
 		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return unknownCommand(cmd, args[0])
-			}
-			return cmd.Help()
-		},
+		RunE: a.helpOrFail,
 	}
 	cmd.AddCommand(newDataGet(a, runDataGet))
 	return cmd

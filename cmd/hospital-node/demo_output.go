@@ -213,7 +213,10 @@ func visibility(a *app, r *testnet.DemoReport) {
 	if r.Scheme == protocol.SchemePaillier {
 		hidden = fmt.Sprintf("each other update encrypted under a key with which\n%d hospitals together decrypt and %d learn nothing", k, k-1)
 	}
-	a.printf("\nWhat each hospital could see: its own rows; %s;\n", hidden)
+	if r.Key != "" {
+		a.printf("\n%s.\n", r.Key)
+	}
+	a.printf("\nWhat each hospital could see: its own rows; %s; ", hidden)
 	a.printf("the sums over the %d or more hospitals of each round; the model.\n", (protocol.Thresholds{Parties: n}).SmallestSet())
 	a.printf("Nobody saw another's rows, mean or update. The run goes on without any %d of the %d. This version stands\n", n-k, n)
 	a.printf("hospitals that crash or are cut off, and not yet hospitals that lie (SECURITY.md).\n")

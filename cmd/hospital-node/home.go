@@ -110,6 +110,9 @@ func initHome(f *initFlags) (*initReport, error) {
 	if c.Addresses == nil {
 		c.Addresses = specific(c.Listen)
 	}
+	if err := checkListen(c.Listen); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(f.home, 0o700); err != nil {
 		return nil, &usageError{err}
 	}
@@ -125,9 +128,20 @@ func initHome(f *initFlags) (*initReport, error) {
 		return nil, err
 	}
 	if err := durable.WriteFile(filepath.Join(f.home, configFile), []byte(text.String()), 0o600); err != nil {
-		return nil, err
+		// Without settings there is no home: init can be run again.
+		return nil, errors.Join(err, os.Remove(filepath.Join(f.home, identity.KeyFile)))
 	}
 	return &initReport{f.home, c.Name, identity.Fingerprint(id.Public()), c.Listen, c.Addresses}, nil
+}
+
+// checkListen refuses addresses that nobody can listen on.
+func checkListen(addresses []string) error {
+	for _, address := range addresses {
+		if err := roster.CheckAddress(address); err != nil {
+			return &usageError{fmt.Errorf("listen: %w", err)}
+		}
+	}
+	return nil
 }
 
 var notInName = regexp.MustCompile(`[^a-z0-9]+`)

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -103,6 +105,10 @@ func describe(err error) *errorInfo {
 	info := &errorInfo{Code: exitCode(err), Message: err.Error()}
 	if h := (*hinted)(nil); errors.As(err, &h) {
 		info.Hint = h.hint
+	} else if at := strings.LastIndex(info.Message, "did you mean "); at >= 0 {
+		info.Hint = info.Message[at:]
+	} else if info.Code == exitQuorum {
+		info.Hint = "start the missing hospitals again, or wait for them"
 	}
 	return info
 }
@@ -110,7 +116,7 @@ func describe(err error) *errorInfo {
 // fail tells of an error and returns its exit code.
 func (a *app) fail(cmd *cobra.Command, args []string, err error) int {
 	info := describe(err)
-	if done := (*reported)(nil); !errors.As(err, &done) && (a.json || slices.Contains(args, "--json")) {
+	if done := (*reported)(nil); !errors.As(err, &done) && (a.json || wantsJSON(args)) {
 		a.json = true
 		name := strings.TrimSpace(strings.TrimPrefix(cmd.CommandPath(), "hospital-node"))
 		if name == "" {
@@ -121,10 +127,23 @@ func (a *app) fail(cmd *cobra.Command, args []string, err error) int {
 		}
 	}
 	fmt.Fprintf(a.stderr, "hospital-node: %s\n", info.Message)
-	if info.Hint != "" {
+	if info.Hint != "" && !strings.Contains(info.Message, info.Hint) {
 		fmt.Fprintf(a.stderr, "hint: %s\n", info.Hint)
 	}
 	return info.Code
+}
+
+// wantsJSON tells whether a document was asked for, when the flags could not be
+// read to their end.
+func wantsJSON(args []string) bool {
+	wants, _ := strconv.ParseBool(os.Getenv("HOSPITAL_NODE_JSON"))
+	for _, arg := range args {
+		if value, found := strings.CutPrefix(arg, "--json"); found {
+			set, err := strconv.ParseBool(strings.TrimPrefix(value, "="))
+			wants = value == "" || err == nil && set
+		}
+	}
+	return wants
 }
 
 // exitCode sorts errors.

@@ -188,7 +188,7 @@ func slips(f *reproduceFlags) []string {
 // tableText is the table for people.
 func tableText(r *reproduceReport) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\n", r.Key)
+	fmt.Fprintf(&b, "%s.\n\n", r.Key)
 	w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "η\tN\thospital\terror alone\terror together\tdifference\tposter\t")
 	for _, c := range r.Cells {

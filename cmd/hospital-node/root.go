@@ -46,16 +46,12 @@ func newRoot(a *app) *cobra.Command {
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			return fromEnvironment(cmd.Flags(), os.LookupEnv)
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return unknownCommand(cmd, args[0])
-			}
-			return cmd.Help()
-		},
+		RunE: a.helpOrFail,
 	}
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetHelpCommand(newHelp())
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "one JSON document on standard output, diagnostics on standard error")
 	root.PersistentFlags().BoolVar(&a.quiet, "quiet", false, "results only, no progress")
 	root.PersistentFlags().BoolVar(&a.verbose, "verbose", false, "tell more on standard error")
@@ -67,13 +63,44 @@ func newRoot(a *app) *cobra.Command {
 	return root
 }
 
-func unknownCommand(cmd *cobra.Command, name string) error {
+// newHelp is cobra's help command, but for an unknown command.
+func newHelp() *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]", Short: "Help about any command",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			of, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return unknownCommand(of, rest[0])
+			}
+			return of.Help()
+		},
+	}
+}
+
+// helpOrFail shows the help of a command that is a group; a document there is
+// none.
+func (a *app) helpOrFail(cmd *cobra.Command, args []string) error {
+	switch {
+	case len(args) > 0:
+		return unknownCommand(cmd, args[0])
+	case a.json:
+		return &usageError{fmt.Errorf("--json needs a command: %s", strings.Join(commandNames(cmd), ", "))}
+	}
+	return cmd.Help()
+}
+
+func commandNames(cmd *cobra.Command) []string {
 	var known []string
 	for _, c := range cmd.Commands() {
 		if !c.Hidden {
 			known = append(known, c.Name())
 		}
 	}
+	return known
+}
+
+func unknownCommand(cmd *cobra.Command, name string) error {
+	known := commandNames(cmd)
 	message := fmt.Sprintf("unknown command %q", name)
 	if nearest := strict.Nearest(name, known); nearest != "" {
 		message += fmt.Sprintf("; did you mean %q?", nearest)

@@ -76,12 +76,22 @@ func runNode(ctx context.Context, a *app, f *runFlags) (*runReport, error) {
 	if err := checkHome(f.home); err != nil {
 		return nil, err
 	}
+	if f.timeout < 0 {
+		return nil, &usageError{fmt.Errorf("--timeout %v: it must not be negative", f.timeout)}
+	}
 	cfg, work, err := nodeConfig(a, f)
 	if err != nil {
 		return nil, err
 	}
 	show := &runProgress{app: a, roster: cfg.Roster, rounds: lastRound(work.Program), atMost: work.Program.EndsByItself(), timeout: f.timeout}
-	cfg.Progress = show.step
+	cfg.Progress = func(s node.Progress) {
+		show.step(s)
+		if s.Complete { // a node that serves may be killed before it ends
+			if err := keepModel(f.home, work, s.State); err != nil {
+				cfg.Logger.Error("keep the model", "error", err)
+			}
+		}
+	}
 	control, err := testnet.JoinControl(f.control)
 	if err != nil {
 		return nil, &usageError{err}
@@ -133,6 +143,9 @@ func nodeConfig(a *app, f *runFlags) (node.Config, node.Training, error) {
 	if err != nil {
 		return fail(err)
 	}
+	if _, err := identity.Load(f.home); err != nil {
+		return fail(err)
+	}
 	key, err := paillierKey(a, f.home, r, s)
 	if err != nil {
 		return fail(err)
@@ -151,12 +164,12 @@ func nodeConfig(a *app, f *runFlags) (node.Config, node.Training, error) {
 	if len(listen) == 0 {
 		listen = home.Listen
 	}
+	if err := checkListen(listen); err != nil {
+		return fail(err)
+	}
 	cfg := node.Config{
 		Home: f.home, Roster: r, Study: s, Work: work, Paillier: key, Listen: listen,
-		Linger: 10 * time.Second, SitOut: f.sitOut, Logger: a.logger(),
-	}
-	if f.serve {
-		cfg.Linger = 1 << 62
+		Linger: 10 * time.Second, Serve: f.serve, SitOut: f.sitOut, Logger: a.logger(),
 	}
 	return cfg, work, nil
 }
@@ -225,7 +238,7 @@ func report(a *app, f *runFlags, n *node.Node, work node.Training, encoded []byt
 		return nil, err
 	}
 	r.Local = &local
-	if r.Model, err = writeModel(f.home, n, work, state); err != nil {
+	if r.Model, err = writeModel(f.home, work, state); err != nil {
 		return nil, err
 	}
 	printRun(a, r, work.Program.Plan().Task.Label.Binary())
@@ -279,6 +292,15 @@ func (p *runProgress) step(s node.Progress) {
 	}
 }
 
+// slow tells whether the current round takes long. A finished study waits for
+// nobody.
+func (p *runProgress) slow() (last node.Progress, since time.Time, slow bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	over := p.since.IsZero() || p.last.Finished != nil || p.last.Complete
+	return p.last, p.since, !over && time.Since(p.since) >= 3*time.Second
+}
+
 // watch tells who is waited for when a round takes long, and gives up when that
 // was asked for.
 func (p *runProgress) watch(ctx context.Context, giveUp context.CancelCauseFunc) {
@@ -291,10 +313,8 @@ func (p *runProgress) watch(ctx context.Context, giveUp context.CancelCauseFunc)
 			return
 		case <-tick.C:
 		}
-		p.mu.Lock()
-		last, since := p.last, p.since
-		p.mu.Unlock()
-		if since.IsZero() || time.Since(since) < 3*time.Second || last.Finished != nil {
+		last, since, slow := p.slow()
+		if !slow {
 			continue
 		}
 		names := p.roster.Names(last.Status.Waiting)

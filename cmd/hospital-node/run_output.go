@@ -21,7 +21,17 @@ type modelFile struct {
 	Metrics      *model.Metrics      `json:"secure_metrics"`
 }
 
-func writeModel(home string, n *node.Node, work node.Training, s model.State) (string, error) {
+// keepModel writes the model of a finished study, if it has one.
+func keepModel(home string, work node.Training, encoded []byte) error {
+	s, err := model.UnmarshalState(encoded)
+	if err != nil || work.Program.FitError(s) != nil {
+		return err
+	}
+	_, err = writeModel(home, work, s)
+	return err
+}
+
+func writeModel(home string, work node.Training, s model.State) (string, error) {
 	m := modelFile{
 		Task: work.Program.Plan().Task.Name, Features: work.Program.WeightNames(), Weights: s.Weights,
 		Mean: s.Standardiser.Mean, SD: s.Standardiser.SD, Rows: s.Standardiser.Rows, Metrics: s.Metrics,

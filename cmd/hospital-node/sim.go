@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -81,7 +82,7 @@ func newSim(a *app, run func(context.Context, *app, *simFlags) error) *cobra.Com
 	flags.Uint64Var(&f.seed, "seed", 1, "of the first run")
 	flags.IntVar(&f.runs, "runs", 100, "how many runs, each with the next seed")
 	flags.BoolVar(&f.adaptive, "adaptive", false, "an adversary delays what hurts most, for the first virtual minute")
-	flags.StringVar(&f.crypto, "crypto", "fast", "fast (stand-ins of the same size) or real")
+	flags.StringVar(&f.crypto, "crypto", "fast", "fast (stand-ins of the same size; equal seeds give equal runs) or real")
 	return cmd
 }
 
@@ -91,6 +92,7 @@ func runSim(ctx context.Context, a *app, f *simFlags) error {
 		return a.finish("sim", nil, &usageError{err})
 	}
 	debug.SetGCPercent(400) // many small short-lived messages
+	opt.Stop = ctx.Err
 	started, shown := time.Now(), time.Now()
 	summary, err := protocoltest.Batch(opt, f.runs, func(done int) {
 		if time.Since(shown) >= time.Second {
@@ -98,6 +100,9 @@ func runSim(ctx context.Context, a *app, f *simFlags) error {
 			a.progressf("%d of %d runs, %.0f a second", done, f.runs, float64(done)/time.Since(started).Seconds())
 		}
 	})
+	if ctx.Err() != nil {
+		err = errors.New("interrupted")
+	}
 	if err != nil {
 		return a.finish("sim", nil, err)
 	}
@@ -160,10 +165,12 @@ func (f *simFlags) options() (protocoltest.Options, error) {
 // paillier use with --crypto real.
 const realKeyBits = 2048
 
-// testKeys deals the keys that the scheme needs.
+// testKeys deals the keys that the scheme needs, and refuses thresholds that it
+// does not stand.
 func (f *simFlags) testKeys(opt *protocoltest.Options) error {
-	if f.scheme == protocol.SchemeShamir {
-		_, err := protocol.NewShamir(1, opt.Thresholds, f.values)
+	d := protocol.Description{Scheme: f.scheme, Thresholds: opt.Thresholds, Length: uint64(f.values), Limit: protocoltest.Limit}
+	if f.scheme != protocol.SchemePaillier {
+		_, err := protocol.NewScheme(1, d, nil)
 		return err
 	}
 	if t := opt.Thresholds; f.crypto == "fast" { // stand-ins
@@ -174,9 +181,7 @@ func (f *simFlags) testKeys(opt *protocoltest.Options) error {
 		return err
 	}
 	opt.Key = func(self protocol.Party) *protocol.PaillierKey { return keys[self] }
-	d := protocol.Description{
-		Scheme: f.scheme, Key: keys[1].Digest(), Thresholds: opt.Thresholds, Length: uint64(f.values), Limit: protocoltest.Limit,
-	}
+	d.Key = keys[1].Digest()
 	_, err = protocol.NewScheme(1, d, keys[1])
 	return err
 }
@@ -222,6 +227,9 @@ func (f *simFlags) report(opt protocoltest.Options, s protocoltest.Summary, took
 	}
 	if r.BadSeeds == nil {
 		r.BadSeeds = []uint64{}
+	}
+	if opt.Scheme == protocol.SchemePaillier {
+		r.Threshold = protocol.HolderThreshold(opt.Thresholds)
 	}
 	for p, count := range s.Named {
 		r.Named[p.String()] = count

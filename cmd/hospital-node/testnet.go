@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"time"
 
@@ -16,12 +17,7 @@ func newTestnet(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "testnet", Short: "A federation on this machine, with faults, from a file",
 		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return unknownCommand(cmd, args[0])
-			}
-			return cmd.Help()
-		},
+		RunE: a.helpOrFail,
 	}
 	cmd.AddCommand(newTestnetRun(a, runTestnet))
 	return cmd
@@ -39,7 +35,8 @@ func newTestnetRun(a *app, run func(context.Context, *app, *testnetFlags) error)
 		Long: "Runs the hospitals that a manifest describes. In mode process each is a process of its own on loopback, killed with\n" +
 			"SIGKILL, stopped with SIGSTOP or cut off at the round and phase that the manifest says; in mode virtual they are real\n" +
 			"nodes on a simulated network in virtual time; in mode sim they are the pure machine. At the end every sum is compared\n" +
-			"with the sum in the clear, and every hospital's set and model with the others'. Nothing that was started is left.",
+			"with the sum in the clear, and every hospital's set and model with the others'. Nothing that was started is left.\n" +
+			"In every mode the updates are those of the trainer on the hospitals' rows.",
 		Example: "  hospital-node testnet run examples/testnet-4.toml\n" +
 			"  hospital-node testnet run examples/testnet-7.toml --mode virtual --out seven",
 		Args: func(cmd *cobra.Command, args []string) error { return oneFile(cmd, args) },
@@ -64,8 +61,11 @@ func runTestnet(ctx context.Context, a *app, f *testnetFlags) error {
 	within, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
 	report, err := testnet.Run(within, f.manifest, f.mode, opt)
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		err = errors.New("interrupted; all hospitals were stopped")
+	case errors.Is(err, context.DeadlineExceeded):
+		err = fmt.Errorf("%w: not finished after %v (--timeout)", testnet.ErrTimeout, f.timeout)
 	}
 	if report == nil {
 		return a.finish("testnet-run", nil, err)

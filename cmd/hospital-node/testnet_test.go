@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,9 +9,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"consilium/model"
 )
 
 // testnetDocument is what these tests read of `testnet run --json`.
@@ -41,12 +43,12 @@ type testnetDocument struct {
 
 // testnetRun is a testnet in mode process, run by a process of its own.
 type testnetRun struct {
-	t              *testing.T
-	cmd            *exec.Cmd
-	temporary, out string
-	stdout, stderr bytes.Buffer
-	document       testnetDocument
-	manifest       string
+	t                        *testing.T
+	cmd                      *exec.Cmd
+	temporary, out, manifest string
+	stdout                   bytes.Buffer
+	stderr                   watched
+	document                 testnetDocument
 }
 
 func prepareTestnet(t *testing.T, manifest string, args ...string) *testnetRun {
@@ -60,8 +62,66 @@ func prepareTestnet(t *testing.T, manifest string, args ...string) *testnetRun {
 	}
 	r.cmd = exec.CommandContext(t.Context(), "hospital-node", append([]string{"testnet", "run", r.manifest, "--json"}, args...)...)
 	r.cmd.Env = append(os.Environ(), "TMPDIR="+r.temporary)
+	r.stderr.seen = make(chan struct{})
 	r.cmd.Stdout, r.cmd.Stderr = &r.stdout, &r.stderr
 	return r
+}
+
+// watched is what a process writes, and tells when both hospitals of
+// quorumLost are away.
+type watched struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+	seen chan struct{}
+	told bool
+}
+
+func (w *watched) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.text.Write(b)
+	if !w.told && bytes.Contains(w.text.Bytes(), []byte("waiting for north, south")) {
+		w.told = true
+		close(w.seen)
+	}
+	return len(b), nil
+}
+
+func (w *watched) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
+}
+
+// quorumLost is a testnet that waits, for so long, with one hospital paused and
+// one killed.
+func quorumLost(patience string) string {
+	return "hospitals = 4\nquorum_wait = \"" + patience + "\"\n" +
+		"faults = [\"pause:north@1:deal\", \"kill:south@1:deal\"]\n[study]\ntask = \"synthetic\"\n"
+}
+
+// untilLost starts it and waits until it waits.
+func (r *testnetRun) untilLost() {
+	r.t.Helper()
+	if err := r.cmd.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	select {
+	case <-r.stderr.seen:
+	case <-time.After(30 * time.Second):
+		r.t.Fatalf("nobody waits:\n%s", r.stderr.String())
+	}
+	r.await(3) // what the killed one had said leaves its machine first
+}
+
+// await waits until so many hospitals run.
+func (r *testnetRun) await(count int) {
+	r.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); len(r.processes()) != count; <-time.After(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			r.t.Fatalf("%v run, want %d", r.processes(), count)
+		}
+	}
 }
 
 // finish waits for the end, wants the exit code, and nothing to be left.
@@ -106,22 +166,12 @@ func (r *testnetRun) processes() []string {
 	var found []string
 	for _, file := range files {
 		line, err := os.ReadFile(file)
-		if err == nil && (bytes.Contains(line, []byte(r.temporary)) || bytes.Contains(line, []byte(r.out))) && bytes.Contains(line, []byte("--control")) {
+		ours := bytes.Contains(line, []byte(r.temporary)) || bytes.Contains(line, []byte(r.out))
+		if err == nil && ours && bytes.Contains(line, []byte("--control")) {
 			found = append(found, strings.ReplaceAll(string(line), "\x00", " "))
 		}
 	}
 	return found
-}
-
-// await waits until so many hospitals run.
-func (r *testnetRun) await(count int) {
-	r.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); len(r.processes()) != count; {
-		if time.Now().After(deadline) {
-			r.t.Fatalf("%v run, want %d", r.processes(), count)
-		}
-		<-time.After(10 * time.Millisecond)
-	}
 }
 
 // good checks a testnet in which everybody came back: all checks hold, nobody
@@ -225,24 +275,19 @@ rounds = 4
 // Whatever ends it: 6 when the quorum does not come back, 3 when it takes too
 // long, 1 when interrupted; nothing is left, not even a hospital that is paused.
 func TestTestnetLeavesNothing(t *testing.T) {
-	lost := "hospitals = 4\nquorum_wait = \"%s\"\nfaults = [\"pause:north@1:deal\", \"kill:south@1:deal\"]\n[study]\ntask = \"synthetic\"\n"
 	t.Run("quorum", func(t *testing.T) {
-		d := prepareTestnet(t, fmt.Sprintf(lost, "500ms")).run(exitQuorum)
+		d := prepareTestnet(t, quorumLost("500ms")).run(exitQuorum)
 		if d.Error == nil || !strings.Contains(d.Error.Message, "round 1: missing north, south") || len(d.Timeline) == 0 {
 			t.Errorf("%+v", d)
 		}
 	})
 	t.Run("timeout", func(t *testing.T) {
-		prepareTestnet(t, fmt.Sprintf(lost, "1h"), "--timeout", "2s").run(exitTimeout)
+		prepareTestnet(t, quorumLost("1h"), "--timeout", "2s").run(exitTimeout)
 	})
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(signal.String(), func(t *testing.T) {
-			r := prepareTestnet(t, fmt.Sprintf(lost, "1h"))
-			if err := r.cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			r.await(4)
-			r.await(3)
+			r := prepareTestnet(t, quorumLost("1h"))
+			r.untilLost()
 			if err := r.cmd.Process.Signal(signal); err != nil {
 				t.Fatal(err)
 			}
@@ -256,20 +301,37 @@ func TestTestnetLeavesNothing(t *testing.T) {
 // When the testnet itself is killed its hospitals end, even one that is paused.
 // (What it had in the temporary folder stays: nobody is left to remove it.)
 func TestHospitalsDoNotOutliveTheTestnet(t *testing.T) {
-	r := prepareTestnet(t, "hospitals = 4\nquorum_wait = \"1h\"\nfaults = [\"pause:north@1:deal\", \"kill:south@1:deal\"]\n[study]\ntask = \"synthetic\"\n")
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	if err := r.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	r.await(4)
-	r.await(3)
+	r := prepareTestnet(t, quorumLost("1h"))
+	r.untilLost()
 	if err := r.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = r.cmd.Wait()
 	r.await(0)
-	if ctx.Err() != nil {
-		t.Error("it took too long")
+}
+
+// Tables and a task of one's own, and processes that read them.
+func TestTestnetWithItsOwnFiles(t *testing.T) {
+	dir := t.TempDir()
+	task, _ := model.EmbeddedFile("synthetic")
+	files := map[string]string{"mine.toml": strings.Replace(string(task), `name = "synthetic"`, `name = "mine"`, 1)}
+	manifest := "[study]\ntask = \"mine.toml\"\nrounds = 2\n"
+	for i, name := range []string{"alpha", "beta", "gamma"} {
+		table, err := model.SyntheticTable(9, i, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name+".csv"] = string(table)
+		manifest += "[[hospital]]\nname = \"" + name + "\"\ndata = \"" + name + ".csv\"\n"
 	}
+	files["net.toml"] = manifest
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := prepareTestnet(t, filepath.Join(dir, "net.toml"))
+	r.cmd.Args = append(r.cmd.Args, "--out", r.out)
+	r.run(exitOK)
+	r.good(0)
 }

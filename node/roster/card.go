@@ -19,10 +19,10 @@ import (
 // Card introduces a hospital to whoever puts a roster together. It is signed
 // with the key that it names, so that nobody can hand in another's key.
 type Card struct {
-	Name      string   `toml:"name"`
-	Key       string   `toml:"key"`       // Ed25519, base64
-	Addresses []string `toml:"addresses"` // multiaddresses at which others reach the hospital
-	Signature string   `toml:"signature"`
+	Name      string   `toml:"name" json:"name"`
+	Key       string   `toml:"key" json:"key"`             // Ed25519, base64
+	Addresses []string `toml:"addresses" json:"addresses"` // multiaddresses at which others reach the hospital
+	Signature string   `toml:"signature" json:"signature"`
 }
 
 const (
@@ -120,6 +120,14 @@ func CheckName(name string) error {
 	return nil
 }
 
+// CheckAddress says what is wrong with a multiaddress.
+func CheckAddress(address string) error {
+	if _, err := multiaddr.NewMultiaddr(address); err != nil {
+		return fmt.Errorf("address %q: %w; a form is /dns4/node.example.org/tcp/443", address, err)
+	}
+	return nil
+}
+
 func (m Member) validate() (ed25519.PublicKey, error) {
 	if err := CheckName(m.Name); err != nil {
 		return nil, err
@@ -132,8 +140,8 @@ func (m Member) validate() (ed25519.PublicKey, error) {
 		return nil, fmt.Errorf("hospital %s: %d addresses, at most %d", m.Name, len(m.Addresses), maxAddresses)
 	}
 	for _, a := range m.Addresses {
-		if _, err := multiaddr.NewMultiaddr(a); err != nil {
-			return nil, fmt.Errorf("hospital %s: address %q: %w; a form is /dns4/node.example.org/tcp/443", m.Name, a, err)
+		if err := CheckAddress(a); err != nil {
+			return nil, fmt.Errorf("hospital %s: %w", m.Name, err)
 		}
 	}
 	if m.Role != "" {

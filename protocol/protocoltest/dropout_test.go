@@ -151,3 +151,31 @@ func dropping(n, count int, phase protocol.Phase, seed uint64) []Fault {
 	}
 	return faults
 }
+
+// Everybody crashes, at every save point: what a quorum has locked is found
+// again among the votes, and the round goes on with it.
+func TestEverybodyRestarts(t *testing.T) {
+	for crash := 20; crash <= 50; crash++ {
+		for seed := range uint64(12) {
+			opt := options(4, 0, 1, seed)
+			opt.CrashAt, opt.RestartAfter = map[protocol.Party]int{}, int64(200+100*seed)
+			for p := 1; p <= 4; p++ {
+				opt.CrashAt[protocol.Party(p)] = crash
+			}
+			if res := mustRun(t, opt); !res.Completed || res.Wrong || res.Split {
+				t.Fatalf("crash at %d, seed %d: %+v", crash, seed, res)
+			}
+		}
+	}
+}
+
+// A seed in which a quorum had prevoted when everybody restarted: the value that
+// others were locked on was proposed never again, and the round hung.
+func TestValidValueSurvivesRestarts(t *testing.T) {
+	opt := options(4, 0, 1, 15)
+	opt.RandomFaults, opt.RestartAfter = 0.5, 605
+	opt.CrashAt = map[protocol.Party]int{1: 37, 2: 38, 3: 39, 4: 40}
+	if res := mustRun(t, opt); res.Hung || res.Wrong || res.Split {
+		t.Fatalf("%+v", res)
+	}
+}

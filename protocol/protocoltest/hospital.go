@@ -124,10 +124,10 @@ func (h *hospital) enter() error {
 	h.phase = protocol.Describe
 	h.note(Note{What: Began})
 	h.sim.reached(h.disk.round)
-	if err := h.apply(effects); err != nil {
-		return err
-	}
 	life, number := h.life, h.disk.round
+	if err := h.apply(effects); err != nil || h.disk.round != number {
+		return err // what others had sent ended the round as it began
+	}
 	h.sim.after(h.sim.random.between(minDelay, maxDelay), "train", h.party, [32]byte{}, func() error {
 		if h.life != life || h.disk.round != number {
 			return nil

@@ -34,6 +34,8 @@ type Options struct {
 	Log func(at int64, hospital protocol.Party, what string)
 	// Watch, if set, is told what happens, for programs.
 	Watch func(Note)
+	// Stop, if set, is asked before each event. An error ends the run.
+	Stop func() error
 	// Work, if set, takes the place of Values and Rounds.
 	Work Work
 	// Gate begins a round only when everybody who is there has come to it, so that
@@ -155,6 +157,11 @@ func Run(opt Options) (Result, error) {
 // new has been said for long.
 func (s *sim) loop() error {
 	for len(s.queue) > 0 && !s.finished() {
+		if s.opt.Stop != nil {
+			if err := s.opt.Stop(); err != nil {
+				return err
+			}
+		}
 		e := heap.Pop(&s.queue).(*event)
 		s.now = e.at
 		if s.now-s.progress > stallAfter || s.now > longestRun {
