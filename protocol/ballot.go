@@ -164,6 +164,9 @@ func (b *ballot) mayStart() bool {
 		return true
 	}
 	deadline := r.cfg.Description.Deadlines.Attest
+	if r.scheme.MostAnswers() > 0 { // whose box is lost attests when its deadline for deals has passed
+		deadline += r.cfg.Description.Deadlines.Deal
+	}
 	if !r.said(Slot{Phase: Attest}) || !r.ready(r.attested, r.described, r.began[Attest], deadline) {
 		return false
 	}
