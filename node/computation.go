@@ -170,9 +170,11 @@ func (c *computation) restarted(party protocol.Party) {
 	case !c.begun && c.began[party]:
 		delete(c.mesh.open, c.key) // nobody can begin this run any more
 		c.dropLocked()
-	case c.begun && c.endings[party] == 1:
-		c.ids[party] = 0 // it had finished
 	case c.begun:
+		c.ids[party] = 0 // the number is of a link that is no more
+		if c.endings[party] == 1 {
+			return // it had finished
+		}
 		c.failLocked(&RestartedError{party, c.mesh.name(party)})
 	}
 }

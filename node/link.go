@@ -156,18 +156,25 @@ func (l *link) keep() {
 		case <-l.dial:
 		case <-time.After(wait):
 		}
-		began := time.Now()
+		before := l.progress()
 		err := l.talk(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		l.mesh.logger.Debug("link", "hospital", l.mesh.name(l.party), "error", err)
-		if time.Since(began) > lastReopen {
+		if l.progress() != before {
 			retry = firstReopen
 		}
 		wait = retry/2 + rand.N(retry)
 		retry = min(2*retry, lastReopen)
 	}
+}
+
+// progress is how many items the other has.
+func (l *link) progress() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.first
 }
 
 func (l *link) isConnected() bool {
