@@ -113,6 +113,8 @@ type Node struct {
 
 	board board
 
+	proved map[string]bool // evidence that is on the disk
+
 	life  context.Context // ends with Close: of the gossip, and of whatever others ask for
 	stop  context.CancelFunc
 	calls chan call // run by the driver
@@ -188,6 +190,7 @@ func (n *Node) open() error {
 	n.heard, n.reached, n.differing = make([]uint64, size), make([]uint64, size), make([]protocol.Hash, size)
 	n.comparing = make([]atomic.Bool, size)
 	n.kept, n.refusals.count = map[protocol.Hash]uint64{}, make([]int, size)
+	n.proved = map[string]bool{}
 	n.session = protocol.NewSession(protocol.SessionConfig{
 		Self: n.self, Federation: n.cfg.Roster.Federation, Epoch: n.cfg.Roster.Epoch,
 		Thresholds: n.cfg.Roster.Thresholds(), Signer: n.signer, Patience: patience,
