@@ -73,3 +73,10 @@ func (x *Expander) Words(dst []uint64) {
 	}
 	x.used += x.used & 8
 }
+
+// Bytes fills p with random bytes.
+func (x *Expander) Bytes(p []byte) {
+	clear(p)
+	x.used = len(x.buffer)
+	x.keystream.XORKeyStream(p, p)
+}
