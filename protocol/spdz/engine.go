@@ -41,21 +41,23 @@ func (c *Config) setDefaults() {
 // same methods in the same order. Its errors end the computation.
 type Engine struct {
 	Config
-	channel   *interactive.Channel
-	self, n   int
-	plain     bool // the clear twin: no sharing, exact truncation
-	magnitude int  // numbers are below 2^magnitude
-	sets      []subset
-	mine      []*keyed         // the sets with this party
-	pairs     []*pairKeys      // by party
-	senders   []int            // 1…2t+1: enough for degree 2t
-	lagrange  wide.Element     // this sender's coefficient at 0
-	vanishing [][]wide.Element // checks of degree t: each row is orthogonal to all shares
-	combine   []wide.Element   // coefficients at 0 of parties 1…t+1
-	private   *wide.Expander   // this party's own randomness
-	ranges    rangeTable
-	cost      Cost
-	name      string
+	channel    *interactive.Channel
+	self, n    int
+	plain      bool // the clear twin: no sharing, exact truncation
+	magnitude  int  // numbers are below 2^magnitude
+	sets       []subset
+	mine       []*keyed         // the sets with this party
+	pairs      []*pairKeys      // by party
+	senders    []int            // 1…2t+1: enough for degree 2t
+	lagrange   wide.Element     // this sender's coefficient at 0
+	vanishing  [][]wide.Element // checks of degree t: each row is orthogonal to all shares
+	combine    []wide.Element   // coefficients at 0 of parties 1…t+1
+	crossTerms [][2]int         // of mine: the products of bits that this party adds
+	hiders     map[int][]*hider // made ahead for comparisons, by width
+	private    *wide.Expander   // this party's own randomness
+	ranges     rangeTable
+	cost       Cost
+	name       string
 }
 
 // Cost is what a party has sent.
@@ -116,7 +118,7 @@ func newEngine(n, self int, cfg Config) (*Engine, error) {
 	if err := checkSizes(n, t); err != nil {
 		return nil, err
 	}
-	e := &Engine{Config: cfg, n: n, self: self, sets: subsets(n, t), private: wide.NewExpander(cfg.Seed, 0)}
+	e := &Engine{Config: cfg, n: n, self: self, sets: subsets(n, t), private: wide.NewExpander(cfg.Seed, 0), hiders: map[int][]*hider{}}
 	// 2^(k+1) + C·2^(k+κ) stays below 2^127.
 	e.magnitude = wide.Bits - 1 - cfg.Hiding - bits.Len(uint(len(e.sets)-1))
 	if cfg.Fraction < 1 || cfg.Hiding < 40 || e.magnitude < 2*cfg.Fraction+8 {

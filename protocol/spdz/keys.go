@@ -119,6 +119,7 @@ func (e *Engine) deriveKeys(own [][wide.SeedSize]byte, from [][]byte) error {
 			digests[j] = append(digests[j], check[:]...)
 		}
 	}
+	e.findCrossTerms()
 	return e.compareKeys(digests)
 }
 

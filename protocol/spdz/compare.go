@@ -1,0 +1,425 @@
+package spdz
+
+import (
+	"fmt"
+	"math"
+	"math/bits"
+
+	"consilium/sharing/wide"
+)
+
+// hider is what comparing numbers takes beforehand: for each, r = Σ r_A with
+// its low bits shared as bits, and a random bit shared both ways. Each is used
+// once: take gives it away.
+type hider struct {
+	words int              // 64 numbers each
+	adds  [][]wide.Element // the r_A that this party adds
+	low   bitShare         // planes of r
+	coin  bitShare         // a random bit
+	coins *Secret          // the same bit as a number
+}
+
+// Prepare makes what so many comparisons of numbers of so many bits take, all in
+// the same rounds. What is not prepared is made when it is needed.
+func (e *Engine) Prepare(count, width int) error {
+	if e.plain || count == 0 {
+		return nil
+	}
+	h := &hider{words: (count + 63) / 64}
+	numbers := make([]bitShare, len(e.sets))
+	lanes := 64 * h.words
+	for i := range numbers {
+		numbers[i] = e.bitShare(width * h.words)
+	}
+	for k, set := range e.mine {
+		own := make([]wide.Element, lanes)
+		for i := range own {
+			own[i] = set.masks.Below(e.magnitude + e.Hiding)
+		}
+		planes(numbers[set.index][k], own, width)
+		if set.adds {
+			h.adds = append(h.adds, own)
+		}
+	}
+	var err error
+	if h.low, err = e.sumBits(numbers, width, h.words); err != nil {
+		return fmt.Errorf("prepare comparisons: %w", err)
+	}
+	if err = e.coins(h); err != nil {
+		return fmt.Errorf("prepare comparisons: %w", err)
+	}
+	e.hiders[width] = append(e.hiders[width], h)
+	return nil
+}
+
+// take gives away what comparing count numbers takes.
+func (e *Engine) take(count, width int) (*hider, error) {
+	words := (count + 63) / 64
+	for {
+		list := e.hiders[width]
+		for len(list) > 0 && list[0].words == 0 {
+			list = list[1:]
+		}
+		e.hiders[width] = list
+		if len(list) > 0 && list[0].words >= words {
+			return e.split(list[0], words, width), nil
+		}
+		if len(list) > 0 {
+			e.hiders[width] = list[1:] // too few are left in it
+			continue
+		}
+		if err := e.Prepare(count, width); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// split takes the first words of h away from it.
+func (e *Engine) split(h *hider, words, width int) *hider {
+	first := &hider{words: words, coin: h.coin.part(0, words), coins: h.coins.Part(0, 64*words)}
+	rest := &hider{words: h.words - words, coin: h.coin.part(words, h.words), coins: h.coins.Part(64*words, 64*h.words)}
+	for _, r := range h.adds {
+		first.adds, rest.adds = append(first.adds, r[:64*words]), append(rest.adds, r[64*words:])
+	}
+	for p := range width {
+		plane := h.low.part(p*h.words, (p+1)*h.words)
+		a, b := plane.part(0, words), plane.part(words, h.words)
+		if p == 0 {
+			first.low, rest.low = joined(a), joined(b)
+		} else {
+			first.low, rest.low = joined(first.low, a), joined(rest.low, b)
+		}
+	}
+	*h = *rest
+	return first
+}
+
+// sumBits adds numbers, planes of so many words, mod 2^width: three become two
+// as long as there are three (carry-save), and the last two are added with all
+// carries at once (Sklansky 1960).
+func (e *Engine) sumBits(list []bitShare, width, words int) (bitShare, error) {
+	for len(list) > 2 {
+		var x, y, z, next []bitShare
+		for len(list) > 2 {
+			x, y, z = append(x, list[0]), append(y, list[1]), append(z, list[2])
+			list = list[3:]
+		}
+		a, b, c := joined(x...), joined(y...), joined(z...)
+		ac, bc := e.xor(a, c), e.xor(b, c)
+		carry, err := e.and(ac, bc)
+		if err != nil {
+			return nil, err
+		}
+		carry, sum := e.xor(carry, c), e.xor(ac, b)
+		for i := range x {
+			from, to := i*width*words, (i+1)*width*words
+			zero := e.bitShare(words)
+			next = append(next, sum.part(from, to), joined(zero, carry.part(from, to-words)))
+		}
+		list = append(next, list...)
+	}
+	if len(list) == 1 {
+		return list[0], nil
+	}
+	generate, err := e.and(list[0], list[1])
+	if err != nil {
+		return nil, err
+	}
+	half := e.xor(list[0], list[1])
+	carries, err := e.carries(generate, half, width, words)
+	if err != nil {
+		return nil, err
+	}
+	return e.xor(half, joined(e.bitShare(words), carries.part(0, (width-1)*words))), nil
+}
+
+// carries finds the carry out of each plane: blocks of 1, 2, 4… planes are
+// joined, the upper half of each taking the carry out of the lower.
+func (e *Engine) carries(generate, propagate bitShare, width, words int) (bitShare, error) {
+	g, p := joined(generate), joined(propagate)
+	for block := 1; block < width; block *= 2 {
+		var upper, lower []int
+		for plane := range width {
+			if plane&block != 0 {
+				upper, lower = append(upper, plane), append(lower, plane&^(block-1)-1)
+			}
+		}
+		pu := e.gather(p, upper, words)
+		products, err := e.and(joined(pu, pu), joined(e.gather(g, lower, words), e.gather(p, lower, words)))
+		if err != nil {
+			return nil, err
+		}
+		for i, plane := range upper {
+			for k := range g {
+				xorWords(g[k][plane*words:(plane+1)*words], products[k][i*words:(i+1)*words])
+				copy(p[k][plane*words:(plane+1)*words], products[k][(len(upper)+i)*words:])
+			}
+		}
+	}
+	return g, nil
+}
+
+func (e *Engine) gather(b bitShare, list []int, words int) bitShare {
+	r := make(bitShare, len(b))
+	for k := range b {
+		for _, plane := range list {
+			r[k] = append(r[k], b[k][plane*words:(plane+1)*words]...)
+		}
+	}
+	return r
+}
+
+// coins draws random bits that are shared as bits and as numbers: each set has
+// one, and their exclusive or is computed on numbers, two at a time.
+func (e *Engine) coins(h *hider) error {
+	h.coin = e.bitShare(h.words)
+	list := make([]*Secret, len(e.sets))
+	for i := range list {
+		list[i] = e.secret(64*h.words, 1, 0, 1)
+	}
+	for k, set := range e.mine {
+		set.bits.Words(h.coin[k])
+		share := list[set.index].share
+		for i := range share {
+			bit := wide.Element{Lo: h.coin[k][i/64] >> (i % 64) & 1}
+			share[i] = wide.Mul(set.weight, bit)
+		}
+	}
+	for len(list) > 1 {
+		var products []*Product
+		for i := 0; i+1 < len(list); i += 2 {
+			sum := e.Add(list[i], list[i+1])
+			products = append(products, e.Hadamard(list[i], list[i+1]).Times(-2, 0).PlusSecret(e, sum))
+		}
+		next, err := e.Reduce(products...)
+		if err != nil {
+			return err
+		}
+		for _, s := range next {
+			s.Reach = 1
+		}
+		if len(list)%2 == 1 {
+			next = append(next, list[len(list)-1])
+		}
+		list = next
+	}
+	h.coins = list[0]
+	return nil
+}
+
+// Negative tells of each entry whether it is below zero: one or zero, without
+// fraction bits. It takes 2 + ⌈log₂(bits)⌉ rounds for all matrices together,
+// with what was prepared.
+func (e *Engine) Negative(list ...*Secret) ([]*Secret, error) {
+	results := make([]*Secret, len(list))
+	if e.plain {
+		for i, s := range list {
+			results[i] = e.negativeClear(s)
+		}
+		return results, nil
+	}
+	numbers, width := e.flat(list)
+	h, err := e.take(len(numbers.share), width)
+	if err != nil {
+		return nil, err
+	}
+	sign, err := e.signs(numbers, width, h)
+	if err != nil {
+		return nil, fmt.Errorf("compare: %w", err)
+	}
+	opened, err := e.openBits(e.additive(e.xor(sign, h.coin)), e.everybody())
+	if err != nil {
+		return nil, fmt.Errorf("compare: %w", err)
+	}
+	at := 0
+	for i, s := range list {
+		results[i] = e.secret(s.Rows, s.Cols, 0, 1)
+		for k := range results[i].share {
+			coin := h.coins.share[at]
+			bit := wide.Element{Lo: opened[at/64] >> (at % 64) & 1}
+			// c + b − 2cb, c public.
+			flipped := wide.Sub(wide.FromInt(1), wide.Add(bit, bit))
+			results[i].share[k] = wide.Add(bit, wide.Mul(flipped, coin))
+			at++
+		}
+	}
+	return results, nil
+}
+
+// flat puts all entries below each other, and says how many bits the widest
+// has with its sign.
+func (e *Engine) flat(list []*Secret) (*Secret, int) {
+	width := 2
+	all := &Secret{Cols: 1}
+	for _, s := range list {
+		if s.Reach > 0 {
+			width = max(width, math.Ilogb(s.Reach)+2+s.Bits)
+		}
+		all.share = append(all.share, s.share...)
+	}
+	all.Rows = len(all.share)
+	return all, width
+}
+
+// signs opens m = x + r, and finds the sign of m − r from their low bits.
+func (e *Engine) signs(x *Secret, width int, h *hider) (bitShare, error) {
+	if width > e.magnitude {
+		return nil, &RangeError{Range{Name: "a comparison", Needed: width, Available: e.magnitude}}
+	}
+	message := make([]wide.Element, len(x.share))
+	if e.sender() {
+		wide.Accumulate(message, e.lagrange, x.share)
+	}
+	for _, r := range h.adds {
+		wide.AddTo(message, r[:len(message)])
+	}
+	m, err := e.openMasked(message)
+	if err != nil {
+		return nil, err
+	}
+	offset := wide.PowerOfTwo(e.magnitude) // 0 mod 2^width
+	for i := range m {
+		m[i] = wide.Add(m[i], offset)
+	}
+	low := make([]uint64, width*h.words)
+	planes(low, m, width)
+	borrow, err := e.borrow(low[:(width-1)*h.words], h.low, width-1, h.words)
+	if err != nil {
+		return nil, err
+	}
+	top := h.low.part((width-1)*h.words, width*h.words)
+	return e.xorPublic(e.xor(top, borrow), low[(width-1)*h.words:]), nil
+}
+
+// borrow says whether public m is below shared r: neighbouring planes are
+// joined until one is left.
+func (e *Engine) borrow(m []uint64, r bitShare, width, words int) (bitShare, error) {
+	r = r.part(0, width*words)
+	not := make([]uint64, len(m))
+	for i := range m {
+		not[i] = ^m[i]
+	}
+	g := e.andPublic(r, not) // r is one and m zero here
+	p := e.xorPublic(r, not) // they are equal here
+	for width > 1 {
+		var upper, lower []int
+		for plane := 0; plane+1 < width; plane += 2 {
+			lower, upper = append(lower, plane), append(upper, plane+1)
+		}
+		pu := e.gather(p, upper, words)
+		products, err := e.and(joined(pu, pu), joined(e.gather(g, lower, words), e.gather(p, lower, words)))
+		if err != nil {
+			return nil, err
+		}
+		half := len(upper) * words
+		ng, np := e.xor(e.gather(g, upper, words), products.part(0, half)), products.part(half, 2*half)
+		if width%2 == 1 {
+			last := []int{width - 1}
+			ng, np = joined(ng, e.gather(g, last, words)), joined(np, e.gather(p, last, words))
+		}
+		g, p, width = ng, np, (width+1)/2
+	}
+	return g, nil
+}
+
+// additive is this party's part of the exclusive or of all sets' numbers.
+func (e *Engine) additive(b bitShare) []uint64 {
+	sum := make([]uint64, len(b[0]))
+	for k, set := range e.mine {
+		if set.adds {
+			xorWords(sum, b[k])
+		}
+	}
+	return sum
+}
+
+func (e *Engine) negativeClear(s *Secret) *Secret {
+	r := e.secret(s.Rows, s.Cols, 0, 1)
+	for i := range r.share {
+		v := s.value(i)
+		if v < 0 {
+			r.share[i] = wide.FromInt(1)
+		}
+		if math.Abs(v) <= s.err[i] {
+			r.err[i] = 1 // on shares it may be the other
+		}
+	}
+	return r
+}
+
+// AnyBeyond opens whether some entry of the matrices is beyond ±limit, and
+// nothing else.
+func (e *Engine) AnyBeyond(limit float64, list ...*Secret) (bool, error) {
+	var sides []*Secret
+	for _, s := range list {
+		sides = append(sides, e.AddConstant(s, limit), e.AddConstant(e.Negate(s), limit))
+	}
+	if e.plain {
+		for _, s := range sides {
+			for i := range s.share {
+				if s.value(i) < 0 {
+					return true, nil
+				}
+			}
+		}
+		return false, nil
+	}
+	numbers, width := e.flat(sides)
+	h, err := e.take(len(numbers.share), width)
+	if err != nil {
+		return false, err
+	}
+	sign, err := e.signs(numbers, width, h)
+	if err != nil {
+		return false, fmt.Errorf("compare with a limit: %w", err)
+	}
+	if tail := len(numbers.share) % 64; tail > 0 { // the last word's empty places
+		keep := make([]uint64, h.words)
+		for i := range keep {
+			keep[i] = ^uint64(0)
+		}
+		keep[h.words-1] = 1<<tail - 1
+		sign = e.andPublic(sign, keep)
+	}
+	return e.openAny(sign)
+}
+
+// openAny opens whether some bit is set: halves are joined by or until one bit
+// is left.
+func (e *Engine) openAny(b bitShare) (bool, error) {
+	for words := len(b[0]); words > 1; words = (words + 1) / 2 {
+		half := words / 2
+		joint, err := e.or(b.part(0, half), b.part(half, 2*half))
+		if err != nil {
+			return false, err
+		}
+		if words%2 == 1 {
+			joint = joined(joint, b.part(words-1, words))
+		}
+		b = joint
+	}
+	for shift := 32; shift > 0; shift /= 2 {
+		moved := e.bitShare(1)
+		for k := range b {
+			moved[k][0] = bits.RotateLeft64(b[k][0], shift)
+		}
+		var err error
+		if b, err = e.or(b, moved); err != nil {
+			return false, err
+		}
+	}
+	opened, err := e.openBits(e.additive(b), e.everybody())
+	if err != nil {
+		return false, err
+	}
+	return opened[0]&1 == 1, nil
+}
+
+// or returns a∨b.
+func (e *Engine) or(a, b bitShare) (bitShare, error) {
+	both, err := e.and(a, b)
+	if err != nil {
+		return nil, err
+	}
+	return e.xor(both, e.xor(a, b)), nil
+}
