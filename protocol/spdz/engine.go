@@ -55,6 +55,7 @@ type Engine struct {
 	crossTerms [][2]int         // of mine: the products of bits that this party adds
 	hiders     map[int][]*hider // made ahead for comparisons, by width
 	private    *wide.Expander   // this party's own randomness
+	riders     []rider          // products that wait for the next round
 	ranges     rangeTable
 	cost       Cost
 	name       string

@@ -10,6 +10,31 @@ import (
 // Reduce makes secrets of products, all in one round. Those with more than the
 // engine's fraction bits are truncated to them.
 func (e *Engine) Reduce(products ...*Product) ([]*Secret, error) {
+	riders := e.riders
+	e.riders = nil
+	for _, r := range riders {
+		products = append(products, r.product)
+	}
+	results, err := e.reduce(products)
+	if err != nil {
+		return nil, err
+	}
+	own := len(results) - len(riders)
+	for i, r := range riders {
+		*r.to = results[own+i]
+	}
+	return results[:own], nil
+}
+
+// Later reduces a product in the round of the next Reduce.
+func (e *Engine) Later(p *Product, to **Secret) { e.riders = append(e.riders, rider{p, to}) }
+
+type rider struct {
+	product *Product
+	to      **Secret
+}
+
+func (e *Engine) reduce(products []*Product) ([]*Secret, error) {
 	total := 0
 	for _, p := range products {
 		if err := e.fit(p.reach, p.bits); err != nil {
