@@ -3,96 +3,9 @@ package spdz
 import (
 	"fmt"
 	"math"
-	"math/bits"
 
 	"consilium/sharing/wide"
 )
-
-// hider is what comparing numbers takes beforehand: for each, r = Σ r_A with
-// its low bits shared as bits, and a random bit shared both ways. Each is used
-// once: take gives it away.
-type hider struct {
-	words int              // 64 numbers each
-	adds  [][]wide.Element // the r_A that this party adds
-	low   bitShare         // planes of r
-	coin  bitShare         // a random bit
-	coins *Secret          // the same bit as a number
-}
-
-// Prepare makes what so many comparisons of numbers of so many bits take, all in
-// the same rounds. What is not prepared is made when it is needed.
-func (e *Engine) Prepare(count, width int) error {
-	if e.plain || count == 0 {
-		return nil
-	}
-	h := &hider{words: (count + 63) / 64}
-	numbers := make([]bitShare, len(e.sets))
-	lanes := 64 * h.words
-	for i := range numbers {
-		numbers[i] = e.bitShare(width * h.words)
-	}
-	for k, set := range e.mine {
-		own := make([]wide.Element, lanes)
-		for i := range own {
-			own[i] = set.masks.Below(e.magnitude + e.Hiding)
-		}
-		planes(numbers[set.index][k], own, width)
-		if set.adds {
-			h.adds = append(h.adds, own)
-		}
-	}
-	var err error
-	if h.low, err = e.sumBits(numbers, width, h.words); err != nil {
-		return fmt.Errorf("prepare comparisons: %w", err)
-	}
-	if err = e.coins(h); err != nil {
-		return fmt.Errorf("prepare comparisons: %w", err)
-	}
-	e.hiders[width] = append(e.hiders[width], h)
-	return nil
-}
-
-// take gives away what comparing count numbers takes.
-func (e *Engine) take(count, width int) (*hider, error) {
-	words := (count + 63) / 64
-	for {
-		list := e.hiders[width]
-		for len(list) > 0 && list[0].words == 0 {
-			list = list[1:]
-		}
-		e.hiders[width] = list
-		if len(list) > 0 && list[0].words >= words {
-			return e.split(list[0], words, width), nil
-		}
-		if len(list) > 0 {
-			e.hiders[width] = list[1:] // too few are left in it
-			continue
-		}
-		if err := e.Prepare(count, width); err != nil {
-			return nil, err
-		}
-	}
-}
-
-// split takes the first words of h away from it.
-func (e *Engine) split(h *hider, words, width int) *hider {
-	first := &hider{words: words, coin: h.coin.part(0, words), coins: h.coins.Part(0, 64*words)}
-	rest := &hider{words: h.words - words, coin: h.coin.part(words, h.words), coins: h.coins.Part(64*words, 64*h.words)}
-	for _, r := range h.adds {
-		first.adds, rest.adds = append(first.adds, r[:64*words]), append(rest.adds, r[64*words:])
-	}
-	for p := range width {
-		plane := h.low.part(p*h.words, (p+1)*h.words)
-		a, b := plane.part(0, words), plane.part(words, h.words)
-		if p == 0 {
-			first.low, rest.low = joined(a), joined(b)
-		} else {
-			first.low, rest.low = joined(first.low, a), joined(rest.low, b)
-		}
-	}
-	*h = *rest
-	return first
-}
 
 // sumBits adds numbers, planes of so many words, mod 2^width: three become two
 // as long as there are three (carry-save), and the last two are added with all
@@ -169,44 +82,6 @@ func (e *Engine) gather(b bitShare, list []int, words int) bitShare {
 	return r
 }
 
-// coins draws random bits that are shared as bits and as numbers: each set has
-// one, and their exclusive or is computed on numbers, two at a time.
-func (e *Engine) coins(h *hider) error {
-	h.coin = e.bitShare(h.words)
-	list := make([]*Secret, len(e.sets))
-	for i := range list {
-		list[i] = e.secret(64*h.words, 1, 0, 1)
-	}
-	for k, set := range e.mine {
-		set.bits.Words(h.coin[k])
-		share := list[set.index].share
-		for i := range share {
-			bit := wide.Element{Lo: h.coin[k][i/64] >> (i % 64) & 1}
-			share[i] = wide.Mul(set.weight, bit)
-		}
-	}
-	for len(list) > 1 {
-		var products []*Product
-		for i := 0; i+1 < len(list); i += 2 {
-			sum := e.Add(list[i], list[i+1])
-			products = append(products, e.Hadamard(list[i], list[i+1]).Times(-2, 0).PlusSecret(e, sum))
-		}
-		next, err := e.Reduce(products...)
-		if err != nil {
-			return err
-		}
-		for _, s := range next {
-			s.Reach = 1
-		}
-		if len(list)%2 == 1 {
-			next = append(next, list[len(list)-1])
-		}
-		list = next
-	}
-	h.coins = list[0]
-	return nil
-}
-
 // Negative tells of each entry whether it is below zero: one or zero, without
 // fraction bits. It takes 2 + ⌈log₂(bits)⌉ rounds for all matrices together,
 // with what was prepared.
@@ -219,7 +94,7 @@ func (e *Engine) Negative(list ...*Secret) ([]*Secret, error) {
 		return results, nil
 	}
 	numbers, width := e.flat(list)
-	h, err := e.take(len(numbers.share), width)
+	h, err := e.takeHider(len(numbers.share), width)
 	if err != nil {
 		return nil, err
 	}
@@ -227,21 +102,14 @@ func (e *Engine) Negative(list ...*Secret) ([]*Secret, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compare: %w", err)
 	}
-	opened, err := e.openBits(e.additive(e.xor(sign, h.coin)), e.everybody())
+	signs, err := e.numbersOf(sign, len(numbers.share))
 	if err != nil {
 		return nil, fmt.Errorf("compare: %w", err)
 	}
 	at := 0
 	for i, s := range list {
 		results[i] = e.secret(s.Rows, s.Cols, 0, 1)
-		for k := range results[i].share {
-			coin := h.coins.share[at]
-			bit := wide.Element{Lo: opened[at/64] >> (at % 64) & 1}
-			// c + b − 2cb, c public.
-			flipped := wide.Sub(wide.FromInt(1), wide.Add(bit, bit))
-			results[i].share[k] = wide.Add(bit, wide.Mul(flipped, coin))
-			at++
-		}
+		at += copy(results[i].share, signs[at:])
 	}
 	return results, nil
 }
@@ -365,7 +233,7 @@ func (e *Engine) AnyBeyond(limit float64, list ...*Secret) (bool, error) {
 		return false, nil
 	}
 	numbers, width := e.flat(sides)
-	h, err := e.take(len(numbers.share), width)
+	h, err := e.takeHider(len(numbers.share), width)
 	if err != nil {
 		return false, err
 	}
@@ -374,52 +242,9 @@ func (e *Engine) AnyBeyond(limit float64, list ...*Secret) (bool, error) {
 		return false, fmt.Errorf("compare with a limit: %w", err)
 	}
 	if tail := len(numbers.share) % 64; tail > 0 { // the last word's empty places
-		keep := make([]uint64, h.words)
-		for i := range keep {
-			keep[i] = ^uint64(0)
+		for k := range sign {
+			sign[k][h.words-1] &= 1<<tail - 1
 		}
-		keep[h.words-1] = 1<<tail - 1
-		sign = e.andPublic(sign, keep)
 	}
 	return e.openAny(sign)
-}
-
-// openAny opens whether some bit is set: halves are joined by or until one bit
-// is left.
-func (e *Engine) openAny(b bitShare) (bool, error) {
-	for words := len(b[0]); words > 1; words = (words + 1) / 2 {
-		half := words / 2
-		joint, err := e.or(b.part(0, half), b.part(half, 2*half))
-		if err != nil {
-			return false, err
-		}
-		if words%2 == 1 {
-			joint = joined(joint, b.part(words-1, words))
-		}
-		b = joint
-	}
-	for shift := 32; shift > 0; shift /= 2 {
-		moved := e.bitShare(1)
-		for k := range b {
-			moved[k][0] = bits.RotateLeft64(b[k][0], shift)
-		}
-		var err error
-		if b, err = e.or(b, moved); err != nil {
-			return false, err
-		}
-	}
-	opened, err := e.openBits(e.additive(b), e.everybody())
-	if err != nil {
-		return false, err
-	}
-	return opened[0]&1 == 1, nil
-}
-
-// or returns a∨b.
-func (e *Engine) or(a, b bitShare) (bitShare, error) {
-	both, err := e.and(a, b)
-	if err != nil {
-		return nil, err
-	}
-	return e.xor(both, e.xor(a, b)), nil
 }

@@ -57,12 +57,12 @@ func TestComparisonsAgainstTheClear(t *testing.T) {
 // "Each is used once: take gives it away."
 func TestPreparedNumbersAreUsedOnce(t *testing.T) {
 	run(t, 3, Config{Threshold: 1, Passive: true}, 3, func(e *Engine) error {
-		if err := e.Prepare(200, 20); err != nil { // 256 places
+		if err := e.Prepare(200, 20, 0); err != nil { // 256 places
 			return err
 		}
 		seen := map[uint64]bool{}
 		for range 6 { // 6·64 are more than were prepared
-			h, err := e.take(64, 20)
+			h, err := e.takeHider(64, 20)
 			if err != nil {
 				return err
 			}

@@ -53,9 +53,9 @@ type Engine struct {
 	vanishing  [][]wide.Element // checks of degree t: each row is orthogonal to all shares
 	combine    []wide.Element   // coefficients at 0 of parties 1…t+1
 	crossTerms [][2]int         // of mine: the products of bits that this party adds
-	hiders     map[int][]*hider // made ahead for comparisons, by width
-	private    *wide.Expander   // this party's own randomness
-	riders     []rider          // products that wait for the next round
+	stock      stock
+	private    *wide.Expander // this party's own randomness
+	riders     []rider        // products that wait for the next round
 	ranges     rangeTable
 	cost       Cost
 	name       string
@@ -119,7 +119,7 @@ func newEngine(n, self int, cfg Config) (*Engine, error) {
 	if err := checkSizes(n, t); err != nil {
 		return nil, err
 	}
-	e := &Engine{Config: cfg, n: n, self: self, sets: subsets(n, t), private: wide.NewExpander(cfg.Seed, 0), hiders: map[int][]*hider{}}
+	e := &Engine{Config: cfg, n: n, self: self, sets: subsets(n, t), private: wide.NewExpander(cfg.Seed, 0), stock: stock{hiders: map[int]*hider{}, taken: map[int]int{}}}
 	// 2^(k+1) + C·2^(k+κ) stays below 2^127.
 	e.magnitude = wide.Bits - 1 - cfg.Hiding - bits.Len(uint(len(e.sets)-1))
 	if cfg.Fraction < 1 || cfg.Hiding < 40 || e.magnitude < 2*cfg.Fraction+8 {

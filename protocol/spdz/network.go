@@ -110,11 +110,14 @@ func (w Weights) Errors(e *Engine) []float64 {
 	return flat
 }
 
-// within promises that no weight is beyond the limit.
+// within promises that no weight is beyond the limit. All steps begin with the
+// same reach then, and so take the same preparation.
 func (w Weights) within(limit float64) Weights {
 	r := make(Weights, len(w))
 	for i, layer := range w {
-		r[i] = layer.Within(limit)
+		c := *layer
+		c.Reach = limit
+		r[i] = &c
 	}
 	return r
 }

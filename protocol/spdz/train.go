@@ -103,6 +103,7 @@ type trainer struct {
 // last safe one when it went back.
 func (r *trainer) epoch(epoch int) (int, error) {
 	order := r.order(epoch)
+	steps := (len(order) + r.Batch - 1) / r.Batch
 	for from := 0; from < len(order); from += r.Batch {
 		rows := order[from:min(from+r.Batch, len(order))]
 		x, y := r.x, r.y
@@ -111,6 +112,11 @@ func (r *trainer) epoch(epoch int) (int, error) {
 		}
 		if err := r.step(x, y); err != nil {
 			return epoch, err
+		}
+		if from == 0 && r.outcome.Epochs == 0 { // now it is known what a step takes
+			if err := r.engine.Refill(steps - 1); err != nil {
+				return epoch, err
+			}
 		}
 	}
 	r.outcome.Epochs++
