@@ -205,11 +205,7 @@ func planes(dst []uint64, numbers []wide.Element, width int) {
 	for i, v := range numbers {
 		at, bit := i/64, uint(i%64)
 		for p := range width {
-			word := v.Lo
-			if p >= 64 {
-				word = v.Hi
-			}
-			dst[p*words+at] |= word >> (p % 64) & 1 << bit
+			dst[p*words+at] |= bitOf(v, p) << bit
 		}
 	}
 }

@@ -94,15 +94,7 @@ func (e *Engine) Negative(list ...*Secret) ([]*Secret, error) {
 		return results, nil
 	}
 	numbers, width := e.flat(list)
-	h, err := e.takeHider(len(numbers.share), width)
-	if err != nil {
-		return nil, err
-	}
-	sign, err := e.signs(numbers, width, h)
-	if err != nil {
-		return nil, fmt.Errorf("compare: %w", err)
-	}
-	signs, err := e.numbersOf(sign, len(numbers.share))
+	signs, err := e.sign(numbers, width)
 	if err != nil {
 		return nil, fmt.Errorf("compare: %w", err)
 	}
@@ -112,6 +104,26 @@ func (e *Engine) Negative(list ...*Secret) ([]*Secret, error) {
 		at += copy(results[i].share, signs[at:])
 	}
 	return results, nil
+}
+
+// sign is 1 for each negative number, and 0 for the others.
+func (e *Engine) sign(numbers *Secret, width int) ([]wide.Element, error) {
+	if e.active() {
+		signs, err := e.signNumbers(numbers, width)
+		if err != nil {
+			return nil, err
+		}
+		return signs.share, nil
+	}
+	h, err := e.takeHider(numbers.Len(), width)
+	if err != nil {
+		return nil, err
+	}
+	bits, err := e.signBits(numbers, width, h)
+	if err != nil {
+		return nil, err
+	}
+	return e.numbersOf(bits, numbers.Len())
 }
 
 // flat puts all entries below each other, and says how many bits the widest
@@ -129,8 +141,8 @@ func (e *Engine) flat(list []*Secret) (*Secret, int) {
 	return all, width
 }
 
-// signs opens m = x + r, and finds the sign of m − r from their low bits.
-func (e *Engine) signs(x *Secret, width int, h *hider) (bitShare, error) {
+// signBits opens m = x + r, and finds the sign of m − r from their low bits.
+func (e *Engine) signBits(x *Secret, width int, h *hider) (bitShare, error) {
 	if width > e.magnitude {
 		return nil, &RangeError{Range{Name: "a comparison", Needed: width, Available: e.magnitude}}
 	}
@@ -233,11 +245,18 @@ func (e *Engine) AnyBeyond(limit float64, list ...*Secret) (bool, error) {
 		return false, nil
 	}
 	numbers, width := e.flat(sides)
+	if e.active() {
+		signs, err := e.signNumbers(numbers, width)
+		if err != nil {
+			return false, fmt.Errorf("compare with a limit: %w", err)
+		}
+		return e.anyNumber(signs)
+	}
 	h, err := e.takeHider(len(numbers.share), width)
 	if err != nil {
 		return false, err
 	}
-	sign, err := e.signs(numbers, width, h)
+	sign, err := e.signBits(numbers, width, h)
 	if err != nil {
 		return false, fmt.Errorf("compare with a limit: %w", err)
 	}

@@ -17,7 +17,7 @@ func TestComparisonsAgainstTheClear(t *testing.T) {
 		values := rapid.SliceOfN(rapid.Float64Range(-reach, reach), count, count).Draw(rt, "values")
 		values[0] = 0
 		limit := rapid.Float64Range(0, reach).Draw(rt, "limit")
-		report := runWith(size[0], Config{Threshold: size[1], Passive: true}, optionsOf(rapid.Uint64().Draw(rt, "seed")), func(e *Engine) error {
+		report := runWith(size[0], Config{Threshold: size[1], Passive: rapid.Bool().Draw(rt, "passive")}, optionsOf(rapid.Uint64().Draw(rt, "seed")), func(e *Engine) error {
 			x, err := shared(e, count, 1, values, reach)
 			if err != nil {
 				return err

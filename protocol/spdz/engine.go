@@ -57,6 +57,7 @@ type Engine struct {
 	private    *wide.Expander // this party's own randomness
 	riders     []rider        // products that wait for the next round
 	ranges     rangeTable
+	checker    checker
 	cost       Cost
 	name       string
 }
@@ -119,7 +120,7 @@ func newEngine(n, self int, cfg Config) (*Engine, error) {
 	if err := checkSizes(n, t); err != nil {
 		return nil, err
 	}
-	e := &Engine{Config: cfg, n: n, self: self, sets: subsets(n, t), private: wide.NewExpander(cfg.Seed, 0), stock: stock{hiders: map[int]*hider{}, taken: map[int]int{}}}
+	e := &Engine{Config: cfg, n: n, self: self, sets: subsets(n, t), private: wide.NewExpander(cfg.Seed, 0), stock: stock{hiders: map[int]*hider{}, taken: map[int]int{}}, checker: newChecker()}
 	// 2^(k+1) + C·2^(k+κ) stays below 2^127.
 	e.magnitude = wide.Bits - 1 - cfg.Hiding - bits.Len(uint(len(e.sets)-1))
 	if cfg.Fraction < 1 || cfg.Hiding < 40 || e.magnitude < 2*cfg.Fraction+8 {

@@ -16,7 +16,7 @@ func TestMatrixProductsAgainstTheClear(t *testing.T) {
 		value := rapid.Float64Range(-100, 100)
 		a := rapid.SliceOfN(value, rows*inner, rows*inner).Draw(rt, "a")
 		b := rapid.SliceOfN(value, inner*cols, inner*cols).Draw(rt, "b")
-		cfg := Config{Threshold: size[1], Passive: true}
+		cfg := Config{Threshold: size[1], Passive: rapid.Bool().Draw(rt, "passive")}
 		program := func(e *Engine, x, y *Secret) ([]*Secret, error) {
 			return e.Reduce(e.MatMul(x, y), e.Hadamard(x, x).Times(0.25, 3).PlusSecret(e, e.Scale(x, -1.5, 4)))
 		}

@@ -10,8 +10,8 @@ import (
 
 // Streams of a seed that a set shares, one for each use.
 const (
-	streamMasks   = iota // bounded integers that hide a product which is truncated
-	streamUniform        // elements
+	streamMasks   = iota // numbers that hide a product
+	streamUniform        // random secrets
 	streamBits           // words
 )
 

@@ -38,6 +38,9 @@ func (e *Engine) Input(shapes []Shape, values []float64, reach float64) ([]*Secr
 	if err := e.shareOut(secrets, list); err != nil {
 		return nil, fmt.Errorf("share inputs: %w", err)
 	}
+	if e.active() {
+		e.checker.dealt = append(e.checker.dealt, list[1:]...)
+	}
 	return list, nil
 }
 
@@ -116,8 +119,11 @@ func (e *Engine) Open(s *Secret) ([]float64, error) {
 	if err := e.Check(); err != nil {
 		return nil, err
 	}
-	e.tell(wide.Append(nil, s.share))
-	return e.collectOpening(s)
+	opened, err := e.openElements(s)
+	if err != nil {
+		return nil, fmt.Errorf("open: %w", err)
+	}
+	return s.floats(opened), nil
 }
 
 // OpenTo tells one party the numbers; the others get nil.
@@ -132,10 +138,14 @@ func (e *Engine) OpenTo(party int, s *Secret) ([]float64, error) {
 		e.send(party, wide.Append(nil, s.share))
 		return nil, nil
 	}
-	return e.collectOpening(s)
+	opened, err := e.collectElements(s)
+	if err != nil {
+		return nil, fmt.Errorf("open: %w", err)
+	}
+	return s.floats(opened), nil
 }
 
-func (e *Engine) collectOpening(s *Secret) ([]float64, error) {
+func (e *Engine) collectElements(s *Secret) ([]wide.Element, error) {
 	shares := make([][]wide.Element, e.n+1)
 	for j := 1; j <= e.n; j++ {
 		shares[j] = s.share
@@ -144,14 +154,10 @@ func (e *Engine) collectOpening(s *Secret) ([]float64, error) {
 		}
 		shares[j] = make([]wide.Element, s.Len())
 		if err := e.receiveElements(j, shares[j]); err != nil {
-			return nil, fmt.Errorf("open: %w", err)
+			return nil, err
 		}
 	}
-	opened, err := e.interpolate(shares)
-	if err != nil {
-		return nil, fmt.Errorf("open: %w", err)
-	}
-	return s.floats(opened), nil
+	return e.interpolate(shares)
 }
 
 // interpolate finds the secrets of shares by party, and refuses those that lie
@@ -185,7 +191,3 @@ func (s *Secret) floats(elements []wide.Element) []float64 {
 	}
 	return values
 }
-
-// Check makes sure, unless the engine is passive, that all messages since the
-// last check were what the protocol makes. Open and OpenTo call it first.
-func (e *Engine) Check() error { return nil }

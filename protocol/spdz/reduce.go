@@ -46,53 +46,73 @@ func (e *Engine) reduce(products []*Product) ([]*Secret, error) {
 	if e.plain {
 		return e.reduceClear(products), nil
 	}
-	results := make([]*Secret, len(products))
+	results, products2t := make([]*Secret, len(products)), make([][]wide.Element, len(products))
 	message := make([]wide.Element, 0, total)
 	for i, p := range products {
 		results[i] = e.secret(p.rows, p.cols, min(p.bits, e.Fraction), p.reach)
-		message = append(message, e.masked(p, results[i])...)
+		if e.active() {
+			products2t[i] = make([]wide.Element, len(p.share))
+		}
+		message = append(message, e.masked(p, results[i], products2t[i])...)
 	}
 	opened, err := e.openMasked(message)
 	if err != nil {
 		return nil, fmt.Errorf("reduce products: %w", err)
 	}
 	for i, p := range products {
-		e.unmask(p, results[i], opened[:len(p.share)])
+		m := opened[:len(p.share)]
 		opened = opened[len(p.share):]
+		if e.active() {
+			e.record(p, products2t[i], m)
+		}
+		e.unmask(p, results[i], m)
 	}
 	return results, nil
 }
 
+// record keeps what has to be checked: the product before truncation, of which
+// whole holds the share of −r, without what was added to it.
+func (e *Engine) record(p *Product, whole, m []wide.Element) {
+	wide.AddTo(whole, m)
+	if p.linear != nil {
+		wide.SubTo(whole, p.linear)
+	}
+	e.checker.records = append(e.checker.records, record{factors: p.factors, z: whole})
+}
+
 // masked is what this party adds to the sum m = xy + r that is opened. It
-// leaves its share of −r, or of −(r≫s), in result.
-func (e *Engine) masked(p *Product, result *Secret) []wide.Element {
+// leaves its share of −(r≫s) in result, and that of −r in whole, if there is
+// one.
+func (e *Engine) masked(p *Product, result *Secret, whole []wide.Element) []wide.Element {
 	d := make([]wide.Element, len(p.share))
 	if e.sender() {
 		wide.Accumulate(d, e.lagrange, p.share)
 	}
 	shift := uint(p.bits - result.Bits)
 	for _, k := range e.mine {
-		e.drawMasks(k, d, result.share, shift)
+		e.drawMasks(k, d, result.share, whole, shift)
 	}
 	return d
 }
 
 // drawMasks draws the set's numbers r, adds them to d where this party is the
-// one to do so, and takes r≫s from share with the set's weight.
-func (e *Engine) drawMasks(k *keyed, d, share []wide.Element, shift uint) {
+// one to do so, and takes r≫s from share and r from whole, with the set's
+// weight.
+func (e *Engine) drawMasks(k *keyed, d, share, whole []wide.Element, shift uint) {
 	width := e.magnitude + e.Hiding
+	if shift == 0 {
+		width = wide.Bits
+	}
 	minus := wide.Neg(k.weight)
 	for i := range d {
-		r := wide.Element{}
-		if shift == 0 {
-			r = k.uniform.Element()
-		} else {
-			r = k.masks.Below(width)
-		}
+		r := k.masks.Below(width)
 		if k.adds {
 			d[i] = wide.Add(d[i], r)
 		}
 		share[i] = wide.Add(share[i], wide.Mul(minus, r.Shift(shift)))
+		if whole != nil {
+			whole[i] = wide.Add(whole[i], wide.Mul(minus, r))
+		}
 	}
 }
 
@@ -119,6 +139,9 @@ func (e *Engine) openMasked(message []wide.Element) ([]wide.Element, error) {
 			return nil, err
 		}
 		wide.AddTo(message, from)
+	}
+	if e.active() {
+		e.checker.transcript.Write(wide.Append(nil, message))
 	}
 	return message, nil
 }

@@ -98,37 +98,42 @@ func trainShared(e *Engine, c Training, count int) ([]float64, error) {
 func TestTrainingAgainstTheClear(t *testing.T) {
 	const count = 40
 	for name, c := range trainings() {
-		t.Run(name, func(t *testing.T) {
-			cfg := Config{Threshold: 1, Passive: true}
-			want, bounds := trainClear(t, 3, cfg, c, count)
-			run(t, 3, cfg, 1, func(e *Engine) error {
-				got, err := trainShared(e, c, count)
-				if err != nil {
-					return err
-				}
-				for i := range got {
-					if d := math.Abs(got[i] - want[i]); d > bounds[i] || math.IsNaN(d) {
-						return fmt.Errorf("weight %d: %v, in the clear %v, bound %v", i, got[i], want[i], bounds[i])
+		for _, cfg := range []Config{{Threshold: 1, Passive: true}, {Threshold: 1}} {
+			name := name
+			if !cfg.Passive {
+				name += ", active"
+			}
+			t.Run(name, func(t *testing.T) {
+				want, bounds := trainClear(t, 3, cfg, c, count)
+				run(t, 3, cfg, 1, func(e *Engine) error {
+					got, err := trainShared(e, c, count)
+					if err != nil {
+						return err
 					}
+					for i := range got {
+						if d := math.Abs(got[i] - want[i]); d > bounds[i] || math.IsNaN(d) {
+							return fmt.Errorf("weight %d: %v, in the clear %v, bound %v", i, got[i], want[i], bounds[i])
+						}
+					}
+					return nil
+				})
+				worst := 0.0
+				for _, b := range bounds {
+					worst = max(worst, b)
 				}
-				return nil
+				if worst > 0.1 {
+					t.Errorf("a bound of %v says nothing", worst)
+				}
+				t.Logf("bound %.2g", worst)
+				same := true
+				for i, v := range c.startWeights() {
+					same = same && math.Abs(v-want[i]) < 1e-3
+				}
+				if same {
+					t.Error("nothing was learnt")
+				}
 			})
-			worst := 0.0
-			for _, b := range bounds {
-				worst = max(worst, b)
-			}
-			if worst > 0.1 {
-				t.Errorf("a bound of %v says nothing", worst)
-			}
-			t.Logf("bound %.2g", worst)
-			same := true
-			for i, v := range c.startWeights() {
-				same = same && math.Abs(v-want[i]) < 1e-3
-			}
-			if same {
-				t.Error("nothing was learnt")
-			}
-		})
+		}
 	}
 }
 
