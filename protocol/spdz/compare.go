@@ -3,6 +3,7 @@ package spdz
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"consilium/sharing/wide"
 )
@@ -235,14 +236,7 @@ func (e *Engine) AnyBeyond(limit float64, list ...*Secret) (bool, error) {
 		sides = append(sides, e.AddConstant(s, limit), e.AddConstant(e.Negate(s), limit))
 	}
 	if e.plain {
-		for _, s := range sides {
-			for i := range s.share {
-				if s.value(i) < 0 {
-					return true, nil
-				}
-			}
-		}
-		return false, nil
+		return slices.ContainsFunc(sides, e.anyNegative), nil
 	}
 	numbers, width := e.flat(sides)
 	if e.active() {

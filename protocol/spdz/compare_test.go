@@ -78,3 +78,28 @@ func TestPreparedNumbersAreUsedOnce(t *testing.T) {
 		return nil
 	})
 }
+
+func TestNearIsNoticedAndFarIsNot(t *testing.T) {
+	for _, c := range []struct {
+		largest float64
+		reach   float64
+		near    bool
+	}{{0.5, 1, false}, {1.01, 8, true}, {-7.9, 8, true}, {0.49, 100, false}, {-99, 100, true}} {
+		values := make([]float64, 130)
+		for i := range values {
+			values[i] = min(0.5, max(-0.5, c.largest*float64(i%3-1)))
+		}
+		values[77] = c.largest
+		run(t, 3, Config{Threshold: 1}, 1, func(e *Engine) error {
+			x, err := shared(e, len(values), 1, values, c.reach)
+			if err != nil {
+				return err
+			}
+			near, err := e.AnyNear(x, x.Part(0, 1))
+			if err == nil && near != c.near {
+				err = fmt.Errorf("%v near: %v", c.largest, near)
+			}
+			return err
+		})
+	}
+}

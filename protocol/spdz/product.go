@@ -23,6 +23,7 @@ type Product struct {
 type factor struct {
 	a, b    *Secret
 	entries bool // entry by entry; otherwise a·b of matrices
+	group   int  // so many neighbouring entries are added up; 0 is 1
 	times   wide.Element
 }
 

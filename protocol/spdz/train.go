@@ -9,7 +9,8 @@ import (
 )
 
 // Guard says what happens when a secure comparison finds a weight beyond the
-// limit, or a pre-activation outside its interval.
+// limit, or a pre-activation outside its interval. A passive engine looks at
+// each (AnyBeyond); otherwise it is enough that one is near (AnyNear).
 type Guard int
 
 const (
@@ -17,6 +18,9 @@ const (
 	Halve               // back to the weights of the last check, and half the rate
 	Unsafe              // no check: an explosion is computed, and may show in what is opened
 )
+
+// slack is how many times the limit a weight may reach between two checks.
+const slack = 4
 
 // ErrOutOfRange ends a training that left its range.
 var ErrOutOfRange = errors.New("a weight or a pre-activation left its range; use a smaller rate, weight decay, a wider interval, clipping, or a guard that halves the rate")
@@ -31,7 +35,7 @@ type Training struct {
 	Epochs int     // number of the epoch to end with
 	Seed   uint64  // of the order of rows in each epoch, when there are batches
 
-	Limit float64 // of a |weight|
+	Limit float64 // of a |weight|; between two checks none may grow beyond four times that
 	Guard Guard
 	Every int // epochs from check to check, 1 unless said
 
@@ -57,7 +61,7 @@ func (c Training) Train(e *Engine, x, y *Secret, start Weights) (*Outcome, error
 		c.Batch = x.Rows
 	}
 	c.Every = max(1, c.Every)
-	r := &trainer{Training: c, engine: e, x: e.WithOnes(x), y: y, weights: start.within(c.Limit), outcome: &Outcome{Rate: c.Rate}}
+	r := &trainer{Training: c, engine: e, x: e.WithOnes(x), y: y, weights: start.within(slack * c.Limit), outcome: &Outcome{Rate: c.Rate}}
 	r.safe, r.safeEpoch = r.weights, c.First
 	for epoch := c.First; epoch < c.Epochs; epoch++ {
 		var err error
@@ -159,7 +163,10 @@ func (r *trainer) check() (bool, error) {
 		// Over the limit, a weight is beyond ±1, as a pre-activation over its interval.
 		watched = append(watched, e.Scale(w, 1/r.Limit, fineness(1/r.Limit)))
 	}
-	return e.AnyBeyond(1, watched...)
+	if e.Passive {
+		return e.AnyBeyond(1, watched...)
+	}
+	return e.AnyNear(watched...)
 }
 
 // order is the order of rows in an epoch: as they are for a full batch.
@@ -205,7 +212,7 @@ func (r *trainer) step(x, y *Secret) error {
 	if err != nil {
 		return err
 	}
-	r.weights = Weights(list).within(r.Limit)
+	r.weights = Weights(list).within(slack * r.Limit)
 	return nil
 }
 

@@ -209,10 +209,12 @@ func (t *triple) addFactor(f factor, lambda []wide.Element) {
 	a, b := f.a, f.b
 	switch {
 	case f.entries:
-		for i, c := range lambda {
-			lambda[i] = wide.Mul(c, a.share[i])
+		group := max(1, f.group)
+		joined := make([]wide.Element, a.Len())
+		for i := range joined {
+			joined[i] = wide.Mul(lambda[i/group], a.share[i])
 		}
-		t.a, t.b = append(t.a, lambda...), append(t.b, b.share...)
+		t.a, t.b = append(t.a, joined...), append(t.b, b.share...)
 	case a.Rows <= b.Cols:
 		turned := make([]wide.Element, b.Len())
 		wide.Transpose(turned, b.share, b.Rows, b.Cols)
