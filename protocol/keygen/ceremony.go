@@ -25,16 +25,23 @@ type ceremony struct {
 // *interactive.DifferentError and *MismatchError.
 func Program(config Config, result *Result) interactive.Program {
 	return func(channel *interactive.Channel) error {
-		if err := config.validate(); err != nil {
-			return err
-		}
-		l, err := newLayout(channel.Parties(), config.Threshold, config.Bits, config.Candidates)
+		c, err := newCeremony(config, channel, result)
 		if err != nil {
 			return err
 		}
-		c := &ceremony{layout: l, config: config, talk: newTalk(channel, config.Context), state: config.Resume, result: result}
 		return c.run()
 	}
+}
+
+func newCeremony(config Config, channel *interactive.Channel, result *Result) (*ceremony, error) {
+	if err := config.validate(); err != nil {
+		return nil, err
+	}
+	l, err := newLayout(channel.Parties(), config.Threshold, config.Bits, config.Candidates)
+	if err != nil {
+		return nil, err
+	}
+	return &ceremony{layout: l, config: config, talk: newTalk(channel, config.Context), state: config.Resume, result: result}, nil
 }
 
 // MismatchError says that a party was started with another configuration.

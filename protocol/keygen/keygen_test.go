@@ -25,10 +25,11 @@ type parties struct {
 	results     []Result     // by party, 0 unused
 	checkpoints []Checkpoint // the last of each
 	history     [][]Checkpoint
+	lies        map[int]func(step string, body []byte) []byte // by party
 }
 
 func newParties(n, k, bits int, seed uint64, change func(party int, c *Config)) *parties {
-	p := &parties{results: make([]Result, n+1), checkpoints: make([]Checkpoint, n+1), history: make([][]Checkpoint, n+1)}
+	p := &parties{results: make([]Result, n+1), checkpoints: make([]Checkpoint, n+1), history: make([][]Checkpoint, n+1), lies: map[int]func(string, []byte) []byte{}}
 	for party := 1; party <= n; party++ {
 		c := Config{
 			Context: []byte("test"), Bits: bits, MinBits: paillier.InsecureCeremonyBits, Threshold: k, Candidates: 32,
@@ -42,7 +43,14 @@ func newParties(n, k, bits int, seed uint64, change func(party int, c *Config)) 
 		if change != nil {
 			change(party, &c)
 		}
-		p.programs = append(p.programs, Program(c, &p.results[party]))
+		p.programs = append(p.programs, func(channel *interactive.Channel) error {
+			own, err := newCeremony(c, channel, &p.results[party])
+			if err != nil {
+				return err
+			}
+			own.talk.lie = p.lies[party]
+			return own.run()
+		})
 	}
 	return p
 }

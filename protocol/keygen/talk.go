@@ -36,15 +36,16 @@ const (
 	frameAccuse
 )
 
-// talk is the channel with a memory: every message to all carries a digest of
-// all messages to all before it, so that who told two things is found out before
-// anything else is made of them; and any message may be an accusation instead,
-// which ends the ceremony.
+// talk is the channel with a memory: every message carries a digest of all that
+// was told to all before it, so that it is found out when somebody told two things
+// before anything else is made of them; and any message may be an accusation
+// instead, which ends the ceremony.
 type talk struct {
 	channel *interactive.Channel
 	session []byte // names this ceremony
 	heard   [sha256.Size]byte
 	step    string
+	lie     func(step string, body []byte) []byte // in tests only: what this party says instead
 }
 
 func newTalk(c *interactive.Channel, context []byte) *talk {
@@ -58,27 +59,26 @@ func (t *talk) parties() int { return t.channel.Parties() }
 func (t *talk) exchange(to [][]byte) ([][]byte, error) {
 	framed := make([][]byte, len(to))
 	for party := 1; party < len(to); party++ {
-		framed[party] = append([]byte{frameData}, to[party]...)
+		framed[party] = t.frame(to[party])
 	}
 	from, err := t.channel.Exchange(framed)
 	if err != nil {
 		return nil, err
 	}
-	return from, t.unframe(from, nil)
+	return from, t.unframe(from)
 }
 
 // broadcast tells everybody the same, and returns what all told.
 func (t *talk) broadcast(body []byte) ([][]byte, error) {
-	before := t.heard
-	from, err := t.channel.Tell(append(append([]byte{frameData}, before[:]...), body...))
+	from, err := t.channel.Tell(t.frame(body))
 	if err != nil {
 		return nil, err
 	}
-	if err := t.unframe(from, before[:]); err != nil {
+	if err := t.unframe(from); err != nil {
 		return nil, err
 	}
 	h := sha256.New()
-	h.Write(before[:])
+	h.Write(t.heard[:])
 	h.Write(counted([]byte(t.step)))
 	for _, b := range from[1:] {
 		h.Write(counted(b))
@@ -87,20 +87,27 @@ func (t *talk) broadcast(body []byte) ([][]byte, error) {
 	return from, nil
 }
 
+func (t *talk) frame(body []byte) []byte {
+	if t.lie != nil {
+		body = t.lie(t.step, body)
+	}
+	return append(append([]byte{frameData}, t.heard[:]...), body...)
+}
+
 // unframe strips the frames in place.
-func (t *talk) unframe(from [][]byte, prefix []byte) error {
+func (t *talk) unframe(from [][]byte) error {
 	for party := 1; party < len(from); party++ {
 		body := from[party]
 		if len(body) == 2 && body[0] == frameAccuse {
 			return &DisputeError{Step: t.step, By: party, Accused: int(body[1])}
 		}
-		if len(body) < 1+len(prefix) || body[0] != frameData {
+		if len(body) < 1+len(t.heard) || body[0] != frameData {
 			return t.accuse(party, "a message without form")
 		}
-		if string(body[1:1+len(prefix)]) != string(prefix) {
+		if string(body[1:1+len(t.heard)]) != string(t.heard[:]) {
 			return &interactive.DifferentError{Party: party}
 		}
-		from[party] = body[1+len(prefix):]
+		from[party] = body[1+len(t.heard):]
 	}
 	return nil
 }
@@ -126,6 +133,9 @@ func (t *talk) reveal(body []byte) ([][]byte, error) {
 		h.Write([]byte{byte(party)})
 		h.Write(body)
 		return h.Sum(nil)
+	}
+	if t.lie != nil {
+		body = t.lie(t.step+", before the commitment", body)
 	}
 	commitments, err := t.broadcast(commitment(t.self(), body))
 	if err != nil {
