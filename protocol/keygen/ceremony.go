@@ -41,7 +41,7 @@ func newCeremony(config Config, channel *interactive.Channel, result *Result) (*
 	if err != nil {
 		return nil, err
 	}
-	return &ceremony{layout: l, config: config, talk: newTalk(channel, config.Context), state: config.Resume, result: result}, nil
+	return &ceremony{layout: l, config: config, talk: newTalk(channel), state: config.Resume, result: result}, nil
 }
 
 // MismatchError says that a party was started with another configuration.

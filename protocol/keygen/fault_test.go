@@ -81,6 +81,7 @@ func checkOutcome(p *parties, report interactivetest.Report, f fault) error {
 	for party := 1; party < len(report.Errors); party++ {
 		var cheat *CheatError
 		var dispute *DisputeError
+		var mismatch *MismatchError
 		var different *interactive.DifferentError
 		err := report.Errors[party]
 		switch {
@@ -94,6 +95,10 @@ func checkOutcome(p *parties, report interactivetest.Report, f fault) error {
 		case errors.As(err, &dispute):
 			if dispute.By != f.party && dispute.Accused != f.party {
 				return fmt.Errorf("party %d hears of a dispute of others: %w", party, err)
+			}
+		case errors.As(err, &mismatch):
+			if mismatch.Party != f.party {
+				return fmt.Errorf("party %d refuses party %d: %w", party, mismatch.Party, err)
 			}
 		case errors.As(err, &different) && f.kind == "lie to one":
 		case errors.Is(err, interactivetest.ErrHung) && (named || f.kind == "crash" || f.kind == "lose"):

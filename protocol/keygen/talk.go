@@ -48,8 +48,8 @@ type talk struct {
 	lie     func(step string, body []byte) []byte // in tests only: what this party says instead
 }
 
-func newTalk(c *interactive.Channel, context []byte) *talk {
-	return &talk{channel: c, heard: sha256.Sum256(append([]byte("consilium/keygen/1/transcript\x00"), context...))}
+func newTalk(c *interactive.Channel) *talk {
+	return &talk{channel: c, heard: sha256.Sum256([]byte("consilium/keygen/1/transcript"))}
 }
 
 func (t *talk) self() int    { return t.channel.Self() }
