@@ -163,7 +163,7 @@ func checkKey(t testing.TB, p *parties, k, bits int) error {
 // Whatever happens on the way, there is a right key or an end with a name.
 // CONSILIUM_CEREMONIES says how many ceremonies; they take about 0.1 s each.
 func TestSeededCeremonies(t *testing.T) {
-	count := uint64(40)
+	count := uint64(30)
 	if s := os.Getenv("CONSILIUM_CEREMONIES"); s != "" {
 		parsed, err := strconv.ParseUint(s, 10, 64)
 		if err != nil {

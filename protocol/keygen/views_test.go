@@ -3,6 +3,7 @@ package keygen
 import (
 	"bytes"
 	"math/big"
+	"slices"
 	"testing"
 
 	"consilium/protocol/protocoltest/interactivetest"
@@ -33,44 +34,53 @@ func recordViews(t *testing.T, n, k, bits int, seed uint64) (*parties, []view) {
 	return p, views
 }
 
-// shareOut finds the numbers of the messages with the shares of all batches'
-// candidates, and how many candidates there are: three messages later the shares
-// of N follow their commitments.
-func (v view) shareOut(l *layout, sender int) (numbers, counts []int) {
+// shareOut finds the last message with shares of candidates, and how many
+// candidates there are: three messages later the shares of N follow their
+// commitments.
+func (v view) shareOut(l *layout, sender int) (number, count int) {
 	messages := v[sender]
 	for i := range messages {
-		count := len(messages[i]) / (3 * l.product.bytes)
-		if count > 0 && len(messages[i])%(3*l.product.bytes) == 0 && i+2 < len(messages) &&
-			len(messages[i+1]) == 32 && len(messages[i+2]) == count*l.product.bytes {
-			numbers, counts = append(numbers, i), append(counts, count)
+		its := len(messages[i]) / (3 * l.product.bytes)
+		if its > 0 && len(messages[i])%(3*l.product.bytes) == 0 && i+2 < len(messages) &&
+			len(messages[i+1]) == 32 && len(messages[i+2]) == its*l.product.bytes {
+			number, count = i, its
 		}
 	}
-	return numbers, counts
+	return number, count
 }
 
 // interpolated is the attack of a coalition that adds up all shares of p that came
-// to it, and those that its own members dealt to each other and to itself, and
-// interpolates. It reports whether that gives a factor of n for some candidate.
+// to it, and those that its own members dealt to each other and to themselves, and
+// interpolates. It reports whether that gives a factor of n for some candidate of
+// the last batch.
 func interpolated(p *parties, l *layout, views []view, coalition []int, n *big.Int) bool {
 	outsider := 1
-	for contains(coalition, outsider) {
+	for slices.Contains(coalition, outsider) {
 		outsider++
 	}
-	numbers, counts := views[coalition[0]].shareOut(l, outsider)
-	for batch, number := range numbers {
-		for candidate := range counts[batch] {
-			points := make([]*big.Int, len(coalition))
-			for i, member := range coalition {
-				points[i] = new(big.Int)
-				for sender := 1; sender <= l.parties; sender++ {
-					body := p.dealtBy(l, views, sender, member, number)
-					at := 3 * candidate * l.product.bytes
-					points[i].Add(points[i], new(big.Int).SetBytes(body[at:at+l.product.bytes]))
+	number, count := views[coalition[0]].shareOut(l, outsider)
+	sums := make([][]*big.Int, len(coalition))
+	for i, member := range coalition {
+		sums[i] = make([]*big.Int, count)
+		for sender := 1; sender <= l.parties; sender++ {
+			body := p.dealtBy(l, views, sender, member, number)
+			for candidate := range count {
+				at := 3 * candidate * l.product.bytes
+				if sums[i][candidate] == nil {
+					sums[i][candidate] = new(big.Int)
 				}
+				sums[i][candidate].Add(sums[i][candidate], new(big.Int).SetBytes(body[at:at+l.product.bytes]))
 			}
-			if dividesAt(l.product.m, coalition, points, n) {
-				return true
-			}
+		}
+	}
+	coefficients := lagrangeFrom(l.product.m, coalition, 0)
+	for candidate := range count {
+		value := new(big.Int)
+		for i, c := range coefficients {
+			value.Add(value, new(big.Int).Mul(c, sums[i][candidate]))
+		}
+		if isFactor(value.Mod(value, l.product.m), n) {
+			return true
 		}
 	}
 	return false
@@ -91,11 +101,12 @@ func (p *parties) dealtBy(l *layout, views []view, sender, to, number int) []byt
 	}
 	size := l.product.bytes
 	out := make([]byte, len(views[others[0]][sender][number]))
+	coefficients := lagrangeFrom(l.product.m, others, to)
 	for at := 0; at < len(out); at += size {
 		value := new(big.Int)
-		for i, c := range lagrangeFrom(l.product.m, others, to) {
+		for i, c := range coefficients {
 			share := new(big.Int).SetBytes(views[others[i]][sender][number][at : at+size])
-			value.Add(value, c.Mul(c, share))
+			value.Add(value, share.Mul(c, share))
 		}
 		value.Mod(value, l.product.m).FillBytes(out[at : at+size])
 	}
@@ -118,29 +129,12 @@ func lagrangeFrom(m *big.Int, points []int, x int) []*big.Int {
 	return out
 }
 
-func dividesAt(m *big.Int, coalition []int, points []*big.Int, n *big.Int) bool {
-	value := new(big.Int)
-	for i, c := range lagrangeFrom(m, coalition, 0) {
-		value.Add(value, c.Mul(c, points[i]))
-	}
-	return isFactor(value.Mod(value, m), n)
-}
-
 func isFactor(v, n *big.Int) bool {
 	if v.Sign() == 0 {
 		return false
 	}
 	g := new(big.Int).GCD(nil, nil, v, n)
 	return g.Cmp(one) != 0 && g.Cmp(n) != 0
-}
-
-func contains(list []int, v int) bool {
-	for _, e := range list {
-		if e == v {
-			return true
-		}
-	}
-	return false
 }
 
 // coalitions are all sets of so many of n parties.
