@@ -100,6 +100,7 @@ type trainer struct {
 	safe      Weights // of the last check
 	safeEpoch int
 	watched   []*Secret
+	spread    float64 // in the clear: bounds the length of the difference to the weights on shares
 	outcome   *Outcome
 }
 
@@ -188,6 +189,13 @@ func (r *trainer) order(epoch int) []int {
 
 // step is one step of gradient descent on a batch.
 func (r *trainer) step(x, y *Secret) error {
+	if r.engine.plain && r.contracts() {
+		return r.stepWithSpread(x, y)
+	}
+	return r.descend(x, y)
+}
+
+func (r *trainer) descend(x, y *Secret) error {
 	e := r.engine
 	p, err := r.forward(e, r.weights, x, true)
 	if err != nil {

@@ -40,6 +40,7 @@ const (
 	sigmoidDegree   = 9
 	sigmoidInterval = 12
 	weightLimit     = 8 // of standardised features
+	numberLimit     = 8 // of a predicted number, in half the label's range from its middle; watched too
 	guardEvery      = 5 // rounds from one check of the ranges to the next
 )
 
@@ -83,6 +84,7 @@ func (p *Plan) config() spdz.Config {
 // networkOf is the task's model on shares.
 func networkOf(t *model.Task) (spdz.Network, error) {
 	n := spdz.Network{Inputs: len(t.FeatureNames()), Hidden: t.Model.Hidden}
+	n.Output = spdz.Activation{Limit: numberLimit}
 	if t.Label.Binary() {
 		n.Output = sigmoid()
 	}
