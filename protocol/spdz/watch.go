@@ -58,7 +58,7 @@ func (e *Engine) watching(reach float64, fraction int) (power, group, keep int) 
 	before := math.Log2(max(1, reach)) + 0.01
 	for _, c := range []struct{ power, group, bits, keep int }{{8, 64, 6, 8}, {4, 16, 4, 8}, {4, 16, 4, 6}} {
 		last := float64(c.power)*before + float64(c.bits+2*c.keep)
-		if first := 2 * (before + float64(fraction)); max(first, last)+2 < float64(e.magnitude) {
+		if first := 2 * (before + float64(fraction)); max(first, last)+2 <= float64(e.magnitude) {
 			return c.power, c.group, c.keep
 		}
 	}

@@ -39,7 +39,8 @@ type scale struct{ middle, half float64 }
 const (
 	sigmoidDegree   = 9
 	sigmoidInterval = 12
-	weightLimit     = 8 // of standardised features
+	fraction        = 18
+	weightLimit     = 4 // of standardised features
 	numberLimit     = 8 // of a predicted number, in half the label's range from its middle; watched too
 	guardEvery      = 5 // rounds from one check of the ranges to the next
 )
@@ -78,7 +79,7 @@ func NewPlan(p *model.Program, parties int, s Settings) (*Plan, error) {
 }
 
 func (p *Plan) config() spdz.Config {
-	return spdz.Config{Threshold: p.Threshold, Passive: p.Passive}
+	return spdz.Config{Threshold: p.Threshold, Passive: p.Passive, Fraction: fraction}
 }
 
 // networkOf is the task's model on shares.
