@@ -206,3 +206,28 @@ func TestInputsOfAnotherDegreeAreNoticed(t *testing.T) {
 		}
 	}
 }
+
+// A number out of range would show what it is multiplied with: it is noticed
+// before anything is.
+func TestInputsOutOfRangeAreNoticed(t *testing.T) {
+	for _, value := range []wide.Element{wide.PowerOfTwo(40), wide.Neg(wide.PowerOfTwo(100)), wide.PowerOfTwo(126)} {
+		used := false
+		report := runWith(3, Config{Threshold: 1}, interactivetest.Options{Seed: 1}, func(e *Engine) error {
+			shapes := []Shape{{}, {1, 2}, {0, 2}, {2, 2}}
+			secrets := make([]wide.Element, shapes[e.Self()].Rows*2)
+			if e.Self() == 3 {
+				secrets[1] = value
+			}
+			list, err := e.inputElements(shapes, secrets, e.Fraction, 1)
+			if err == nil {
+				err = e.proveRanges(secrets, list)
+			}
+			used = used || err == nil
+			return err
+		})
+		var cheat *CheatError
+		if used || !errors.As(report.Errors[1], &cheat) || !errors.As(report.Errors[2], &cheat) {
+			t.Errorf("%v: %v", value, report.Errors)
+		}
+	}
+}
