@@ -60,6 +60,9 @@ func TestEveryCorruptedMessageIsCaught(t *testing.T) {
 		for number := range (messages + n - 2) / (n - 1) {
 			for kind, corrupt := range corruptions {
 				victims := [][]int{{1}, {1, 2, 4}}
+				if n == 4 && number%3 > 0 {
+					continue
+				}
 				if n == 4 || kind != "low bit" {
 					victims = victims[number%2 : number%2+1]
 				}
@@ -124,8 +127,8 @@ var corruptions = map[string]func([]byte) []byte{
 // where two triples lie at 0 and 1 and their polynomial is fixed at 2, two hide
 // it. With all elements that is below 2⁻¹²⁴ for one product.
 func TestWrongProductsPassAsSeldomAsStated(t *testing.T) {
-	const runs = 400
-	for _, q := range []uint64{4, 16, 64} {
+	const runs = 200
+	for _, q := range []uint64{4, 16} {
 		passed := 0
 		for seed := range uint64(runs) {
 			report := runWith(3, Config{Threshold: 1}, interactivetest.Options{Seed: seed}, func(e *Engine) error {
