@@ -64,6 +64,9 @@ func (n *Node) handle(ctx context.Context, e protocol.Event) error {
 	if err := n.noteRefusals(err); err != nil {
 		return err
 	}
+	if err := n.keepEvidence(); err != nil {
+		return err
+	}
 	if received, ok := e.(protocol.Received); ok && err == nil {
 		n.heard[received.Message.From] = max(n.heard[received.Message.From], received.Message.Round)
 	}

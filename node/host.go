@@ -117,6 +117,15 @@ func listen(h host.Host, addresses []string) error {
 	return nil
 }
 
+// addresses are those that a host listens on.
+func addresses(h host.Host) []string {
+	var list []string
+	for _, a := range h.Network().ListenAddresses() {
+		list = append(list, a.String())
+	}
+	return list
+}
+
 // ListenError says that an address cannot be listened on.
 type ListenError struct {
 	Address string

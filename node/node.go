@@ -107,10 +107,13 @@ type Node struct {
 	gossip  *gossip
 	peers   *peers
 	fetcher *fetcher
+	mesh    *Mesh
 	signer  *identity.Signer
 	traffic traffic
 
 	board board
+
+	proved map[string]bool // evidence that is on the disk
 
 	life  context.Context // ends with Close: of the gossip, and of whatever others ask for
 	stop  context.CancelFunc
@@ -187,48 +190,54 @@ func (n *Node) open() error {
 	n.heard, n.reached, n.differing = make([]uint64, size), make([]uint64, size), make([]protocol.Hash, size)
 	n.comparing = make([]atomic.Bool, size)
 	n.kept, n.refusals.count = map[protocol.Hash]uint64{}, make([]int, size)
+	n.proved = map[string]bool{}
 	n.session = protocol.NewSession(protocol.SessionConfig{
 		Self: n.self, Federation: n.cfg.Roster.Federation, Epoch: n.cfg.Roster.Epoch,
 		Thresholds: n.cfg.Roster.Thresholds(), Signer: n.signer, Patience: patience,
 	}, n.step.Round)
 	n.host.SetStreamHandler(partProtocol, n.servePart)
 	n.host.SetStreamHandler(exchangeProtocol, n.serveExchange)
+	n.mesh = newMesh(n.host, n.self, n.members, n.cfg.Roster, n.cfg.Logger)
+	n.mesh.dial, n.mesh.complain = n.peers.addresses, n.refused
 	return listen(n.host, n.cfg.Listen)
 }
 
 // join finds this hospital in the roster.
-func (n *Node) join() error {
-	r := n.cfg.Roster
-	missing, err := r.Unsigned()
-	if err != nil {
-		return &NotAdmittedError{err.Error()}
-	}
-	if len(missing) > 0 {
-		return &NotAdmittedError{fmt.Sprintf("the roster is not signed by %s: each runs `hospital-node cluster sign`", strings.Join(missing, ", "))}
-	}
-	self, ok := r.Find(n.id.Public())
-	if !ok {
-		return &NotAdmittedError{fmt.Sprintf("the key %s of this home is not in the roster of %s", identity.Fingerprint(n.id.Public()), r.Federation)}
-	}
-	if n.members, err = newMembers(r); err != nil {
+func (n *Node) join() (err error) {
+	if n.self, n.members, err = admit(n.cfg.Roster, n.id); err != nil {
 		return err
 	}
-	n.self, n.gate = self, &gate{members: n.members}
-	n.signer = identity.NewSigner(n.id, r.Keys())
+	n.gate = &gate{members: n.members}
+	n.signer = identity.NewSigner(n.id, n.cfg.Roster.Keys())
 	return nil
+}
+
+// admit finds a hospital in a roster that all have signed.
+func admit(r *roster.Roster, id *identity.Identity) (protocol.Party, *members, error) {
+	missing, err := r.Unsigned()
+	if err != nil {
+		return 0, nil, &NotAdmittedError{err.Error()}
+	}
+	if len(missing) > 0 {
+		return 0, nil, &NotAdmittedError{fmt.Sprintf("the roster is not signed by %s: each runs `hospital-node cluster sign`", strings.Join(missing, ", "))}
+	}
+	self, ok := r.Find(id.Public())
+	if !ok {
+		return 0, nil, &NotAdmittedError{fmt.Sprintf("the key %s of this home is not in the roster of %s", identity.Fingerprint(id.Public()), r.Federation)}
+	}
+	members, err := newMembers(r)
+	return self, members, err
 }
 
 // Self is this hospital's number.
 func (n *Node) Self() protocol.Party { return n.self }
 
 // Addresses are those that the node listens on.
-func (n *Node) Addresses() []string {
-	var list []string
-	for _, a := range n.host.Network().ListenAddresses() {
-		list = append(list, a.String())
-	}
-	return list
-}
+func (n *Node) Addresses() []string { return addresses(n.host) }
+
+// Mesh carries interactive computations with the other hospitals, while the
+// node runs. It ends with the node.
+func (n *Node) Mesh() *Mesh { return n.mesh }
 
 // Run takes part in the study until it is finished and the slower hospitals
 // have what they need, or until the context ends. The state is the last one
@@ -256,6 +265,9 @@ func (n *Node) Close() error {
 		return nil
 	}
 	var errs []error
+	if n.mesh != nil {
+		errs = append(errs, n.mesh.Close())
+	}
 	if n.stop != nil {
 		n.stop()
 	}

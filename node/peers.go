@@ -11,6 +11,7 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	"github.com/multiformats/go-multiaddr"
 
+	"consilium/node/roster"
 	"consilium/protocol"
 )
 
@@ -174,9 +175,14 @@ func (p *peers) keepDialling(ctx context.Context, party protocol.Party) {
 }
 
 func (p *peers) addresses(party protocol.Party) []multiaddr.Multiaddr {
-	texts := p.node.cfg.Roster.Members[party-1].Addresses
-	if p.node.cfg.Dial != nil {
-		texts = p.node.cfg.Dial(party)
+	return addressesOf(p.node.cfg.Roster, p.node.cfg.Dial, party)
+}
+
+// addressesOf are where a hospital is reached.
+func addressesOf(r *roster.Roster, dial func(protocol.Party) []string, party protocol.Party) []multiaddr.Multiaddr {
+	texts := r.Members[party-1].Addresses
+	if dial != nil {
+		texts = dial(party)
 	}
 	var list []multiaddr.Multiaddr
 	for _, text := range texts {

@@ -83,7 +83,12 @@ func (w *world) deliver(to Party, messages ...Message) {
 }
 
 // own is the vote of hospital 1 in a view, nil before it has voted.
-func own(r *Round, view uint32, step uint8) *Hash { return r.ballot.at(view).votes[step][1] }
+func own(r *Round, view uint32, step uint8) *Hash {
+	if votes := r.ballot.at(view).votes[step][1]; len(votes) > 0 {
+		return &votes[0]
+	}
+	return nil
+}
 
 // Even when a quorum signs a proposal that is not acceptable, an honest hospital
 // neither votes for it nor decides it.
@@ -214,15 +219,15 @@ func TestDealMustFitItsCommitment(t *testing.T) {
 		w.carryOne()
 	}
 	w.deliver(1, w.message(2, deals[0].Slot, p.encode()))
-	if !w.rounds[1].counted(2) {
+	if _, ok := w.rounds[1].counted(2); !ok {
 		t.Fatal("the commitment of hospital 2 does not count: the test shows nothing")
 	}
 	if s := w.rounds[1].deals[2].status; s != dealInvalid {
 		t.Fatalf("a deal with another nonce has status %d", s)
 	}
-	w.rounds[1].commits[2].Commitment = Hash{1} // another one than is on the lists
-	if w.rounds[1].counted(2) {
-		t.Fatal("a commitment counts that is on no list")
+	w.rounds[1].listed = NewSet(1, 3)
+	if _, ok := w.rounds[1].counted(2); ok {
+		t.Fatal("a commitment counts that is on two lists of four")
 	}
 }
 

@@ -36,7 +36,7 @@ func (r *Round) attest() error {
 	deadlines := r.cfg.Description.Deadlines
 	last := r.attests[r.cfg.Self]
 	if last == nil {
-		missing := r.expectedDeals().Minus(held)
+		missing := r.expectedDeals().Minus(held).Minus(r.dealers(dealInvalid))
 		if held.Len() < r.t.SmallestSet() || missing.Len() > r.t.Missing() || !r.waited(missing, r.began[Deal], deadlines.Deal) {
 			return nil
 		}
@@ -57,10 +57,16 @@ func (r *Round) attest() error {
 
 // candidate is the best choice that the attestations here allow: every holder
 // holds every included deal, at least n−f−c hold, and as many deals as possible
-// are included.
+// are included. Who is proved to have lied is out, as long as enough remain.
 func (r *Round) candidate() (choice, bool) {
-	roots := r.commonRoots()
-	included := roots
+	if c, ok := r.candidateOf(r.all.Minus(r.liars)); ok || r.liars == (Set{}) {
+		return c, ok
+	}
+	return r.candidateOf(r.all)
+}
+
+func (r *Round) candidateOf(dealers Set) (choice, bool) {
+	included := r.commonRoots(dealers)
 	for len(included) >= r.t.SmallestSet() {
 		holders := r.holdersOf(included)
 		if holders.Len() >= r.t.Parties-r.t.Missing() {
@@ -73,7 +79,7 @@ func (r *Round) candidate() (choice, bool) {
 
 // commonRoots gives, for each dealer, the root that most hospitals attest. A
 // dealer that posted different deals to different hospitals has several.
-func (r *Round) commonRoots() []named {
+func (r *Round) commonRoots(dealers Set) []named {
 	votes := map[named]int{}
 	for _, h := range r.attested.Parties() {
 		for _, e := range r.attests[h].payload.Held {
@@ -81,7 +87,7 @@ func (r *Round) commonRoots() []named {
 		}
 	}
 	var best []named
-	for _, p := range r.all.Parties() {
+	for _, p := range dealers.Parties() {
 		var top named
 		for _, h := range r.attested.Parties() {
 			root, ok := find(r.attests[h].payload.Held, p)

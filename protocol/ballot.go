@@ -1,5 +1,7 @@
 package protocol
 
+import "slices"
+
 // ballot is the one-shot agreement on the choice of a round: Algorithm 1 of
 // "The latest gossip on BFT consensus" (arXiv 1807.04938), for one height. L22
 // and so on are the lines of that algorithm; a round of the paper is a view
@@ -31,10 +33,16 @@ type ballot struct {
 }
 
 // ballotView is what is held of one view.
+//
+// A liar may propose, or vote for, one value here and another one there. Its
+// first message counts, and a second one beside it where hospitals follow it
+// (Round.admits): the paper takes for granted that what one correct process
+// received is received by all. Nothing is decided by that, because two quorums
+// share more than f hospitals.
 type ballotView struct {
-	proposal    *proposalState
-	votes       [stepPrecommit + 1][]*Hash // by step, by party
-	prevotesAt  *uint64                    // when a quorum of prevotes, for whatever value, was first held
+	proposals   []*proposalState            // the first to come counts first
+	votes       [stepPrecommit + 1][][]Hash // by step, by party
+	prevotesAt  *uint64                     // when a quorum of prevotes, for whatever value, was first held
 	precommitAt *uint64
 }
 
@@ -54,18 +62,19 @@ func newBallot(r *Round) *ballot {
 	return b
 }
 
-// leader rotates with the view, and from round to round.
-func (b *ballot) leader(view uint32) Party {
-	n := uint64(b.r.t.Parties)
-	return Party((b.r.cfg.Description.Round+uint64(view))%n) + 1
+// leader of a view rotates with it, and from round to round.
+func (d Description) leader(view uint32) Party {
+	return Party((d.Round+uint64(view))%uint64(d.Thresholds.Parties)) + 1
 }
+
+func (b *ballot) leader(view uint32) Party { return b.r.cfg.Description.leader(view) }
 
 func (b *ballot) at(view uint32) *ballotView {
 	v := b.views[view]
 	if v == nil {
 		v = &ballotView{}
 		for step := range v.votes {
-			v.votes[step] = make([]*Hash, b.r.t.Parties+1)
+			v.votes[step] = make([][]Hash, b.r.t.Parties+1)
 		}
 		b.views[view] = v
 		b.order = append(b.order, v)
@@ -81,9 +90,9 @@ func (b *ballot) keep(m Message, content any) {
 	b.highest[m.From] = max(b.highest[m.From], int64(view))
 	switch p := content.(type) {
 	case proposalPayload:
-		v.proposal = &proposalState{payload: p, id: p.Choice.id(b.r.hash)}
+		v.proposals = append(v.proposals, &proposalState{payload: p, id: p.Choice.id(b.r.hash)})
 	case votePayload:
-		v.votes[m.Slot.Step][m.From] = &p.Value
+		v.votes[m.Slot.Step][m.From] = append(v.votes[m.Slot.Step][m.From], p.Value)
 	}
 	if m.From != b.r.cfg.Self {
 		return
@@ -102,14 +111,15 @@ func (b *ballot) enter(view uint32) {
 	b.r.changed = true
 }
 
-// count is how many hospitals cast this vote in a view; any counts every vote.
+// count is how many hospitals cast this vote in a view; any counts all who cast
+// a vote.
 func (v *ballotView) count(step uint8, id Hash) (same, any int) {
-	for _, vote := range v.votes[step] {
-		if vote != nil {
+	for _, votes := range v.votes[step] {
+		if len(votes) > 0 {
 			any++
-			if *vote == id {
-				same++
-			}
+		}
+		if slices.Contains(votes, id) {
+			same++
 		}
 	}
 	return same, any
@@ -137,14 +147,18 @@ func (b *ballot) advance() error {
 }
 
 // mayStart tells whether to take part: there is something to propose and no
-// one left to wait for, or others have begun.
+// one left to wait for, or an honest hospital has begun.
 func (b *ballot) mayStart() bool {
+	begun := 0
 	for _, view := range b.highest {
 		if view >= 0 {
-			return true
+			begun++
 		}
 	}
 	r := b.r
+	if begun > r.t.Liars {
+		return true
+	}
 	if !r.said(Slot{Phase: Attest}) || !r.ready(r.attested, r.described, r.began[Attest], r.cfg.Description.Deadlines.Attest) {
 		return false
 	}
@@ -155,16 +169,28 @@ func (b *ballot) mayStart() bool {
 // decide is L49: a proposal with a quorum of precommits, in whatever view.
 func (b *ballot) decide() bool {
 	for _, v := range b.order {
-		if v.proposal == nil {
-			continue
-		}
-		if n, _ := v.count(stepPrecommit, v.proposal.id); n >= b.r.t.Quorum() && b.acceptable(v.proposal) {
-			b.decided, b.decidedID = &v.proposal.payload.Choice, v.proposal.id
-			b.r.changed = true
-			return true
+		for _, p := range v.proposals {
+			if n, _ := v.count(stepPrecommit, p.id); n >= b.r.t.Quorum() && b.acceptable(p) {
+				b.decided, b.decidedID = &p.payload.Choice, p.id
+				b.r.changed = true
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// proposalOf finds a proposal of the value with this name.
+func (b *ballot) proposalOf(id Hash) (Message, bool) {
+	for view := range b.views {
+		m, ok := b.r.messageOf(b.leader(view), Slot{Phase: Agree, View: view, Step: stepPropose}, func(content any) bool {
+			return content.(proposalPayload).Choice.id(b.r.hash) == id
+		})
+		if ok {
+			return m, true
+		}
+	}
+	return Message{}, false
 }
 
 // catchUp is L55: when f+1 hospitals are in later views, so is an honest one.
@@ -189,7 +215,7 @@ func (b *ballot) catchUp() {
 // propose is L14 to L19. A leader that has nothing valid to propose waits; the
 // others' timeouts pass the lead on.
 func (b *ballot) propose(v *ballotView) error {
-	if b.leader(b.view) != b.r.cfg.Self || v.proposal != nil {
+	if b.leader(b.view) != b.r.cfg.Self || len(v.proposals) > 0 {
 		return nil
 	}
 	slot := Slot{Phase: Agree, View: b.view, Step: stepPropose}
@@ -208,16 +234,26 @@ func (b *ballot) propose(v *ballotView) error {
 // prevote is L22 and L28: for a proposal that is valid and does not contradict
 // a lock.
 func (b *ballot) prevote(v *ballotView) error {
-	p := v.proposal
-	if v.votes[stepPrevote][b.r.cfg.Self] != nil || v.votes[stepPrecommit][b.r.cfg.Self] != nil || p == nil {
-		return nil
+	for _, p := range v.proposals {
+		if v.votes[stepPrevote][b.r.cfg.Self] != nil || v.votes[stepPrecommit][b.r.cfg.Self] != nil {
+			return nil
+		}
+		if err := b.prevoteFor(p); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+func (b *ballot) prevoteFor(p *proposalState) error {
 	free := b.lockedView < 0 || b.locked == p.id
 	if leans := int64(p.payload.ValidView) - 1; leans >= 0 {
 		if n, _ := b.at(uint32(leans)).count(stepPrevote, p.id); leans >= int64(b.view) || n < b.r.t.Quorum() {
 			return nil // L28 waits for the prevotes that the proposal leans on
 		}
 		free = free || b.lockedView <= leans
+	} else if b.locked != p.id && b.r.excludes(p.payload.Choice) {
+		free = false // nothing is certified of it yet, and everybody will hold the evidence
 	}
 	if free && b.acceptable(p) {
 		return b.vote(stepPrevote, p.id)
@@ -229,12 +265,14 @@ func (b *ballot) prevote(v *ballotView) error {
 // among the votes, so after a restart they are found again.
 func (b *ballot) remember() {
 	for view, v := range b.views {
-		p := v.proposal
-		if p == nil || int64(view) <= b.validView || view > b.view || view == b.view && v.votes[stepPrevote][b.r.cfg.Self] == nil {
+		if int64(view) <= b.validView || view > b.view || view == b.view && v.votes[stepPrevote][b.r.cfg.Self] == nil {
 			continue
 		}
-		if n, _ := v.count(stepPrevote, p.id); n >= b.r.t.Quorum() && b.acceptable(p) {
-			b.valid, b.validView = p, int64(view)
+		for _, p := range v.proposals {
+			if n, _ := v.count(stepPrevote, p.id); n >= b.r.t.Quorum() && b.acceptable(p) {
+				b.valid, b.validView = p, int64(view)
+				break
+			}
 		}
 	}
 }
@@ -245,8 +283,8 @@ func (b *ballot) precommit(v *ballotView) error {
 	if v.votes[stepPrevote][self] == nil {
 		return nil
 	}
-	if p := v.proposal; p != nil && b.acceptable(p) {
-		if n, _ := v.count(stepPrevote, p.id); n >= b.r.t.Quorum() && v.votes[stepPrecommit][self] == nil {
+	for _, p := range v.proposals {
+		if n, _ := v.count(stepPrevote, p.id); n >= b.r.t.Quorum() && v.votes[stepPrecommit][self] == nil && b.acceptable(p) {
 			return b.vote(stepPrecommit, p.id)
 		}
 	}
@@ -323,7 +361,7 @@ func (r *Round) justified(p proposalPayload) bool {
 
 // signed verifies a message, unless it is held already.
 func (r *Round) signed(m Message) bool {
-	if known, ok := r.posts[m.From][m.Slot.key()]; ok && known.id == m.id() {
+	if r.holds(&m) {
 		return true
 	}
 	return r.cfg.Signer.Verify(m.From, m.signedBytes(r.cfg.Description.Federation, r.cfg.Description.Epoch), m.Signature)

@@ -53,16 +53,19 @@ func (r *Round) list() error {
 	return r.say(slot, listPayload{held}.encode())
 }
 
-// counted reports whether the commitment that p sent here is on q lists.
-func (r *Round) counted(p Party) bool {
-	if r.commits[p] == nil || r.abstained.Has(p) {
-		return false
-	}
-	on := 0
+// counted gives the commitment of p that is on q lists, whatever p sent here.
+// There is at most one: two quorums share an honest hospital, and its list has
+// one.
+func (r *Round) counted(p Party) (Hash, bool) {
+	on := map[Hash]int{}
 	for _, l := range r.listed.Parties() {
-		if h, ok := find(r.lists[l].Commitments, p); ok && h == r.commits[p].Commitment {
-			on++
+		h, ok := find(r.lists[l].Commitments, p)
+		if !ok || h == (Hash{}) {
+			continue
+		}
+		if on[h]++; on[h] >= r.t.Quorum() {
+			return h, true
 		}
 	}
-	return on >= r.t.Quorum()
+	return Hash{}, false
 }

@@ -24,7 +24,10 @@ const (
 // everybody whose key is here.
 func (r *Round) reveal() error {
 	slot := Slot{Phase: Deal, Step: stepDeal}
-	if r.dealing == nil || r.said(slot) || !r.counted(r.cfg.Self) {
+	if r.dealing == nil || r.said(slot) {
+		return nil
+	}
+	if c, ok := r.counted(r.cfg.Self); !ok || c != r.dealing.commitment {
 		return nil
 	}
 	p := dealPayload{Nonce: r.dealing.nonce, Body: r.dealing.header}
@@ -168,24 +171,52 @@ func (r *Round) serveAgain() error {
 	return nil
 }
 
-// hold takes in the deals that count: the commitment must match, and what is
-// for this hospital must be here, open and pass the scheme's check.
+// hold takes in the deals that count: what is for this hospital must be here,
+// open and pass the scheme's check.
 func (r *Round) hold() error {
 	for _, p := range r.all.Parties() {
 		d := r.deals[p]
-		if d == nil || d.status != dealPending || !r.counted(p) {
+		if d == nil || d.status != dealPending {
 			continue
 		}
-		if commitment(r.hash, p, d.payload.Nonce, d.payload.Body.root()) != r.commits[p].Commitment {
+		switch r.counts(p, d.payload) {
+		case dealHeld:
+			if err := r.takeIn(p, d); err != nil {
+				return err
+			}
+		case dealInvalid:
 			d.status = dealInvalid
-			continue
-		}
-		if err := r.takeIn(p, d); err != nil {
-			return err
+			r.blameDealer(p, d.payload)
 		}
 		r.changed = r.changed || d.status != dealPending
 	}
 	return nil
+}
+
+// counts tells whether a deal is the one that its dealer committed to:
+// dealHeld, dealInvalid, or dealPending while that is not known. A dealer that
+// tells everybody something else can leave this hospital without the
+// commitment that the others have: so it also counts what f+1 hospitals attest,
+// of whom one is honest and has seen the lists. The deals of a certified set
+// are attested by more.
+func (r *Round) counts(p Party, deal dealPayload) dealStatus {
+	root := deal.Body.root()
+	if c, ok := r.counted(p); ok {
+		if commitment(r.hash, p, deal.Nonce, root) == c {
+			return dealHeld
+		}
+		return dealInvalid
+	}
+	attesting := 0
+	for _, h := range r.attested.Parties() {
+		if attestsAll(r.attests[h].payload, []named{{p, root}}) {
+			attesting++
+		}
+	}
+	if attesting > r.t.Liars {
+		return dealHeld
+	}
+	return dealPending
 }
 
 // takeIn takes in one deal, as far as its parts are here.
@@ -209,7 +240,7 @@ func (r *Round) takeIn(p Party, d *dealState) error {
 		}
 		content, err := openBox(r.cfg.Sealer, r.private, box, sealInfo(r.hash, p, r.cfg.Self), committed)
 		if err != nil {
-			return d.judge(p, err)
+			return r.judge(p, d, err)
 		}
 		held.Parts[r.cfg.Self] = content
 	}
@@ -217,14 +248,20 @@ func (r *Round) takeIn(p Party, d *dealState) error {
 		return nil
 	}
 	d.held = held
-	return d.judge(p, r.scheme.Check(p, held))
+	return r.judge(p, d, r.scheme.Check(p, held))
 }
 
 // judge sets the status of a deal that was looked at. A failure to read one's
 // own copy is not the dealer's fault.
-func (d *dealState) judge(from Party, err error) error {
+func (r *Round) judge(from Party, d *dealState, err error) error {
 	if invalid := (*Invalid)(nil); errors.As(err, &invalid) {
 		d.status = dealInvalid
+		if m, public := r.publicDeal(from, d); public {
+			r.accuse(InvalidDeal, from, m)
+			if ref, ok := d.payload.Body.part(0); ok && d.payload.Body.Inline == nil {
+				r.attach(from, Part{ref, r.content(from, ref, nil)})
+			}
+		}
 		return nil
 	}
 	if err != nil {

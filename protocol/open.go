@@ -21,7 +21,7 @@ type openingState struct {
 func (r *Round) open() error {
 	c := r.ballot.decided
 	openers, _ := r.scheme.Openers()
-	if c == nil || !c.Holders.And(openers).Has(r.cfg.Self) || r.amnesiac || r.opened {
+	if c == nil || !openers.Has(r.cfg.Self) || r.amnesiac || r.opened {
 		return nil
 	}
 	mine := r.openings[r.cfg.Self]
@@ -92,7 +92,7 @@ func (r *Round) combine() error {
 	if mine := r.results[r.cfg.Self]; mine != nil && mine.Reason != "" {
 		return nil
 	}
-	openings := r.openingsHere(*c)
+	openings := r.openingsHere()
 	set, held := r.certified(*c)
 	if _, needed := r.scheme.Openers(); len(openings) < needed || len(openings)+held == r.combined {
 		return nil
@@ -105,6 +105,7 @@ func (r *Round) combine() error {
 		return nil
 	case errors.As(err, &bad):
 		r.openings[bad.From].bad = bad.Why
+		r.blameOpener(bad.From, *c)
 		r.combined, r.changed = 0, true
 		return nil
 	case errors.As(err, &inconsistent):
@@ -116,11 +117,12 @@ func (r *Round) combine() error {
 	return r.say(slot, resultPayload{Sum: r.sumHash}.encode())
 }
 
-// openingsHere lists the usable openings of holders, by party.
-func (r *Round) openingsHere(c choice) []Post {
+// openingsHere lists the usable openings, by party. Whoever holds the deals may
+// open: holders that lied about it may not be there.
+func (r *Round) openingsHere() []Post {
 	var list []Post
 	openers, _ := r.scheme.Openers()
-	for _, p := range c.Holders.And(openers).Parties() {
+	for _, p := range openers.Parties() {
 		o := r.openings[p]
 		if o == nil || o.bad != "" || o.payload.Set != r.ballot.decidedID {
 			continue

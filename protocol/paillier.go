@@ -63,8 +63,6 @@ func NewPaillier(self Party, d Description, key *PaillierKey) (*Paillier, error)
 		return nil, fmt.Errorf("scheme paillier needs the federation's key, and the roster has none: deal one with `hospital-node cluster deal`")
 	case key.Digest() != d.Key:
 		return nil, fmt.Errorf("the key here is not the one that the round is described with")
-	case t.Liars > 0:
-		return nil, fmt.Errorf("scheme paillier stands no liar in this version: its proofs hold, but the agreement on the set stands crashes only; set the liars to 0")
 	case int(self) < 1 || int(self) > t.Parties:
 		return nil, fmt.Errorf("hospital %d is not in 1…%d", self, t.Parties)
 	}
@@ -118,6 +116,11 @@ func MostDropoutsOf(scheme string, n, f int) int {
 		c = min(c, Holders(t)-HolderThreshold(t)-f)
 	}
 	return c
+}
+
+// PartSize is that of the ciphertexts, and of the partial decryptions.
+func (s *Paillier) PartSize() uint64 {
+	return uint64(s.packing.Plaintexts()) * uint64(s.key.Public.CiphertextSize())
 }
 
 // Deal packs and encrypts. The proof binds the ciphertexts to this hospital and
@@ -290,6 +293,23 @@ func (s *Paillier) Combine(set Certified, openings []Post) (Vector, error) {
 		return nil, &Inconsistent{err.Error()}
 	}
 	return values, nil
+}
+
+// CheckOpening verifies one opening of a set whose deals are all here; *Invalid
+// says that it is wrong.
+func (s *Paillier) CheckOpening(set Certified, opening Post) error {
+	sum, err := s.sum(set)
+	if err != nil {
+		return err
+	}
+	partials, proof, err := s.opening(opening)
+	if err != nil {
+		return err
+	}
+	if err := s.key.Public.VerifyPartials(sum, partials, proof, s.description[:], set.ID[:]); err != nil {
+		return &Invalid{err.Error()}
+	}
+	return nil
 }
 
 // valid are the partial decryptions of k openings. It takes those that are

@@ -10,7 +10,7 @@ func (r *Round) receive(m Message) error {
 	if m.Round != r.cfg.Description.Round {
 		return &Refusal{From: m.From, Why: fmt.Sprintf("round %d in round %d", m.Round, r.cfg.Description.Round)}
 	}
-	if known, ok := r.posts[m.From][m.Slot.key()]; ok && known.id == m.id() {
+	if r.holds(&m) {
 		return nil
 	}
 	if !r.cfg.Signer.Verify(m.From, m.signedBytes(r.cfg.Description.Federation, r.cfg.Description.Epoch), m.Signature) {
@@ -44,11 +44,11 @@ func (r *Round) refuseOther(m Message) error {
 
 // acceptSigned keeps a message whose signature was verified.
 func (r *Round) acceptSigned(m Message) error {
-	if known, ok := r.posts[m.From][m.Slot.key()]; ok {
-		r.evidence = append(r.evidence, Evidence{known.message, m})
-		return &Refusal{From: m.From, Lie: true, Why: fmt.Sprintf("a second message for slot %v", m.Slot)}
+	known, filled := r.posts[m.From][m.Slot.key()]
+	if filled && known.message.payloadHash() == m.payloadHash() {
+		return nil // the same, signed again
 	}
-	if m.From == r.cfg.Self {
+	if m.From == r.cfg.Self && !filled {
 		// Signed by this hospital, which has no record of it: its store was lost
 		// or put back from a backup. It must not sign in this round again.
 		r.amnesiac = true
@@ -56,18 +56,67 @@ func (r *Round) acceptSigned(m Message) error {
 	}
 	content, err := decodePayload(m.Slot, m.Payload)
 	if err == nil {
-		err = r.acceptable(m, content)
+		err = acceptable(r.cfg.Description, r.hash, m, content)
 	}
 	if err != nil {
+		r.accuse(Malformed, m.From, m)
 		return &Refusal{From: m.From, Lie: true, Why: err.Error()}
 	}
-	if len(r.posts[m.From]) >= maxPosts {
-		return &Refusal{From: m.From, Why: fmt.Sprintf("more than %d messages in one round", maxPosts)}
+	if err := r.fits(content); err != nil {
+		return &Refusal{From: m.From, Why: err.Error()}
 	}
-	r.out.Save = append(r.out.Save, Record{Message: &m})
-	r.keep(m, content)
+	if len(r.posts[m.From])+len(r.seconds[m.From]) >= maxPosts || r.weight[m.From]+len(m.Payload) > maxWeight {
+		return &Refusal{From: m.From, Why: "more messages in one round than an honest hospital sends"}
+	}
+	r.accept(m, content)
+	if filled {
+		return &Refusal{From: m.From, Lie: true, Why: fmt.Sprintf("a second message for slot %v", m.Slot)}
+	}
 	return nil
 }
+
+// accept saves and keeps a message, or what there is to keep of a second one
+// for its slot.
+func (r *Round) accept(m Message, content any) {
+	if known, filled := r.posts[m.From][m.Slot.key()]; filled {
+		r.acceptSecond(known.message, m, content)
+		return
+	}
+	r.out.Save = append(r.out.Save, Record{Message: &m})
+	r.weight[m.From] += len(m.Payload)
+	r.keep(m, content)
+}
+
+// fits bounds the parts that a message announces by what the scheme has in a
+// part, before anybody fetches them.
+func (r *Round) fits(content any) error {
+	limit := r.scheme.PartSize()
+	body := header{}
+	switch p := content.(type) {
+	case dealPayload:
+		body = p.Body
+		for _, b := range p.Boxes {
+			if b.Ref.Size > boxed(limit) {
+				return fmt.Errorf("a box of %d bytes", b.Ref.Size)
+			}
+		}
+	case boxPayload:
+		if p.Box.Ref.Size > boxed(limit) {
+			return fmt.Errorf("a box of %d bytes", p.Box.Ref.Size)
+		}
+	case openPayload:
+		body = p.Body
+	}
+	for _, part := range body.Parts {
+		if part.Ref.Size > limit {
+			return fmt.Errorf("a part of %d bytes, at most %d", part.Ref.Size, limit)
+		}
+	}
+	return nil
+}
+
+// boxed is what a part of so many bytes weighs at most when it is sealed.
+func boxed(size uint64) uint64 { return 2*size + maxKey + 1024 }
 
 // maxView bounds the views of an agreement. An honest hospital would need months
 // of timeouts to get there.
@@ -111,11 +160,12 @@ func decodePayload(s Slot, payload []byte) (content any, err error) {
 	return content, nil
 }
 
-// acceptable checks what needs more than the payload.
-func (r *Round) acceptable(m Message, content any) error {
+// acceptable checks what needs more than the payload, and no more than the
+// description of the round.
+func acceptable(d Description, hash Hash, m Message, content any) error {
 	switch p := content.(type) {
 	case describePayload:
-		if digest("consilium/description/1", p.Description) != r.hash {
+		if digest("consilium/description/1", p.Description) != hash {
 			return fmt.Errorf("the description is not the one that the message is signed for")
 		}
 	case boxPayload:
@@ -123,8 +173,8 @@ func (r *Round) acceptable(m Message, content any) error {
 			return fmt.Errorf("a box for hospital %d in the slot of hospital %d", p.Box.To, m.Slot.Subject)
 		}
 	case proposalPayload:
-		if m.From != r.ballot.leader(m.Slot.View) {
-			return fmt.Errorf("a proposal in view %d, which hospital %d leads", m.Slot.View, r.ballot.leader(m.Slot.View))
+		if leader := d.leader(m.Slot.View); m.From != leader {
+			return fmt.Errorf("a proposal in view %d, which hospital %d leads", m.Slot.View, leader)
 		}
 		if p.ValidView > m.Slot.View {
 			return fmt.Errorf("a proposal in view %d that leans on view %d", m.Slot.View, p.ValidView-1)
@@ -133,14 +183,19 @@ func (r *Round) acceptable(m Message, content any) error {
 	return nil
 }
 
-// keep files a message under its sender and slot, and its content where the
-// rules look for it.
+// keep files a message under its sender and slot, and its content.
 func (r *Round) keep(m Message, content any) {
 	from := m.From
 	r.posts[from][m.Slot.key()] = post{m, m.id()}
+	r.file(m, content)
+}
+
+// file puts the content of a message where the rules look for it.
+func (r *Round) file(m Message, content any) {
 	if r.outcome != nil {
 		return // only to be passed on
 	}
+	from := m.From
 	r.changed = true
 	switch p := content.(type) {
 	case describePayload:

@@ -1,6 +1,9 @@
 package protocol
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Round is one hospital's view of one round. It changes in Step only.
 //
@@ -29,6 +32,9 @@ type Round struct {
 	ballot    *ballot
 	openings  []*openingState
 	results   []*resultPayload
+	seconds   [][]second // by party: further messages for slots that are filled
+	weight    []int      // by party: bytes of its messages that are kept
+	liars     Set        // proved to have lied in this round
 	evidence  []Evidence
 
 	private  []byte   // of the round's sealing key
@@ -58,11 +64,12 @@ type post struct {
 	id      MessageID
 }
 
-// Evidence is a pair of messages that one hospital signed for one slot.
-type Evidence struct{ First, Second Message }
-
-// maxPosts bounds what one hospital can make the others keep in a round.
-const maxPosts = 4096
+// maxPosts and maxWeight bound what one hospital can make the others keep in a
+// round.
+const (
+	maxPosts  = 4096
+	maxWeight = 16 << 20 // bytes
+)
 
 // NewRound begins a round. Nothing happens before the first Step.
 func NewRound(cfg Config, s Scheme) (*Round, error) {
@@ -77,7 +84,7 @@ func NewRound(cfg Config, s Scheme) (*Round, error) {
 		cfg: cfg, scheme: s, hash: cfg.Description.Hash(), t: cfg.Description.Thresholds, all: AllOf(n),
 		posts: make([]map[slotKey]post, n+1), keys: make([][]byte, n+1), commits: make([]*commitPayload, n+1),
 		lists: make([]*listPayload, n+1), deals: make([]*dealState, n+1), boxes: make([]*sealedBox, n+1), attests: make([]*attestState, n+1),
-		openings: make([]*openingState, n+1), results: make([]*resultPayload, n+1),
+		openings: make([]*openingState, n+1), results: make([]*resultPayload, n+1), seconds: make([][]second, n+1), weight: make([]int, n+1),
 		fetched: map[Hash]Source{}, wanted: map[Hash]bool{},
 	}
 	for p := range r.posts {
@@ -113,6 +120,19 @@ func (r *Round) restore(rec Record) error {
 		return fmt.Errorf("a message of hospital %d for another round", m.From)
 	}
 	content, err := decodePayload(m.Slot, m.Payload)
+	if m.From != r.cfg.Self {
+		if err == nil {
+			err = acceptable(r.cfg.Description, r.hash, m, content)
+		}
+		if err != nil { // it was kept as evidence
+			r.accuse(Malformed, m.From, m)
+			return nil
+		}
+		if _, filled := r.posts[m.From][m.Slot.key()]; filled {
+			r.accept(m, content)
+			return nil
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -120,18 +140,16 @@ func (r *Round) restore(rec Record) error {
 	return nil
 }
 
-// Step lets an event happen. An error refuses this event and changes nothing
-// else: a *Refusal is about a peer's message; any other error means that this
-// hospital itself cannot go on, because of its disk, its randomness or its
-// keys.
+// Step lets an event happen. A *Refusal is about a peer's message, which does
+// not count; that it was sent may be kept as evidence, so carry out the
+// effects all the same. Any other error means that this hospital itself cannot
+// go on, because of its disk, its randomness or its keys.
 func (r *Round) Step(e Event) (Effects, error) {
 	r.out = Effects{}
 	r.changed = false
-	if err := r.take(e); err != nil {
-		return r.effects(), err
-	}
-	if !r.changed && !r.restored {
-		return r.effects(), nil
+	refused := r.take(e)
+	if !r.changed && !r.restored || refused != nil && !errors.As(refused, new(*Refusal)) {
+		return r.effects(), refused
 	}
 	if r.restored {
 		r.restored = false
@@ -142,7 +160,7 @@ func (r *Round) Step(e Event) (Effects, error) {
 	if err := r.advance(); err != nil {
 		return Effects{}, err
 	}
-	return r.effects(), nil
+	return r.effects(), refused
 }
 
 func (r *Round) effects() Effects {
@@ -181,7 +199,7 @@ func (r *Round) take(e Event) error {
 // looks at what is held and at what this hospital has said so far.
 func (r *Round) advance() error {
 	rules := []func() error{
-		r.describe, r.commit, r.list, r.reveal, r.sealLate, r.hold, r.attest, r.ballot.advance, r.open, r.combine, r.finish,
+		r.reconsider, r.describe, r.commit, r.list, r.reveal, r.sealLate, r.hold, r.attest, r.ballot.advance, r.open, r.combine, r.finish,
 	}
 	for r.changed = true; r.changed && r.outcome == nil; {
 		r.changed = false

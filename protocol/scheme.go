@@ -31,6 +31,8 @@ type Certified struct {
 type Scheme interface {
 	// Name as in --scheme.
 	Name() string
+	// PartSize is the most bytes that one part of a deal or opening has.
+	PartSize() uint64
 	// Deal hides an update. Equal arguments give equal bodies.
 	Deal(update Vector, seed Seed) (Body, error)
 	// Check verifies what this hospital holds of a deal; *Invalid is a

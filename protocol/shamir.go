@@ -28,7 +28,7 @@ func NewShamir(self Party, t Thresholds, length int) (*Shamir, error) {
 	case length < 1:
 		return nil, fmt.Errorf("an update has at least one value, not %d", length)
 	case t.Liars > 0:
-		return nil, fmt.Errorf("scheme shamir stands no liar: an opening cannot be verified alone; set the liars to 0")
+		return nil, fmt.Errorf("scheme shamir stands no liar: an opening cannot be verified alone; use scheme paillier, or set the liars to 0")
 	case int(self) < 1 || int(self) > t.Parties:
 		return nil, fmt.Errorf("hospital %d is not in 1…%d", self, t.Parties)
 	}
@@ -37,6 +37,9 @@ func NewShamir(self Party, t Thresholds, length int) (*Shamir, error) {
 
 // Name is "shamir".
 func (s *Shamir) Name() string { return SchemeShamir }
+
+// PartSize is that of the shares for one hospital.
+func (s *Shamir) PartSize() uint64 { return sharing.Size * uint64(s.length) }
 
 // Deal gives part j the shares of hospital j. Chunk b holds values
 // b·blockLength…, and its polynomials come from stream b of the seed.

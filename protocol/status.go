@@ -56,7 +56,7 @@ func (r *Round) Status() Status {
 		waiting(r.all, r.ballot.voters(), q)
 	case Open:
 		openers, needed := r.scheme.Openers()
-		waiting(r.ballot.decided.Holders.And(openers), r.openers(), needed)
+		waiting(openers, r.openers(), needed)
 	case Combine:
 		waiting(r.all, r.resulted(), q)
 	}
@@ -71,8 +71,8 @@ func (b *ballot) voters() Set {
 	if v.votes[stepPrecommit][b.r.cfg.Self] != nil {
 		step = stepPrecommit
 	}
-	for p, vote := range v.votes[step] {
-		if vote != nil {
+	for p, votes := range v.votes[step] {
+		if len(votes) > 0 {
 			s.Add(Party(p))
 		}
 	}
@@ -100,8 +100,12 @@ func (r *Round) resulted() Set {
 	return s
 }
 
-// Evidence lists pairs of messages that a hospital signed for one slot.
+// Evidence lists what hospitals are proved to have done, each the first of it
+// in the round.
 func (r *Round) Evidence() []Evidence { return r.evidence }
+
+// Described is the description of the round.
+func (r *Round) Described() Description { return r.cfg.Description }
 
 // Outcome is how the round ended, nil before.
 func (r *Round) Outcome() *Outcome { return r.outcome }

@@ -21,6 +21,11 @@ func (r *Round) Digest() []byte {
 			ids = append(ids, p.id)
 		}
 	}
+	for _, seconds := range r.seconds {
+		for _, s := range seconds {
+			ids = append(ids, s.id)
+		}
+	}
 	slices.SortFunc(ids, func(a, b MessageID) int { return bytes.Compare(a[:], b[:]) })
 	out := make([]byte, 0, len(ids)*len(MessageID{}))
 	for _, id := range ids {
@@ -51,13 +56,17 @@ func (r *Round) Missing(digest []byte) ([]Message, error) {
 	return missing, nil
 }
 
-// sorted lists the messages of a party by slot.
+// sorted lists the messages of a party by slot; second ones of a slot follow
+// the first, so that everybody comes to hold the evidence.
 func (r *Round) sorted(p Party) []post {
-	posts := make([]post, 0, len(r.posts[p]))
+	posts := make([]post, 0, len(r.posts[p])+len(r.seconds[p]))
 	for _, held := range r.posts[p] {
 		posts = append(posts, held)
 	}
-	slices.SortFunc(posts, func(a, b post) int {
+	for _, s := range r.seconds[p] {
+		posts = append(posts, s.post)
+	}
+	slices.SortStableFunc(posts, func(a, b post) int {
 		return cmp.Compare(a.message.Slot.key(), b.message.Slot.key())
 	})
 	return posts

@@ -29,6 +29,7 @@ type simFlags struct {
 	seed                       uint64
 	runs                       int
 	crypto                     string
+	adaptive                   bool
 }
 
 // simReport is the result of sim; its fields are a contract.
@@ -80,6 +81,7 @@ func newSim(a *app, run func(context.Context, *app, *simFlags) error) *cobra.Com
 	flags.Float64Var(&f.randomFaults, "random-faults", 0, "probability that a hospital is hit by a random fault")
 	flags.Uint64Var(&f.seed, "seed", 1, "of the first run")
 	flags.IntVar(&f.runs, "runs", 100, "how many runs, each with the next seed")
+	flags.BoolVar(&f.adaptive, "adaptive", false, "an adversary delays what hurts most, for the first virtual minute")
 	flags.StringVar(&f.crypto, "crypto", "fast", "fast (stand-ins of the same size; equal seeds give equal runs) or real")
 	return cmd
 }
@@ -105,7 +107,7 @@ func runSim(ctx context.Context, a *app, f *simFlags) error {
 		return a.finish("sim", nil, err)
 	}
 	report := f.report(opt, summary, time.Since(started))
-	if n := report.Wrong + report.Split + report.Hung; n > 0 {
+	if n := len(report.BadSeeds); n > 0 {
 		err = fmt.Errorf("%d runs broke an invariant; the seeds are %v", n, report.BadSeeds)
 	}
 	a.printf("%d runs in %.2f s: %d completed, %d aborted, wrong %d, split %d, hung %d\n",
@@ -120,7 +122,7 @@ func runSim(ctx context.Context, a *app, f *simFlags) error {
 
 func (f *simFlags) options() (protocoltest.Options, error) {
 	t := protocol.Thresholds{Parties: f.hospitals, Liars: f.liars, Dropouts: f.dropouts}
-	opt := protocoltest.Options{Thresholds: t, Values: f.values, RandomFaults: f.randomFaults, Seed: f.seed}
+	opt := protocoltest.Options{Thresholds: t, Values: f.values, RandomFaults: f.randomFaults, Seed: f.seed, Adaptive: f.adaptive}
 	if err := t.Validate(); err != nil {
 		return opt, err
 	}
@@ -138,13 +140,14 @@ func (f *simFlags) options() (protocoltest.Options, error) {
 	}
 	if f.scheme == "auto" {
 		f.scheme = study.DefaultScheme
+		if f.liars > 0 {
+			f.scheme = protocol.SchemePaillier // shamir stands no liar
+		}
 	}
 	opt.Scheme = f.scheme
-	bits := fastKeyBits
 	switch f.crypto {
-	case "fast":
+	case "fast": // scheme paillier without its arithmetic
 	case "real":
-		bits = realKeyBits
 		var err error
 		if opt.Signer, opt.Sealer, err = testnet.RealCrypto(f.hospitals); err != nil {
 			return opt, err
@@ -152,27 +155,28 @@ func (f *simFlags) options() (protocoltest.Options, error) {
 	default:
 		return opt, fmt.Errorf("--crypto %s: fast or real", f.crypto)
 	}
-	if err := f.testKeys(&opt, bits); err != nil {
+	if err := f.testKeys(&opt); err != nil {
 		return opt, err
 	}
 	return opt, f.parseFaults(&opt)
 }
 
-// Lengths of the published keys that simulations of scheme paillier use.
-const (
-	fastKeyBits = 512
-	realKeyBits = 2048
-)
+// realKeyBits is the length of the published keys that simulations of scheme
+// paillier use with --crypto real.
+const realKeyBits = 2048
 
 // testKeys deals the keys that the scheme needs, and refuses thresholds that it
 // does not stand.
-func (f *simFlags) testKeys(opt *protocoltest.Options, bits int) error {
+func (f *simFlags) testKeys(opt *protocoltest.Options) error {
 	d := protocol.Description{Scheme: f.scheme, Thresholds: opt.Thresholds, Length: uint64(f.values), Limit: protocoltest.Limit}
 	if f.scheme != protocol.SchemePaillier {
 		_, err := protocol.NewScheme(1, d, nil)
 		return err
 	}
-	keys, err := protocoltest.TestKeys(bits, opt.Thresholds)
+	if t := opt.Thresholds; f.crypto == "fast" { // stand-ins
+		return protocol.CheckHolders(t, protocol.Holders(t), protocol.HolderThreshold(t))
+	}
+	keys, err := protocoltest.TestKeys(realKeyBits, opt.Thresholds)
 	if err != nil {
 		return err
 	}
@@ -199,8 +203,11 @@ func (f *simFlags) parseFaults(opt *protocoltest.Options) error {
 		if err := protocoltest.CheckFault(fault, opt.Scheme); err != nil {
 			return err
 		}
-		if fault.Lie() {
-			return fmt.Errorf("fault %s makes a hospital lie: this version's agreement stands crashes only", fault)
+		if fault.Lie() && opt.Thresholds.Liars == 0 {
+			return fmt.Errorf("fault %s makes a hospital lie: say with --tolerate-liars how many the federation stands", fault)
+		}
+		if err := protocoltest.CheckLie(fault, opt.Scheme); err != nil {
+			return err
 		}
 		if fault.Round < 1 {
 			return fmt.Errorf("fault %s: rounds count from 1 here", fault)
@@ -221,8 +228,8 @@ func (f *simFlags) report(opt protocoltest.Options, s protocoltest.Summary, took
 	if r.BadSeeds == nil {
 		r.BadSeeds = []uint64{}
 	}
-	if opt.Key != nil {
-		r.Threshold = opt.Key(1).Public.Threshold()
+	if opt.Scheme == protocol.SchemePaillier {
+		r.Threshold = protocol.HolderThreshold(opt.Thresholds)
 	}
 	for p, count := range s.Named {
 		r.Named[p.String()] = count

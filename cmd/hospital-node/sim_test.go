@@ -17,9 +17,9 @@ import (
 // open a sum, 9 of 18 and not a quorum of 10.
 func TestThresholdOfKey(t *testing.T) {
 	const n = 18
-	f := &simFlags{hospitals: n, scheme: protocol.SchemePaillier, values: 1}
+	f := &simFlags{hospitals: n, scheme: protocol.SchemePaillier, crypto: "fast", values: 1}
 	opt := protocoltest.Options{Thresholds: protocol.Thresholds{Parties: n, Dropouts: 7}, Scheme: f.scheme}
-	if err := f.testKeys(&opt, fastKeyBits); err != nil {
+	if err := f.testKeys(&opt); err != nil {
 		t.Fatal(err)
 	}
 	if k := f.report(opt, protocoltest.Summary{}, 0).Threshold; k != 9 {

@@ -80,7 +80,7 @@ func (s *Summary) add(r Result, seed uint64) {
 			*count++
 		}
 	}
-	if r.Wrong || r.Split || r.Hung {
+	if r.Wrong || r.Split || r.Hung || r.Slandered || r.Unproved {
 		s.Bad = append(s.Bad, seed)
 	}
 	for _, p := range r.Named {

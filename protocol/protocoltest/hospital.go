@@ -41,6 +41,7 @@ type disk struct {
 	state   protocol.Hash
 	records []protocol.Record // of that round
 	parts   map[protocol.Hash]protocol.Source
+	before  map[protocol.Hash]protocol.Source // parts of the round before, for slower hospitals
 }
 
 func newHospital(s *sim, p protocol.Party) (*hospital, error) {
@@ -152,13 +153,30 @@ func (h *hospital) round() (*protocol.Round, error) {
 		key = h.sim.opt.Key(h.party)
 		d.Key = key.Digest()
 	}
-	scheme, err := protocol.NewScheme(h.party, d, key)
+	scheme, err := h.scheme(d, key)
 	if err != nil {
 		return nil, err
 	}
 	return protocol.Restore(protocol.Config{
 		Self: h.party, Description: d, Signer: h.signer(), Sealer: h.sealer(), Random: h.random,
 	}, scheme, h.disk.records)
+}
+
+// scheme is that of the round, at a liar with lies in it. Without a key the
+// stand-in takes the place of scheme paillier.
+func (h *hospital) scheme(d protocol.Description, key *protocol.PaillierKey) (protocol.Scheme, error) {
+	scheme, err := honestScheme(h.party, d, key)
+	if kinds := h.lies(d.Round); err == nil && len(kinds) > 0 {
+		scheme = schemer{scheme, kinds}
+	}
+	return scheme, err
+}
+
+func honestScheme(self protocol.Party, d protocol.Description, key *protocol.PaillierKey) (protocol.Scheme, error) {
+	if d.Scheme == protocol.SchemePaillier && key == nil {
+		return newStandIn(self, d)
+	}
+	return protocol.NewScheme(self, d, key)
 }
 
 // Limit is the largest value in a simulated update.
@@ -189,7 +207,7 @@ func (h *hospital) deliver(e protocol.Event) error {
 		return nil
 	}
 	effects, err := h.session.Step(e)
-	if err := h.own(err); err != nil {
+	if err := h.own(err); err != nil || !h.alive {
 		return err
 	}
 	return h.apply(effects)
@@ -200,6 +218,10 @@ func (h *hospital) own(errs ...error) error {
 	for _, err := range errs {
 		refusal := (*protocol.Refusal)(nil)
 		if err != nil && !errors.As(err, &refusal) {
+			if h.sim.liars().Has(h.party) {
+				h.crash() // a liar may fall over its own lies
+				return nil
+			}
 			return fmt.Errorf("hospital %d: %w", h.party, err)
 		}
 	}
@@ -288,6 +310,10 @@ func (h *hospital) conclude(o protocol.Outcome) error {
 		return fmt.Errorf("hospital %d: round %d aborted: %s", h.party, h.disk.round, o.Aborted)
 	}
 	h.seen = append(h.seen, h.session.Round().Evidence()...)
+	if h.sim.liars().Has(h.party) {
+		h.turn(h.disk.round+1, sha256.Sum256(append(h.disk.state[:], o.Hash[:]...)))
+		return h.begin()
+	}
 	if err := h.sim.judge(h.disk.round, o); err != nil {
 		return err
 	}
@@ -300,7 +326,7 @@ func (h *hospital) conclude(o protocol.Outcome) error {
 // turn moves the disk on to another round: what was secret in the old one goes.
 func (h *hospital) turn(round uint64, state protocol.Hash) {
 	h.disk.round, h.disk.state, h.disk.records = round, state, nil
-	h.disk.parts = map[protocol.Hash]protocol.Source{}
+	h.disk.before, h.disk.parts = h.disk.parts, map[protocol.Hash]protocol.Source{}
 }
 
 func (h *hospital) evidence() []protocol.Evidence {
@@ -341,7 +367,8 @@ func (h *hospital) syncing(life int) {
 func (s *sim) posted(m protocol.Message) {
 	s.res.Messages++
 	s.res.Bytes += int64(m.Size())
-	if m.Slot.Phase == protocol.Open {
+	s.overhear(m)
+	if m.Slot.Phase == protocol.Open && !s.liars().Has(m.From) {
 		s.opened[m.Round][protocol.Hash(m.Payload[:32])] = true
 	}
 }

@@ -2,6 +2,7 @@ package protocoltest
 
 import (
 	"container/heap"
+	"slices"
 
 	"consilium/protocol"
 )
@@ -65,6 +66,29 @@ func (s *sim) transmit(from *hospital, size int) int64 {
 	return from.uplink/1000 - s.now
 }
 
+// spite is how much longer an adaptive adversary delays a message: what
+// completes a quorum at its recipient, and a leader's proposal to one half.
+func (s *sim) spite(to *hospital, m protocol.Message) int64 {
+	r := to.session.Round()
+	if !s.opt.Adaptive || s.now > spiteful || r == nil {
+		return 0
+	}
+	_, proposal := protocol.ProposedSet(m)
+	status := r.Status()
+	if status.Needed <= 1 && slices.Contains(status.Waiting, m.From) || proposal && s.plot.dark.Has(to.party) {
+		return s.random.between(0, spiteDelay)
+	}
+	return 0
+}
+
+// An adaptive adversary delays messages by up to spiteDelay, until spiteful. A
+// deadline of the commitment is 1000 ms: the lists of commitments are closed
+// then, and what comes later is not in the round.
+const (
+	spiteDelay = 450
+	spiteful   = 60_000
+)
+
 func (s *sim) lost(a, b *hospital) bool {
 	p := s.opt.RandomFaults / 5
 	if links := s.opt.Links; links != nil {
@@ -87,7 +111,9 @@ func (s *sim) broadcast(h *hospital, m protocol.Message) {
 			copies = int(s.random.between(2, 4))
 		}
 		for range copies {
-			s.send(h, to, m)
+			if told, ok := s.told(h, to, m); ok {
+				s.send(h, to, told)
+			}
 		}
 	}
 }
@@ -106,7 +132,7 @@ func (s *sim) send(from, to *hospital, m protocol.Message) {
 		m = damaged
 	}
 	id := [32]byte(m.Signature[protocol.SignatureSize-32:])
-	s.after(s.transmit(from, m.Size())+s.delay(from, to), "message", to.party, id, func() error { return to.deliver(protocol.Received{Message: m}) })
+	s.after(s.transmit(from, m.Size())+s.delay(from, to)+s.spite(to, m), "message", to.party, id, func() error { return to.deliver(protocol.Received{Message: m}) })
 }
 
 // exchange is one pass of anti-entropy: h asks a random other hospital for what
@@ -126,7 +152,9 @@ func (s *sim) exchange(h *hospital) {
 			return err
 		}
 		for _, m := range answer {
-			s.send(other, h, m)
+			if told, ok := s.told(other, h, m); ok {
+				s.send(other, h, told)
+			}
 		}
 		return nil
 	})
@@ -143,7 +171,7 @@ func (s *sim) fetch(h *hospital, want protocol.Want) {
 			return h.deliver(protocol.Fetched{Root: want.Ref.Root, Source: content})
 		}
 		for _, other := range s.hospitals[1:] {
-			content, ok := other.serving[want.Ref.Root]
+			content, ok := other.offer(want.Ref.Root, h)
 			if !ok || !s.connected(h, other) || other.paused {
 				continue
 			}
@@ -173,6 +201,22 @@ func (s *sim) fetch(h *hospital, want protocol.Want) {
 		})
 		return nil
 	})
+}
+
+// offer is a part that a hospital has for another: its own, or one that it has
+// fetched. Liars serve one half only.
+func (h *hospital) offer(root protocol.Hash, to *hospital) (protocol.Source, bool) {
+	if h.sim.liars().Has(h.party) && h.sim.plot.dark.Has(to.party) {
+		return nil, false
+	}
+	if content, ok := h.serving[root]; ok {
+		return content, true
+	}
+	if content, ok := h.disk.parts[root]; ok {
+		return content, true
+	}
+	content, ok := h.disk.before[root]
+	return content, ok
 }
 
 func copyOf(s protocol.Source) (protocol.Chunks, error) {

@@ -43,6 +43,11 @@ type Options struct {
 	Gate bool
 	// Links, if set, take the place of delays of 1 to 40 ms without a limit.
 	Links *Links
+	// Adaptive delays what hurts most, for the first minute: whatever would
+	// complete what its recipient waits for.
+	Adaptive bool
+	// Evidence, if set, is given what honest hospitals hold against liars.
+	Evidence func(protocol.Evidence)
 }
 
 // Result is how a run ended. Exactly one of Completed, Aborted and Hung is set.
@@ -52,6 +57,8 @@ type Result struct {
 	Hung      bool   // neither, though enough hospitals are there
 	Wrong     bool   // somebody holds a sum that is not that of its set
 	Split     bool   // two sets were opened, or two hospitals hold different results
+	Slandered bool   // an honest hospital is named
+	Unproved  bool   // evidence does not convince a third party
 	Named     []protocol.Party
 	Bytes     int64 // posted by all hospitals together, each post once
 	Messages  int64 // posted
@@ -91,6 +98,7 @@ type sim struct {
 	furthest  uint64      // the latest round that anybody has begun
 	progress  int64       // when something new was last said
 	waiting   []waiting
+	plot      plot
 	opened    []map[protocol.Hash]bool
 	results   []map[protocol.Hash]protocol.Set // by round: result hash to included
 	res       Result
@@ -105,8 +113,11 @@ func Run(opt Options) (Result, error) {
 		first, opt.Rounds = 0, int(opt.Work.Last())
 	}
 	for _, f := range opt.Faults {
-		if f.Lie() {
-			return Result{}, fmt.Errorf("fault %s makes a hospital lie: that needs an agreement that tolerates liars, and this one stands crashes only", f)
+		if f.Lie() && opt.Thresholds.Liars == 0 {
+			return Result{}, fmt.Errorf("fault %s makes a hospital lie, and this federation tolerates no liar", f)
+		}
+		if err := CheckLie(f, opt.Scheme); err != nil {
+			return Result{}, err
 		}
 		if f.Round < first {
 			return Result{}, fmt.Errorf("fault %s: the first simulated round is 1", f)
@@ -129,6 +140,7 @@ func Run(opt Options) (Result, error) {
 		}
 		s.hospitals[p] = h
 	}
+	s.newPlot()
 	s.drawFaults()
 	for _, h := range s.hospitals[1:] {
 		if err := h.start(); err != nil {
@@ -172,8 +184,9 @@ func (s *sim) note(e *event) {
 }
 
 func (s *sim) finished() bool {
+	liars := s.liars()
 	for _, h := range s.hospitals[1:] {
-		if !h.finished && !h.goneForGood() {
+		if !h.finished && !h.goneForGood() && !liars.Has(h.party) {
 			return false
 		}
 	}
@@ -198,12 +211,21 @@ func (s *sim) finish() Result {
 		}
 	}
 	var named protocol.Set
+	liars := s.liars()
 	for _, h := range s.hospitals[1:] {
+		if liars.Has(h.party) {
+			continue // what it says of others proves nothing
+		}
 		for _, e := range h.evidence() {
-			named.Add(e.First.From)
+			named.Add(e.Liar)
+			if s.opt.Evidence != nil {
+				s.opt.Evidence(e)
+			}
+			s.res.Unproved = s.res.Unproved || h.proves(e) != nil
 		}
 	}
 	s.res.Named = named.Parties()
+	s.res.Slandered = !named.Within(liars)
 	s.res.Completed = s.finished()
 	if !s.res.Completed {
 		s.res.Aborted = s.noQuorum()
@@ -223,7 +245,7 @@ func (s *sim) noQuorum() string {
 		}
 	}
 	for _, h := range s.hospitals[1:] {
-		if h.away() || h.finished || h.session.Round() == nil {
+		if h.away() || h.finished || h.session.Round() == nil || s.liars().Has(h.party) {
 			continue
 		}
 		status := h.session.Round().Status()

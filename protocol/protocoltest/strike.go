@@ -9,7 +9,7 @@ func (h *hospital) suffer(f Fault, e protocol.Effects) bool {
 	if f.For > 0 {
 		h.sim.whenReached(f.End(), func() error { return h.recover(f) })
 	}
-	h.forGood = f.For == 0
+	h.forGood = f.For == 0 && !f.Lie()
 	if h.sim.opt.Gate {
 		h.sim.after(0, "gate", 0, [32]byte{}, h.sim.openGate)
 	}
@@ -25,6 +25,7 @@ func (h *hospital) suffer(f Fault, e protocol.Effects) bool {
 	case ClockSkew:
 		h.skewed = true
 		h.jump()
+	case Equivocate, WrongShare, WrongOpen, BadProof: // see liar.go
 	default:
 		h.set(f.Kind, true)
 	}

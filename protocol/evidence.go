@@ -1,0 +1,153 @@
+package protocol
+
+import "fmt"
+
+// EvidenceKind says what a hospital is proved to have done.
+type EvidenceKind uint8
+
+// What no honest hospital does, whatever it receives and however often it
+// crashes.
+const (
+	Equivocation     EvidenceKind = iota + 1 // two different messages for one slot
+	Malformed                                // a message that nobody can have a reason to sign
+	BrokenCommitment                         // commitment, and a deal that is another one
+	InvalidDeal                              // a deal whose public part does not verify
+	WrongOpening                             // an opening that does not verify
+)
+
+var evidenceNames = [...]string{"", "equivocation", "malformed message", "broken commitment", "invalid deal", "wrong opening"}
+
+func (k EvidenceKind) String() string {
+	if k >= 1 && int(k) < len(evidenceNames) {
+		return evidenceNames[k]
+	}
+	return fmt.Sprintf("evidence kind %d", uint8(k))
+}
+
+// Evidence proves to whoever knows the roster that a hospital lied in a round.
+// It never undoes a certificate.
+type Evidence struct {
+	Kind        EvidenceKind
+	Liar        Party
+	Description Description
+	Messages    []Message // in the order that the kind names; then what they refer to
+	Parts       []Part    // content of theirs that was not inside
+}
+
+// accuse notes that a hospital is proved to have lied, once a round. All of
+// its messages among these are kept and passed on, so that everybody learns of
+// it who can.
+func (r *Round) accuse(kind EvidenceKind, liar Party, messages ...Message) {
+	if liar == r.cfg.Self || r.liars.Has(liar) {
+		return
+	}
+	r.liars.Add(liar)
+	r.evidence = append(r.evidence, Evidence{Kind: kind, Liar: liar, Description: r.cfg.Description, Messages: messages})
+	for _, m := range messages {
+		if m.From == liar && !r.holds(&m) {
+			r.keepSecond(m)
+		}
+	}
+	r.changed = true
+}
+
+// excludes tells whether a set that is not certified has a liar in it that it
+// can do without.
+func (r *Round) excludes(c choice) bool {
+	return c.set().And(r.liars) != (Set{}) && r.dealers(dealHeld).Minus(r.liars).Len() >= r.t.SmallestSet()
+}
+
+// publicDeal is the message of a deal that is the same for everybody, as it can
+// be shown to a third party.
+func (r *Round) publicDeal(p Party, d *dealState) (Message, bool) {
+	for _, part := range d.payload.Body.Parts {
+		if part.For != 0 {
+			return Message{}, false
+		}
+	}
+	return r.messageOf(p, Slot{Phase: Deal}, func(content any) bool {
+		deal, ok := content.(dealPayload)
+		return ok && deal.Body.root() == d.payload.Body.root()
+	})
+}
+
+// messageOf finds the message of p for a slot, of two the one that is meant.
+func (r *Round) messageOf(p Party, slot Slot, meant func(content any) bool) (Message, bool) {
+	list := []post{r.posts[p][slot.key()]}
+	for _, s := range r.seconds[p] {
+		list = append(list, s.post)
+	}
+	for _, held := range list {
+		if held.message.Slot != slot || held.message.From != p {
+			continue
+		}
+		if content, err := decodePayload(slot, held.message.Payload); err == nil && meant(content) {
+			return held.message, true
+		}
+	}
+	return Message{}, false
+}
+
+// blameDealer notes a deal that is not what its dealer had committed to.
+func (r *Round) blameDealer(p Party, deal dealPayload) {
+	root := deal.Body.root()
+	committed, ok := r.messageOf(p, Slot{Phase: Commit}, func(content any) bool {
+		c := content.(commitPayload).Commitment
+		return c != commitment(r.hash, p, deal.Nonce, root)
+	})
+	dealt, found := r.messageOf(p, Slot{Phase: Deal}, func(content any) bool {
+		d := content.(dealPayload)
+		return d.Nonce == deal.Nonce && d.Body.root() == root
+	})
+	if ok && found {
+		r.accuse(BrokenCommitment, p, committed, dealt)
+	}
+}
+
+// blameOpener notes an opening that does not verify, with all that it takes to
+// see that: the deals of the set.
+func (r *Round) blameOpener(p Party, c choice) {
+	if _, ok := r.scheme.(openingChecker); !ok {
+		return
+	}
+	opened := r.posts[p][Slot{Phase: Open}.key()]
+	proposed, ok := r.ballot.proposalOf(r.ballot.decidedID)
+	if !ok {
+		return
+	}
+	messages := []Message{opened.message, proposed}
+	var parts []Part
+	attach := func(h header, held Body) {
+		if ref, ok := h.part(0); ok && h.Inline == nil {
+			parts = append(parts, Part{ref, held.Parts[0]})
+		}
+	}
+	attach(r.openings[p].payload.Body, *r.openings[p].held)
+	for _, e := range c.Included {
+		d := r.deals[e.Party]
+		m, ok := r.publicDeal(e.Party, d)
+		if !ok {
+			return
+		}
+		messages = append(messages, m)
+		attach(d.payload.Body, d.held)
+	}
+	r.accuse(WrongOpening, p, messages...)
+	r.attach(p, parts...)
+}
+
+// attach adds content to the evidence that was just found.
+func (r *Round) attach(liar Party, parts ...Part) {
+	last := len(r.evidence) - 1
+	if last >= 0 && r.evidence[last].Liar == liar && r.evidence[last].Parts == nil {
+		r.evidence[last].Parts = parts
+	}
+}
+
+// openingChecker is a scheme whose openings are verified one by one.
+type openingChecker interface {
+	// CheckOpening gives *Invalid for an opening that is wrong, whoever looks.
+	CheckOpening(set Certified, opening Post) error
+}
+
+var _ openingChecker = (*Paillier)(nil)

@@ -1,0 +1,241 @@
+package protocol
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// Verify proves to a third party that the hospital lied: verify checks a
+// signature of the roster's hospitals, and scheme is that of the described
+// round, at any hospital, with the roster's key. An error says what is not
+// proved. It asks nothing of anybody else.
+func (e Evidence) Verify(verify func(from Party, message, signature []byte) bool, scheme Scheme) error {
+	d, hash := e.Description, e.Description.Hash()
+	if err := d.Thresholds.Validate(); err != nil {
+		return err
+	}
+	for i := range e.Messages {
+		m := &e.Messages[i]
+		if m.Round != d.Round || m.Description != hash || m.From < 1 || int(m.From) > d.Thresholds.Parties {
+			return fmt.Errorf("message %d is not of the described round", i+1)
+		}
+		if !verify(m.From, m.signedBytes(d.Federation, d.Epoch), m.Signature) {
+			return fmt.Errorf("message %d is not signed by hospital %d", i+1, m.From)
+		}
+	}
+	own := map[EvidenceKind]int{Equivocation: 2, Malformed: 1, BrokenCommitment: 2, InvalidDeal: 1, WrongOpening: 1}[e.Kind]
+	if own == 0 || len(e.Messages) < own || e.Kind != WrongOpening && len(e.Messages) > own {
+		return fmt.Errorf("%v with %d messages", e.Kind, len(e.Messages))
+	}
+	for _, m := range e.Messages[:own] {
+		if m.From != e.Liar {
+			return fmt.Errorf("a message of hospital %d in evidence against hospital %d", m.From, e.Liar)
+		}
+	}
+	return e.verifyKind(hash, scheme)
+}
+
+func (e Evidence) verifyKind(hash Hash, scheme Scheme) error {
+	first := &e.Messages[0]
+	switch e.Kind {
+	case Equivocation:
+		if second := &e.Messages[1]; first.Slot != second.Slot || bytes.Equal(first.Payload, second.Payload) {
+			return errors.New("the messages are not two for one slot")
+		}
+		return nil
+	case Malformed:
+		content, err := decodePayload(first.Slot, first.Payload)
+		if err == nil {
+			err = acceptable(e.Description, hash, *first, content)
+		}
+		if err == nil {
+			return errors.New("the message is well-formed")
+		}
+		return nil
+	case BrokenCommitment:
+		return e.verifyBroken(hash)
+	case InvalidDeal:
+		deal, err := e.deal(*first)
+		if err != nil {
+			return err
+		}
+		return mustBeInvalid(scheme.Check(e.Liar, deal.Body), "deal")
+	}
+	return e.verifyOpening(hash, scheme)
+}
+
+func (e Evidence) verifyBroken(hash Hash) error {
+	committed, err := contentOf[commitPayload](e.Messages[0])
+	if err != nil {
+		return err
+	}
+	deal, err := contentOf[dealPayload](e.Messages[1])
+	if err != nil {
+		return err
+	}
+	if commitment(hash, e.Liar, deal.Nonce, deal.Body.root()) == committed.Commitment {
+		return errors.New("the deal is the one that was committed to")
+	}
+	return nil
+}
+
+// verifyOpening takes the opening, a proposal of the set that it is for, and the
+// deals of that set.
+func (e Evidence) verifyOpening(hash Hash, scheme Scheme) error {
+	checker, ok := scheme.(openingChecker)
+	if !ok {
+		return fmt.Errorf("scheme %s cannot verify one opening", scheme.Name())
+	}
+	opened, err := contentOf[openPayload](e.Messages[0])
+	if err != nil {
+		return err
+	}
+	if len(e.Messages) < 2 {
+		return errors.New("the set is missing")
+	}
+	proposed, err := contentOf[proposalPayload](e.Messages[1])
+	if err != nil {
+		return err
+	}
+	included := proposed.Choice.Included
+	if proposed.Choice.id(hash) != opened.Set || len(included) != len(e.Messages)-2 {
+		return errors.New("the opening is of another set")
+	}
+	set := Certified{ID: opened.Set, Joined: proposed.Choice.set().Parties()}
+	for i, in := range included {
+		m := e.Messages[2+i]
+		deal, err := e.deal(m)
+		if err != nil {
+			return err
+		}
+		if header, _ := contentOf[dealPayload](m); m.From != in.Party || header.Body.root() != in.Hash {
+			return fmt.Errorf("the deal of hospital %d is another one", in.Party)
+		}
+		if err := scheme.Check(m.From, deal.Body); err != nil {
+			return fmt.Errorf("the deal of hospital %d: %w", in.Party, err)
+		}
+		set.Included = append(set.Included, deal)
+	}
+	body, err := e.body(opened.Body)
+	if err != nil {
+		return err
+	}
+	return mustBeInvalid(checker.CheckOpening(set, Post{e.Liar, body}), "opening")
+}
+
+func mustBeInvalid(err error, what string) error {
+	if invalid := (*Invalid)(nil); errors.As(err, &invalid) {
+		return nil
+	}
+	if err == nil {
+		return fmt.Errorf("the %s is valid", what)
+	}
+	return err
+}
+
+func contentOf[T any](m Message) (T, error) {
+	content, err := decodePayload(m.Slot, m.Payload)
+	typed, ok := content.(T)
+	if err == nil && !ok {
+		err = fmt.Errorf("a message for slot %v where another belongs", m.Slot)
+	}
+	return typed, err
+}
+
+func (e Evidence) deal(m Message) (Post, error) {
+	deal, err := contentOf[dealPayload](m)
+	if err != nil {
+		return Post{}, err
+	}
+	body, err := e.body(deal.Body)
+	return Post{m.From, body}, err
+}
+
+// body is what a header announces. Nothing of it is for one hospital alone.
+func (e Evidence) body(h header) (Body, error) {
+	body := Body{Public: h.Public, Parts: map[Party]Source{}}
+	for _, part := range h.Parts {
+		if part.For != 0 {
+			return Body{}, fmt.Errorf("a part for hospital %d alone", part.For)
+		}
+		if h.Inline != nil {
+			body.Parts[0] = h.Inline
+			continue
+		}
+		for _, p := range e.Parts {
+			if ref, err := RefOf(p.Source); err == nil && ref == part.Ref {
+				body.Parts[0] = p.Source
+			}
+		}
+		if body.Parts[0] == nil {
+			return Body{}, errors.New("the content of a message is missing")
+		}
+	}
+	return body, nil
+}
+
+const evidenceMagic = "consilium/evidence/1"
+
+// Encode is the canonical encoding of e, to be kept in a file.
+func (e Evidence) Encode() ([]byte, error) {
+	b := appendBytes(nil, []byte(evidenceMagic))
+	b = appendBytes(b, e.Description.Encode())
+	b = appendParty(append(b, uint8(e.Kind)), e.Liar)
+	b = binary.BigEndian.AppendUint16(b, uint16(len(e.Messages)))
+	for _, m := range e.Messages {
+		b = appendBytes(b, m.Encode())
+	}
+	b = binary.BigEndian.AppendUint16(b, uint16(len(e.Parts)))
+	for _, part := range e.Parts {
+		chunks, err := inMemory(part.Source)
+		if err != nil {
+			return nil, fmt.Errorf("encode evidence: %w", err)
+		}
+		b = part.Ref.append(b)
+		b = appendInline(b, chunks)
+	}
+	return b, nil
+}
+
+// maxEvidence bounds the messages and the parts of one evidence: an opening, a
+// set, and the deals of all.
+const maxEvidence = MaxParties + 2
+
+// DecodeEvidence is the inverse of Encode; it accepts nothing else. Nothing is
+// verified here.
+func DecodeEvidence(data []byte) (Evidence, error) {
+	r := reader{data: data}
+	if magic := r.bytes(len(evidenceMagic)); r.err != nil || string(magic) != evidenceMagic {
+		return Evidence{}, errors.New("decode evidence: this is no evidence file")
+	}
+	encoded := r.bytes(maxDescription)
+	e := Evidence{Kind: EvidenceKind(r.uint8()), Liar: r.party()}
+	for range r.count(maxEvidence) {
+		m, err := DecodeMessage(r.bytes(MaxMessage))
+		if r.err == nil {
+			r.err = err
+		}
+		if r.err != nil {
+			break
+		}
+		e.Messages = append(e.Messages, m)
+	}
+	for range r.count(maxEvidence) {
+		ref := r.ref()
+		chunks := r.inline(ref)
+		if r.err != nil {
+			break
+		}
+		e.Parts = append(e.Parts, Part{ref, chunks})
+	}
+	if err := r.end(); err != nil {
+		return Evidence{}, fmt.Errorf("decode evidence: %w", err)
+	}
+	var err error
+	if e.Description, err = DecodeDescription(encoded); err != nil {
+		return Evidence{}, fmt.Errorf("decode evidence: %w", err)
+	}
+	return e, nil
+}
