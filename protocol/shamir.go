@@ -150,7 +150,7 @@ func (s *Shamir) block() []sharing.Element {
 }
 
 // Mask is empty: the scheme has no such phase.
-func (s *Shamir) Mask([]Party) (Body, error) { return Body{}, nil }
+func (s *Shamir) Mask(Certified, Vector, Seed) (Body, error) { return Body{}, nil }
 
 // Justify is empty: with no liars nobody complains.
 func (s *Shamir) Justify(Complaint) (Body, error) { return Body{}, nil }
