@@ -1,6 +1,9 @@
 package protocol
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // EvidenceKind says what a hospital is proved to have done.
 type EvidenceKind uint8
@@ -65,9 +68,14 @@ func (r *Round) publicDeal(p Party, d *dealState) (Message, bool) {
 			return Message{}, false
 		}
 	}
+	return r.dealMessage(p, d.payload.Body.root())
+}
+
+// dealMessage is that of a deal with this root.
+func (r *Round) dealMessage(p Party, root Hash) (Message, bool) {
 	return r.messageOf(p, Slot{Phase: Deal}, func(content any) bool {
 		deal, ok := content.(dealPayload)
-		return ok && deal.Body.root() == d.payload.Body.root()
+		return ok && deal.Body.root() == root
 	})
 }
 
@@ -116,6 +124,16 @@ func (r *Round) blameOpener(p Party, c choice) {
 		return
 	}
 	messages := []Message{opened.message, proposed}
+	if r.masks != nil {
+		if !slices.Equal(r.openings[p].payload.Body.Public, r.masks.join.decidedID[:]) {
+			return // it is wrong, and does not say of what
+		}
+		joined, ok := r.masks.join.proposalOf(r.masks.join.decidedID)
+		if !ok {
+			return
+		}
+		messages, c = append(messages, joined), *r.masks.join.decided
+	}
 	var parts []Part
 	attach := func(h header, held Body) {
 		if ref, ok := h.part(0); ok && h.Inline == nil {
@@ -124,13 +142,13 @@ func (r *Round) blameOpener(p Party, c choice) {
 	}
 	attach(r.openings[p].payload.Body, *r.openings[p].held)
 	for _, e := range c.Included {
-		d := r.deals[e.Party]
-		m, ok := r.publicDeal(e.Party, d)
-		if !ok {
+		m, ok := r.dealMessage(e.Party, e.Hash)
+		post, public, _ := r.dealOf(e)
+		if !ok || !public {
 			return
 		}
 		messages = append(messages, m)
-		attach(d.payload.Body, d.held)
+		attach(r.deals[e.Party].payload.Body, post.Body)
 	}
 	r.accuse(WrongOpening, p, messages...)
 	r.attach(p, parts...)
@@ -150,4 +168,7 @@ type openingChecker interface {
 	CheckOpening(set Certified, opening Post) error
 }
 
-var _ openingChecker = (*Paillier)(nil)
+var (
+	_ openingChecker = (*Paillier)(nil)
+	_ openingChecker = (*Masked)(nil)
+)
