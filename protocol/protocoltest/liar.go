@@ -49,11 +49,16 @@ func (s schemer) Deal(update protocol.Vector, seed protocol.Seed) (protocol.Body
 			body.Parts[p] = wrong{part}
 		}
 	}
-	if phase, ok := s.kinds[BadProof]; ok && phase < protocol.Open && len(body.Public) > 0 {
-		body.Public = slices.Clone(body.Public)
-		body.Public[len(body.Public)/2] ^= 1
-	}
 	return body, nil
+}
+
+func (s schemer) Prove(deal protocol.Body, seed protocol.Seed) ([]byte, error) {
+	public, err := s.Scheme.Prove(deal, seed)
+	if phase, ok := s.kinds[BadProof]; ok && phase < protocol.Open && len(public) > 0 {
+		public = slices.Clone(public)
+		public[len(public)/2] ^= 1
+	}
+	return public, err
 }
 
 func (s schemer) Open(set protocol.Certified, seed protocol.Seed) (protocol.Body, error) {
@@ -150,8 +155,8 @@ func CheckLie(f Fault, scheme string) error {
 	if phases != nil && !slices.Contains(phases, f.Phase) {
 		return fmt.Errorf("fault %s: %s means something in %v only", f, f.Kind, phases)
 	}
-	if f.Kind == BadProof && scheme == protocol.SchemeShamir {
-		return fmt.Errorf("fault %s: scheme shamir has no proofs", f)
+	if f.Kind == BadProof && f.Phase == protocol.Open && scheme == protocol.SchemeShamir {
+		return fmt.Errorf("fault %s: openings of scheme shamir have no proofs", f)
 	}
 	return nil
 }
