@@ -98,12 +98,13 @@ func (b *ballot) awaitsAnswer() (awaits bool) {
 	return awaits
 }
 
-// eachComplaint goes through the open complaints.
+// eachComplaint goes through the open complaints. Those of a proved liar do not
+// count: it may have told the dealer that it holds the deal.
 func (r *Round) eachComplaint(do func(about Party, early, young bool)) {
 	if r.scheme.MostAnswers() == 0 {
 		return
 	}
-	for _, j := range r.attests.said.Parties() {
+	for _, j := range r.attests.said.Minus(r.liars).Parties() {
 		a := r.attests.latest[j]
 		for _, p := range r.all.Minus(a.set).Parties() {
 			if r.lacks(j, p) {
