@@ -1,5 +1,7 @@
 package protocol
 
+import "slices"
+
 // A hospital that attests without a deal that counts complains by that: what is
 // for it in the deal did not come, or is not valid. The dealer answers by
 // publishing that one share, which then everybody can check, and the hospital
@@ -44,7 +46,7 @@ func (r *Round) answer() error {
 		return nil
 	}
 	for _, j := range r.all.Parties() {
-		if !r.lacks(j, r.cfg.Self) || len(r.answers[r.cfg.Self]) >= r.scheme.MostAnswers() {
+		if !r.lacks(j, r.cfg.Self) && !r.complained(j) || len(r.answers[r.cfg.Self]) >= r.scheme.MostAnswers() {
 			continue
 		}
 		part := r.dealing.body.Parts[j]
@@ -58,6 +60,19 @@ func (r *Round) answer() error {
 		r.serve(h, Body{Parts: map[Party]Source{0: part}})
 	}
 	return nil
+}
+
+// complained tells whether j has attested without this hospital's deal to
+// somebody else, and otherwise here.
+func (r *Round) complained(j Party) bool {
+	return slices.ContainsFunc(r.seconds[j], func(s second) bool {
+		p, ok := s.content.(attestPayload)
+		if !ok {
+			return false
+		}
+		_, held := find(p.Held, r.cfg.Self)
+		return !held
+	})
 }
 
 // lacks tells whether hospital j attests without the deal of p, and p has not

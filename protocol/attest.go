@@ -88,8 +88,8 @@ func (a *attestations) attest(held []named, missing Set, began uint64) error {
 }
 
 // complete tells whether to go on with the attestations that are here.
-func (a *attestations) complete() bool {
-	return a.r.said(a.slot) && a.r.ready(a.said, a.r.described, a.began, a.r.cfg.Description.Deadlines.Attest)
+func (a *attestations) complete(deadline uint64) bool {
+	return a.r.said(a.slot) && a.r.ready(a.said, a.r.described, a.began, uint32(deadline))
 }
 
 // answeredAny tells whether a deal among these was not held when this hospital

@@ -164,10 +164,14 @@ func (b *ballot) mayStart() bool {
 	if b.stalled() {
 		return true
 	}
-	if !b.attests.complete() {
+	deadline := uint64(b.r.cfg.Description.Deadlines.Attest)
+	if b.attests == b.r.attests && b.r.scheme.MostAnswers() > 0 { // whose box is lost attests when its deadline for deals has passed
+		deadline += uint64(b.r.cfg.Description.Deadlines.Deal)
+	}
+	if !b.attests.complete(deadline) {
 		return false
 	}
-	if b.awaitsAnswer() && b.r.tick-b.attests.began < uint64(b.r.cfg.Description.Deadlines.Attest) {
+	if b.awaitsAnswer() && b.r.tick-b.attests.began < deadline {
 		return false
 	}
 	_, ok := b.attests.candidate()

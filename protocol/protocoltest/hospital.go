@@ -68,10 +68,14 @@ func (h *hospital) signer() protocol.Signer {
 }
 
 func (h *hospital) sealer() protocol.Sealer {
+	sealer := protocol.Sealer(standInSealer{h.random})
 	if h.sim.opt.Sealer != nil {
-		return h.sim.opt.Sealer(h.party)
+		sealer = h.sim.opt.Sealer(h.party)
 	}
-	return standInSealer{h.random}
+	if h.lies(h.disk.round)[WrongShare] == protocol.Check {
+		sealer = badSealer{sealer, newRandom(h.sim.opt.Seed, 6000+uint64(h.party))}
+	}
+	return sealer
 }
 
 // start brings a hospital up, with what its disk holds.

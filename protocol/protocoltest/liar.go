@@ -44,7 +44,7 @@ func (s schemer) Deal(update protocol.Vector, seed protocol.Seed) (protocol.Body
 	if err != nil {
 		return body, err
 	}
-	if _, ok := s.kinds[WrongShare]; ok {
+	if phase, ok := s.kinds[WrongShare]; ok && (phase == protocol.Deal || s.Scheme.MostAnswers() == 0) {
 		for p, part := range body.Parts {
 			body.Parts[p] = wrong{part}
 		}
@@ -74,6 +74,22 @@ func (s schemer) Open(set protocol.Certified, seed protocol.Seed) (protocol.Body
 		body.Public[len(body.Public)/2] ^= 1
 	}
 	return body, nil
+}
+
+// badSealer seals some boxes so that they do not open. A wrong share in the check
+// phase is one that did not arrive whole.
+type badSealer struct {
+	protocol.Sealer
+	random *random
+}
+
+func (s badSealer) Seal(public, info []byte) (encapsulation, key []byte, err error) {
+	encapsulation, key, err = s.Sealer.Seal(public, info)
+	if err == nil && s.random.chance(0.3) {
+		key = slices.Clone(key)
+		key[0] ^= 1
+	}
+	return encapsulation, key, err
 }
 
 // wrong changes the last bit of every chunk.
