@@ -139,9 +139,9 @@ func (f *simFlags) options() (protocoltest.Options, error) {
 		return opt, fmt.Errorf("--random-faults %v: a probability in [0, 1]", f.randomFaults)
 	}
 	if f.scheme == "auto" {
-		f.scheme = study.DefaultScheme
-		if f.liars > 0 {
-			f.scheme = protocol.SchemePaillier // shamir stands no liar
+		var err error
+		if f.scheme, err = protocol.ChooseScheme(t); err != nil {
+			return opt, err
 		}
 	}
 	opt.Scheme = f.scheme

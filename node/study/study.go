@@ -35,8 +35,9 @@ type Study struct {
 	Thresholds   *Thresholds `toml:"thresholds"`    // must be those of the roster; left out, they are
 	Deadlines    Deadlines   `toml:"deadlines"`     // in ticks
 
-	task *model.Task
-	hash protocol.Hash
+	task    *model.Task
+	hash    protocol.Hash
+	chooses bool // the file leaves the scheme open
 }
 
 // Thresholds repeat what the study counts on.
@@ -147,7 +148,7 @@ func (s *Study) setDefaults() {
 		s.Name = s.task.Name
 	}
 	if s.Scheme == "" || s.Scheme == "auto" {
-		s.Scheme = DefaultScheme
+		s.Scheme, s.chooses = DefaultScheme, true
 	}
 	if s.TestFraction == nil {
 		fraction := DefaultTestFraction
@@ -182,6 +183,15 @@ func (s *Study) validate() error {
 
 // Hash names the study together with its task.
 func (s *Study) Hash() protocol.Hash { return s.hash }
+
+// Settle chooses the scheme for a federation with these thresholds, when the file
+// leaves it open.
+func (s *Study) Settle(t protocol.Thresholds) (err error) {
+	if s.chooses {
+		s.Scheme, err = protocol.ChooseScheme(t)
+	}
+	return err
+}
 
 // ModelTask is the task that the study names.
 func (s *Study) ModelTask() *model.Task { return s.task }
