@@ -17,13 +17,14 @@ import (
 	"consilium/internal/strict"
 	"consilium/model"
 	"consilium/protocol"
+	"consilium/protocol/spdz/learning"
 )
 
 // Study is the file, with its task.
 type Study struct {
 	Name         string      `toml:"name"`
 	Task         string      `toml:"task"`          // an embedded task, or the name of a file beside the study
-	Scheme       string      `toml:"scheme"`        // how updates are hidden: "shamir", "paillier"; empty chooses
+	Scheme       string      `toml:"scheme"`        // how updates are hidden: "shamir", "paillier"; "spdz" shares the rows; empty chooses
 	Trainer      string      `toml:"trainer"`       // these five: empty or zero takes the task's
 	Rounds       int         `toml:"rounds"`        //
 	Rate         float64     `toml:"rate"`          //
@@ -34,6 +35,8 @@ type Study struct {
 	Tick         string      `toml:"tick"`          // how long a tick lasts, such as "100ms"
 	Thresholds   *Thresholds `toml:"thresholds"`    // must be those of the roster; left out, they are
 	Deadlines    Deadlines   `toml:"deadlines"`     // in ticks
+
+	Shares *Shares `toml:"spdz"` // of scheme spdz
 
 	task    *model.Task
 	hash    protocol.Hash
@@ -66,8 +69,19 @@ const (
 
 var defaultDeadlines = Deadlines{Commit: 100, Deal: 100, Attest: 100, View: 20}
 
-// Schemes are the values of scheme that this version knows.
-var Schemes = []string{protocol.SchemeShamir, protocol.SchemePaillier}
+// Schemes are the values of scheme that this version knows: those of rounds that
+// sum updates, and training on secret shares.
+var Schemes = []string{protocol.SchemeShamir, protocol.SchemePaillier, SchemeShares}
+
+// SchemeShares trains on secret shares of the rows (SPDZ's kind of computation).
+const SchemeShares = "spdz"
+
+// Shares are what a study of scheme spdz says.
+type Shares struct {
+	Threshold int    `toml:"threshold"` // so many hospitals together learn nothing; 0 takes the most, (n−1)/2
+	Passive   bool   `toml:"passive"`   // trust that all follow the protocol
+	Reveal    string `toml:"reveal"`    // what opens in the end: "weights" or "predictions"
+}
 
 // Read reads a study and its task.
 func Read(file string) (*Study, error) {
@@ -171,6 +185,9 @@ func (s *Study) validate() error {
 	if !slices.Contains(Schemes, s.Scheme) {
 		return fmt.Errorf("scheme %q: this version knows %s", s.Scheme, strings.Join(Schemes, ", "))
 	}
+	if s.Shares != nil && s.Scheme != SchemeShares {
+		return fmt.Errorf("[spdz] is about scheme %s; the scheme is %s", SchemeShares, s.Scheme)
+	}
 	if f := *s.TestFraction; !(f >= 0 && f < 1) {
 		return fmt.Errorf("test_fraction %v: it is in [0, 1)", f)
 	}
@@ -216,4 +233,13 @@ func (s *Study) Program(t protocol.Thresholds) (*model.Program, error) {
 		Task: s.task, Trainer: s.Trainer, Rounds: s.Rounds, Rate: s.Rate, LocalEpochs: s.LocalEpochs, L2: s.L2,
 		Hospitals: t.Parties, Evaluate: *s.TestFraction > 0,
 	})
+}
+
+// SharesPlan is what the hospitals of a study of scheme spdz do.
+func (s *Study) SharesPlan(p *model.Program, hospitals int) (*learning.Plan, error) {
+	var settings learning.Settings
+	if w := s.Shares; w != nil {
+		settings = learning.Settings{Threshold: w.Threshold, Passive: w.Passive, Reveal: w.Reveal}
+	}
+	return learning.NewPlan(p, hospitals, settings)
 }
