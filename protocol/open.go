@@ -32,7 +32,7 @@ func (r *Round) open() error {
 	if err != nil || body == nil {
 		return err
 	}
-	h, err := announce(Body{Public: body.Public, Parts: map[Party]Source{0: body.Parts[0]}}, 0, nil)
+	h, posted, err := r.announce(Body{Public: body.Public, Parts: map[Party]Source{0: body.Parts[0]}}, nil)
 	if err != nil {
 		return err
 	}
@@ -40,11 +40,11 @@ func (r *Round) open() error {
 		return fmt.Errorf("the opening computed after the restart is not the one that was posted")
 	}
 	r.opened = true
-	r.serve(h, *body)
+	r.serve(h, posted)
 	if err := r.say(Slot{Phase: Open}, openPayload{r.ballot.decidedID, h}.encode()); err != nil {
 		return err
 	}
-	r.openings[r.cfg.Self].held = body
+	r.openings[r.cfg.Self].held = &posted
 	return nil
 }
 
@@ -199,13 +199,21 @@ func (r *Round) forget() {
 	clear(r.openings)
 }
 
-// hash names a sum of a set.
+// hash names a sum of a set: the digest of its values, eight bytes each.
 func (v Vector) hash(description, set Hash) Hash {
-	data := make([]byte, 0, 8*len(v))
-	for _, x := range v {
-		data = binary.BigEndian.AppendUint64(data, uint64(x))
+	d := newDigest("consilium/sum/1")
+	d.field(description[:])
+	d.field(set[:])
+	d.begin(8 * len(v))
+	buffer := make([]byte, 0, 8<<10)
+	for i, x := range v {
+		buffer = binary.BigEndian.AppendUint64(buffer, uint64(x))
+		if len(buffer) == cap(buffer) || i == len(v)-1 {
+			d.Write(buffer)
+			buffer = buffer[:0]
+		}
 	}
-	return digest("consilium/sum/1", description[:], set[:], data)
+	return Hash(d.Sum(nil))
 }
 
 func cut(s string, limit int) string {

@@ -3,6 +3,7 @@ package protocol
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"consilium/sharing"
 )
@@ -47,13 +48,12 @@ func (s *Shamir) Deal(update Vector, seed Seed) (Body, error) {
 	if len(update) != s.length {
 		return Body{}, fmt.Errorf("deal an update of %d values in a round of %d", len(update), s.length)
 	}
-	d := &shamirDeal{secrets: make([]sharing.Element, s.length), seed: seed, n: s.n, k: s.k, shares: map[int][][]sharing.Element{}}
 	for i, v := range update {
-		var err error
-		if d.secrets[i], err = sharing.FromInt(v); err != nil {
+		if _, err := sharing.FromInt(v); err != nil {
 			return Body{}, fmt.Errorf("deal value %d: %w", i, err)
 		}
 	}
+	d := &shamirDeal{update: update, seed: seed, n: s.n, k: s.k, shares: map[int][][]sharing.Element{}}
 	body := Body{Parts: map[Party]Source{}}
 	for j := range s.n {
 		body.Parts[Party(j+1)] = shamirPart{d, j}
@@ -64,22 +64,23 @@ func (s *Shamir) Deal(update Vector, seed Seed) (Body, error) {
 // shamirDeal computes blocks of shares when they are asked for, and keeps as
 // many as dealCache allows.
 type shamirDeal struct {
-	secrets []sharing.Element
-	seed    Seed
-	n, k    int
-	shares  map[int][][]sharing.Element // by block, by party
+	update Vector
+	seed   Seed
+	n, k   int
+	shares map[int][][]sharing.Element // by block, by party
 }
 
-// dealCache bounds the shares that a deal keeps: 64 MiB, which is all of them in
-// the range that the scheme is for. Beyond that blocks are dealt again.
-const dealCache = 8 << 20
+// dealCache bounds the elements that a deal keeps: 8 MiB. Beyond that blocks are
+// dealt again; the parts of one deal are read side by side, so that this is once
+// each time that they are read.
+const dealCache = 1 << 20
 
 type shamirPart struct {
 	deal  *shamirDeal
 	party int // from 0
 }
 
-func (p shamirPart) Chunks() int { return blocks(len(p.deal.secrets)) }
+func (p shamirPart) Chunks() int { return blocks(len(p.deal.update)) }
 
 func (p shamirPart) Chunk(i int) ([]byte, error) {
 	block, err := p.deal.block(i)
@@ -91,13 +92,17 @@ func (p shamirPart) Chunk(i int) ([]byte, error) {
 
 // block deals block i to everybody.
 func (d *shamirDeal) block(i int) ([][]sharing.Element, error) {
-	if i < 0 || i >= blocks(len(d.secrets)) {
-		return nil, fmt.Errorf("deal block %d of %d", i, blocks(len(d.secrets)))
+	if i < 0 || i >= blocks(len(d.update)) {
+		return nil, fmt.Errorf("deal block %d of %d", i, blocks(len(d.update)))
 	}
 	if known, ok := d.shares[i]; ok {
 		return known, nil
 	}
-	secrets := d.secrets[i*blockLength : min((i+1)*blockLength, len(d.secrets))]
+	values := d.update[i*blockLength : min((i+1)*blockLength, len(d.update))]
+	secrets := make([]sharing.Element, len(values))
+	for i, v := range values {
+		secrets[i], _ = sharing.FromInt(v) // looked at in Deal
+	}
 	block := make([][]sharing.Element, d.n)
 	for j := range block {
 		block[j] = make([]sharing.Element, len(secrets))
@@ -118,35 +123,32 @@ func (s *Shamir) Check(from Party, deal Body) error {
 	if len(deal.Public) > 0 {
 		return &Invalid{fmt.Sprintf("a Shamir deal has no public bytes, this one has %d", len(deal.Public))}
 	}
-	block := s.block()
-	return s.eachBlock(deal.Parts[s.self], block, func(int) error { return nil })
-}
-
-// eachBlock decodes a part block by block into block, and calls do with the
-// offset of each.
-func (s *Shamir) eachBlock(part Source, block []sharing.Element, do func(offset int) error) error {
-	if part == nil || part.Chunks() != blocks(s.length) {
-		return &Invalid{fmt.Sprintf("shares for another number of values than %d", s.length)}
-	}
-	for b := range part.Chunks() {
-		offset := b * blockLength
-		chunk, err := part.Chunk(b)
-		if err != nil {
-			return err
-		}
-		if err := sharing.Decode(block[:min(blockLength, s.length-offset)], chunk); err != nil {
-			return &Invalid{fmt.Sprintf("block %d: %v", b, err)}
-		}
-		if err := do(offset); err != nil {
+	for i := range blocks(s.length) {
+		if err := s.read(deal.Parts[s.self], i, s.block(i)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// block is room for one decoded block.
-func (s *Shamir) block() []sharing.Element {
-	return make([]sharing.Element, min(s.length, blockLength))
+// read decodes block i of a part.
+func (s *Shamir) read(part Source, i int, block []sharing.Element) error {
+	if part == nil || part.Chunks() != blocks(s.length) {
+		return &Invalid{fmt.Sprintf("shares for another number of values than %d", s.length)}
+	}
+	chunk, err := part.Chunk(i)
+	if err != nil {
+		return err
+	}
+	if err := sharing.Decode(block, chunk); err != nil {
+		return &Invalid{fmt.Sprintf("block %d: %v", i, err)}
+	}
+	return nil
+}
+
+// block is room for block i, decoded.
+func (s *Shamir) block(i int) []sharing.Element {
+	return make([]sharing.Element, min(s.length-i*blockLength, blockLength))
 }
 
 // Mask is empty: the scheme has no such phase.
@@ -158,100 +160,111 @@ func (s *Shamir) Justify(Complaint) (Body, error) { return Body{}, nil }
 // Openers are all hospitals: any k of them open a sum.
 func (s *Shamir) Openers() (Set, int) { return AllOf(s.n), s.k }
 
-// Open sums the shares that this hospital holds of the included deals.
+// Open sums the shares that this hospital holds of the included deals, block by
+// block when it is read.
 func (s *Shamir) Open(set Certified, _ Seed) (Body, error) {
-	sum := make([]sharing.Element, s.length)
-	block := s.block()
 	for _, deal := range set.Included {
-		err := s.eachBlock(deal.Body.Parts[s.self], block, func(offset int) error {
-			end := min(offset+blockLength, s.length)
-			sharing.AddTo(sum[offset:end], block)
-			return nil
-		})
-		if err != nil {
-			return Body{}, fmt.Errorf("sum the shares of hospital %d: %w", deal.From, err)
+		if part := deal.Body.Parts[s.self]; part == nil || part.Chunks() != blocks(s.length) {
+			return Body{}, fmt.Errorf("the shares of hospital %d are not here", deal.From)
 		}
 	}
-	return Body{Parts: map[Party]Source{0: elements(sum)}}, nil
+	return Body{Parts: map[Party]Source{0: shamirOpening{s, set.Included}}}, nil
 }
 
-// elements is a vector of elements as a source.
-type elements []sharing.Element
+type shamirOpening struct {
+	scheme *Shamir
+	deals  []Post
+}
 
-func (e elements) Chunks() int { return blocks(len(e)) }
+func (o shamirOpening) Chunks() int { return blocks(o.scheme.length) }
 
-func (e elements) Chunk(i int) ([]byte, error) {
-	if i < 0 || i >= e.Chunks() {
-		return nil, fmt.Errorf("read block %d of %d", i, e.Chunks())
+func (o shamirOpening) Chunk(i int) ([]byte, error) {
+	sum, block := o.scheme.block(i), o.scheme.block(i)
+	for _, deal := range o.deals {
+		if err := o.scheme.read(deal.Body.Parts[o.scheme.self], i, block); err != nil {
+			return nil, fmt.Errorf("sum the shares of hospital %d: %w", deal.From, err)
+		}
+		sharing.AddTo(sum, block)
 	}
-	block := e[i*blockLength : min((i+1)*blockLength, len(e))]
-	return sharing.Append(make([]byte, 0, sharing.Size*len(block)), block), nil
+	return sharing.Append(make([]byte, 0, sharing.Size*len(sum)), sum), nil
 }
 
 // Combine interpolates at 0 through the first k openings and checks that every
-// further one lies on the same polynomials.
+// further one lies on the same polynomials. Block by block: beside the sum it
+// takes memory for one block of each opening.
 func (s *Shamir) Combine(_ Certified, openings []Post) (Vector, error) {
 	if len(openings) < s.k {
 		return nil, ErrMoreOpenings
 	}
-	xs := make([]int, s.k)
-	for i := range xs {
-		xs[i] = int(openings[i].From)
+	c := &shamirCombination{scheme: s, openings: openings, xs: make([]int, s.k)}
+	for i := range c.xs {
+		c.xs[i] = int(openings[i].From)
 	}
-	sum, err := s.interpolate(xs, openings, 0)
-	if err != nil {
+	if err := c.coefficients(); err != nil {
 		return nil, err
 	}
-	for _, extra := range openings[s.k:] {
-		if err := s.onPolynomial(xs, openings, extra); err != nil {
+	sum := make(Vector, s.length)
+	var inconsistent error
+	for i := range blocks(s.length) {
+		err := c.block(i, sum[i*blockLength:min((i+1)*blockLength, s.length)])
+		if errors.As(err, new(*Inconsistent)) {
+			inconsistent = err // a bad opening further on is worth more: it has a sender
+		} else if err != nil {
 			return nil, err
 		}
 	}
-	result := make(Vector, s.length)
-	for i, e := range sum {
-		result[i] = e.Int()
-	}
-	return result, nil
-}
-
-func (s *Shamir) interpolate(xs []int, openings []Post, at int) ([]sharing.Element, error) {
-	lambda, err := sharing.Lagrange(xs, at)
-	if err != nil {
-		return nil, err
-	}
-	sum := make([]sharing.Element, s.length)
-	block := s.block()
-	for i := range xs {
-		err := s.eachBlock(openings[i].Body.Parts[0], block, func(offset int) error {
-			end := min(offset+blockLength, s.length)
-			sharing.Accumulate(sum[offset:end], lambda[i], block)
-			return nil
-		})
-		if err != nil {
-			return nil, blame(openings[i].From, err)
-		}
+	if inconsistent != nil {
+		return nil, inconsistent
 	}
 	return sum, nil
 }
 
-func (s *Shamir) onPolynomial(xs []int, openings []Post, extra Post) error {
-	want, err := s.interpolate(xs, openings, int(extra.From))
-	if err != nil {
-		return err
+// shamirCombination is what does not change from block to block.
+type shamirCombination struct {
+	scheme   *Shamir
+	openings []Post
+	xs       []int
+	at       [][]sharing.Element // Lagrange coefficients: at 0, then at each further opening
+}
+
+func (c *shamirCombination) coefficients() error {
+	points := []int{0}
+	for _, extra := range c.openings[len(c.xs):] {
+		points = append(points, int(extra.From))
 	}
-	block := s.block()
-	inconsistent := false
-	err = s.eachBlock(extra.Body.Parts[0], block, func(offset int) error {
-		for i, e := range block[:min(blockLength, s.length-offset)] {
-			inconsistent = inconsistent || e != want[offset+i]
+	for _, x := range points {
+		lambda, err := sharing.Lagrange(c.xs, x)
+		if err != nil {
+			return err
 		}
-		return nil
-	})
-	if err != nil {
-		return blame(extra.From, err)
+		c.at = append(c.at, lambda)
 	}
-	if inconsistent {
-		return &Inconsistent{fmt.Sprintf("the openings of hospitals %v and %d do not lie on one polynomial", xs, extra.From)}
+	return nil
+}
+
+// block combines block i of the openings into sum.
+func (c *shamirCombination) block(i int, sum []int64) error {
+	k := len(c.xs)
+	shares := make([][]sharing.Element, len(c.openings))
+	for j, opening := range c.openings {
+		shares[j] = c.scheme.block(i)
+		if err := c.scheme.read(opening.Body.Parts[0], i, shares[j]); err != nil {
+			return blame(opening.From, err)
+		}
+	}
+	value := c.scheme.block(i)
+	for point, lambda := range c.at {
+		clear(value)
+		for j := range lambda {
+			sharing.Accumulate(value, lambda[j], shares[j])
+		}
+		if point == 0 {
+			for at, e := range value {
+				sum[at] = e.Int()
+			}
+		} else if extra := k + point - 1; !slices.Equal(value, shares[extra]) {
+			return &Inconsistent{fmt.Sprintf("the openings of hospitals %v and %d do not lie on one polynomial", c.xs, c.openings[extra].From)}
+		}
 	}
 	return nil
 }

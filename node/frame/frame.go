@@ -33,23 +33,61 @@ func Read(r io.Reader, limit int) ([]byte, error) {
 	return data, nil
 }
 
-// PartRequest asks for the chunks of a part from one on.
+// What a PartRequest asks for.
+const (
+	PartIndex  = 0 // lengths and leaves of the chunks
+	PartHeld   = 1 // which chunks are here, see EncodeHeld
+	PartChunks = 2 // Count chunks from First on
+)
+
+// PartRequest asks for something of a part.
 type PartRequest struct {
-	Root  protocol.Hash
-	First uint32
+	Root         protocol.Hash
+	What         uint8
+	First, Count uint32 // of PartChunks, else 0
 }
+
+const partRequestSize = 32 + 1 + 4 + 4
 
 // Encode is the canonical encoding of q.
 func (q PartRequest) Encode() []byte {
-	return binary.BigEndian.AppendUint32(append([]byte{}, q.Root[:]...), q.First)
+	b := append(append(make([]byte, 0, partRequestSize), q.Root[:]...), q.What)
+	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(b, q.First), q.Count)
 }
 
 // DecodePartRequest is the inverse of Encode; it accepts nothing else.
 func DecodePartRequest(data []byte) (q PartRequest, err error) {
-	if len(data) != len(q.Root)+4 {
+	if len(data) != partRequestSize {
 		return q, fmt.Errorf("decode request for a part: %d bytes", len(data))
 	}
-	copy(q.Root[:], data)
-	q.First = binary.BigEndian.Uint32(data[len(q.Root):])
+	at := copy(q.Root[:], data)
+	q.What, q.First, q.Count = data[at], binary.BigEndian.Uint32(data[at+1:]), binary.BigEndian.Uint32(data[at+5:])
+	if q.What > PartChunks || (q.What == PartChunks) != (q.Count > 0) || q.Count == 0 && q.First > 0 {
+		return q, fmt.Errorf("decode request for a part: %d chunks from %d in request %d", q.Count, q.First, q.What)
+	}
 	return q, nil
+}
+
+// EncodeHeld is which of count chunks are held: a bit each, chunk 0 in the lowest
+// of the first byte.
+func EncodeHeld(count int, held func(i int) bool) []byte {
+	b := make([]byte, (count+7)/8)
+	for i := range count {
+		if held(i) {
+			b[i/8] |= 1 << (i % 8)
+		}
+	}
+	return b
+}
+
+// DecodeHeld is the inverse of EncodeHeld; it accepts nothing else.
+func DecodeHeld(count int, data []byte) ([]bool, error) {
+	if len(data) != (count+7)/8 || count%8 > 0 && data[count/8]>>(count%8) > 0 {
+		return nil, fmt.Errorf("decode the chunks that are held: %d bytes for %d chunks", len(data), count)
+	}
+	held := make([]bool, count)
+	for i := range held {
+		held[i] = data[i/8]>>(i%8)&1 == 1
+	}
+	return held, nil
 }
