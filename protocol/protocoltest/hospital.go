@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 
 	"consilium/protocol"
 )
@@ -42,6 +43,7 @@ type disk struct {
 	records []protocol.Record // of that round
 	parts   map[protocol.Hash]protocol.Source
 	before  map[protocol.Hash]protocol.Source // parts of the round before, for slower hospitals
+	posts   []protocol.Message                // and what was posted in it
 }
 
 func newHospital(s *sim, p protocol.Party) (*hospital, error) {
@@ -81,6 +83,7 @@ func (h *hospital) start() error {
 		Self: h.party, Federation: "simulation", Epoch: 1, Thresholds: h.sim.opt.Thresholds,
 		Signer: h.signer(), Patience: patience,
 	}, h.disk.round)
+	h.session.Recall(h.disk.round-1, h.disk.posts)
 	life := h.life
 	h.sim.after(h.sim.random.between(1, tickEvery), "start", h.party, [32]byte{}, func() error {
 		if h.life != life {
@@ -323,14 +326,17 @@ func (h *hospital) conclude(o protocol.Outcome) error {
 	}
 	h.sim.log(h.party, "sum of %v", protocol.NewSet(o.Included...))
 	h.note(Note{What: Summed, Outcome: &o})
+	posts := h.session.Round().Posts()
+	maps.Copy(h.disk.parts, h.serving)
 	h.turn(h.disk.round+1, sha256.Sum256(append(h.disk.state[:], o.Hash[:]...)))
+	h.disk.posts = posts
 	return h.begin()
 }
 
 // turn moves the disk on to another round: what was secret in the old one goes.
 func (h *hospital) turn(round uint64, state protocol.Hash) {
 	h.disk.round, h.disk.state, h.disk.records = round, state, nil
-	h.disk.before, h.disk.parts = h.disk.parts, map[protocol.Hash]protocol.Source{}
+	h.disk.before, h.disk.posts, h.disk.parts = h.disk.parts, nil, map[protocol.Hash]protocol.Source{}
 }
 
 func (h *hospital) evidence() []protocol.Evidence {
