@@ -29,6 +29,14 @@ func BenchmarkRound(b *testing.B) {
 	}
 }
 
+// BenchmarkLargeRound is the same with vectors that memory has to be spared for.
+// A vector is 8 bytes a value; the heap is that of all hospitals.
+func BenchmarkLargeRound(b *testing.B) {
+	for _, c := range []struct{ n, length int }{{10, 1_000_000}, {4, 10_000_000}} {
+		b.Run(fmt.Sprintf("n=%d/d=%d", c.n, c.length), func(b *testing.B) { benchmarkRound(b, c.n, c.length, protocol.SchemeShamir) })
+	}
+}
+
 // BenchmarkPaillierRound is the same with scheme paillier and a published key of
 // 2048 bits; beside its time, how long the first hospital was in each phase.
 func BenchmarkPaillierRound(b *testing.B) {
@@ -137,6 +145,7 @@ func benchmarkRound(b *testing.B, n, length int, scheme string) {
 	b.ReportMetric(float64(sent(nodes)-before)/float64(n)/float64(b.N)/1e6, "MB-sent/hospital")
 	b.ReportMetric(useful/1e6, "MB-useful/hospital")
 	b.ReportMetric(float64(peak.Load())/1e6, "MB-heap")
+	b.ReportMetric(float64(peak.Load())/float64(n*8*length), "vectors/hospital")
 }
 
 func sent(nodes []*Node) (bytes int64) {
