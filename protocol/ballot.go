@@ -16,6 +16,8 @@ import "slices"
 // so a restart cannot forget a lock.
 type ballot struct {
 	r       *Round
+	phase   Phase         // of its messages
+	attests *attestations // what it is about
 	started bool
 	view    uint32
 	since   uint64 // tick at which the view began
@@ -53,8 +55,8 @@ type proposalState struct {
 	ok      bool
 }
 
-func newBallot(r *Round) *ballot {
-	b := &ballot{r: r, views: map[uint32]*ballotView{}, lockedView: -1, validView: -1}
+func newBallot(r *Round, phase Phase, attests *attestations) *ballot {
+	b := &ballot{r: r, phase: phase, attests: attests, views: map[uint32]*ballotView{}, lockedView: -1, validView: -1}
 	b.highest = make([]int64, r.t.Parties+1)
 	for p := range b.highest {
 		b.highest[p] = -1
@@ -155,14 +157,13 @@ func (b *ballot) mayStart() bool {
 			begun++
 		}
 	}
-	r := b.r
-	if begun > r.t.Liars {
+	if begun > b.r.t.Liars {
 		return true
 	}
-	if !r.said(Slot{Phase: Attest}) || !r.ready(r.attested, r.described, r.began[Attest], r.cfg.Description.Deadlines.Attest) {
+	if !b.attests.complete() {
 		return false
 	}
-	_, ok := r.candidate()
+	_, ok := b.attests.candidate()
 	return ok
 }
 
@@ -183,7 +184,7 @@ func (b *ballot) decide() bool {
 // proposalOf finds a proposal of the value with this name.
 func (b *ballot) proposalOf(id Hash) (Message, bool) {
 	for view := range b.views {
-		m, ok := b.r.messageOf(b.leader(view), Slot{Phase: Agree, View: view, Step: stepPropose}, func(content any) bool {
+		m, ok := b.r.messageOf(b.leader(view), Slot{Phase: b.phase, View: view, Step: stepPropose}, func(content any) bool {
 			return content.(proposalPayload).Choice.id(b.r.hash) == id
 		})
 		if ok {
@@ -218,17 +219,17 @@ func (b *ballot) propose(v *ballotView) error {
 	if b.leader(b.view) != b.r.cfg.Self || len(v.proposals) > 0 {
 		return nil
 	}
-	slot := Slot{Phase: Agree, View: b.view, Step: stepPropose}
+	slot := Slot{Phase: b.phase, View: b.view, Step: stepPropose}
 	if b.validView >= 0 {
 		p := b.valid.payload
 		p.ValidView = uint32(b.validView) + 1
 		return b.r.say(slot, p.encode())
 	}
-	c, ok := b.r.candidate()
+	c, ok := b.attests.candidate()
 	if !ok {
 		return nil
 	}
-	return b.r.say(slot, b.r.justify(c).encode())
+	return b.r.say(slot, b.attests.justify(c).encode())
 }
 
 // prevote is L22 and L28: for a proposal that is valid and does not contradict
@@ -252,7 +253,7 @@ func (b *ballot) prevoteFor(p *proposalState) error {
 			return nil // L28 waits for the prevotes that the proposal leans on
 		}
 		free = free || b.lockedView <= leans
-	} else if b.locked != p.id && b.r.excludes(p.payload.Choice) {
+	} else if b.locked != p.id && b.excludes(p.payload.Choice) {
 		free = false // nothing is certified of it yet, and everybody will hold the evidence
 	}
 	if free && b.acceptable(p) {
@@ -325,7 +326,7 @@ func (b *ballot) timeouts(v *ballotView) error {
 }
 
 func (b *ballot) vote(step uint8, id Hash) error {
-	return b.r.say(Slot{Phase: Agree, View: b.view, Step: step}, votePayload{id}.encode())
+	return b.r.say(Slot{Phase: b.phase, View: b.view, Step: step}, votePayload{id}.encode())
 }
 
 // acceptable is valid(v) of the paper: enough holders, enough deals, and signed
@@ -333,13 +334,13 @@ func (b *ballot) vote(step uint8, id Hash) error {
 // is acceptable depends on the proposal alone, so all honest hospitals agree.
 func (b *ballot) acceptable(p *proposalState) bool {
 	if !p.checked {
-		p.checked, p.ok = true, b.r.justified(p.payload)
+		p.checked, p.ok = true, b.justified(p.payload)
 	}
 	return p.ok
 }
 
-func (r *Round) justified(p proposalPayload) bool {
-	c := p.Choice
+func (b *ballot) justified(p proposalPayload) bool {
+	r, c := b.r, p.Choice
 	if c.Holders.Len() < r.t.Parties-r.t.Missing() || !c.Holders.Within(r.all) ||
 		len(c.Included) < r.t.SmallestSet() || !c.set().Within(r.all) {
 		return false
@@ -349,7 +350,7 @@ func (r *Round) justified(p proposalPayload) bool {
 		if row.From < 1 || !r.all.Has(row.From) {
 			return false
 		}
-		m := p.attestation(row, r.hash, r.cfg.Description.Round)
+		m := p.attestation(b.attests.slot, row, r.hash, r.cfg.Description.Round)
 		content, err := decodeAttest(m.Payload)
 		if err != nil || !attestsAll(content, c.Included) || !r.signed(m) {
 			return false

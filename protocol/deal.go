@@ -202,8 +202,8 @@ func (r *Round) counts(p Party, deal dealPayload) dealStatus {
 		return dealInvalid
 	}
 	attesting := 0
-	for _, h := range r.attested.Parties() {
-		if attestsAll(r.attests[h].payload, []named{{p, root}}) {
+	for _, h := range r.attests.said.Parties() {
+		if attestsAll(r.attests.latest[h].payload, []named{{p, root}}) {
 			attesting++
 		}
 	}

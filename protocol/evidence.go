@@ -53,8 +53,8 @@ func (r *Round) accuse(kind EvidenceKind, liar Party, messages ...Message) {
 
 // excludes tells whether a set that is not certified has a liar in it that it
 // can do without.
-func (r *Round) excludes(c choice) bool {
-	return c.set().And(r.liars) != (Set{}) && r.dealers(dealHeld).Minus(r.liars).Len() >= r.t.SmallestSet()
+func (b *ballot) excludes(c choice) bool {
+	return c.set().And(b.r.liars) != (Set{}) && b.r.heldFor(b).Minus(b.r.liars).Len() >= b.r.t.SmallestSet()
 }
 
 // publicDeal is the message of a deal that is the same for everybody, as it can

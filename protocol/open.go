@@ -51,8 +51,8 @@ func (r *Round) open() error {
 // opening computes this hospital's opening, or nil while a deal that it
 // attested is still to be read back after a restart.
 func (r *Round) opening(c choice) (*Body, error) {
-	set, held := r.certified(c)
-	if held < len(set.Included) {
+	set, complete, _ := r.certified(c)
+	if !complete {
 		return nil, nil
 	}
 	var seed Seed
@@ -66,19 +66,39 @@ func (r *Round) opening(c choice) (*Body, error) {
 	return &body, nil
 }
 
-// certified is the agreed set for the scheme, and how many of its deals are
-// held here.
-func (r *Round) certified(c choice) (Certified, int) {
-	set, held := Certified{ID: r.ballot.decidedID, Joined: c.set().Parties()}, 0
-	for _, e := range c.Included {
-		post := Post{From: e.Party}
-		if d := r.deals[e.Party]; d != nil && d.status == dealHeld && d.payload.Body.root() == e.Hash {
-			post.Body = d.held
-			held++
+// certified is the agreed set for the scheme, whether all is here that this
+// hospital needs to open it, and how much is here of what it takes to combine.
+func (r *Round) certified(c choice) (set Certified, complete bool, here int) {
+	set.ID = r.ballot.decidedID
+	joined := &c
+	if r.masks != nil {
+		joined = r.masks.join.decided
+		for _, e := range c.Included {
+			post := r.masks.named(e)
+			set.Included = append(set.Included, post)
+			here += len(post.Body.Parts)
 		}
-		set.Included = append(set.Included, post)
+		if joined == nil {
+			return set, false, here
+		}
+		set.JoinedID = r.masks.join.decidedID
 	}
-	return set, held
+	complete = true
+	for _, e := range joined.Included {
+		post, public, held := r.dealOf(e)
+		set.Joined = append(set.Joined, post)
+		complete = complete && held
+		if public {
+			here++
+		}
+		if held {
+			here++
+		}
+	}
+	if r.masks == nil {
+		set.Included = set.Joined
+	}
+	return set, complete, here
 }
 
 // combine reconstructs the sum from the openings that are here and posts its
@@ -93,11 +113,11 @@ func (r *Round) combine() error {
 		return nil
 	}
 	openings := r.openingsHere()
-	set, held := r.certified(*c)
-	if _, needed := r.scheme.Openers(); len(openings) < needed || len(openings)+held == r.combined {
+	set, _, here := r.certified(*c)
+	if _, needed := r.scheme.Openers(); len(openings) < needed || len(openings)+here == r.combined {
 		return nil
 	}
-	r.combined = len(openings) + held
+	r.combined = len(openings) + here
 	sum, err := r.scheme.Combine(set, openings)
 	bad, inconsistent := (*BadOpening)(nil), (*Inconsistent)(nil)
 	switch {
@@ -197,6 +217,9 @@ func (r *Round) forget() {
 	clear(r.deals)
 	clear(r.boxes)
 	clear(r.openings)
+	if r.masks != nil {
+		clear(r.masks.posts)
+	}
 }
 
 // hash names a sum of a set: the digest of its values, eight bytes each.

@@ -217,7 +217,7 @@ func (p paillierPart) Chunk(i int) ([]byte, error) {
 }
 
 // Mask is empty: the scheme has no such phase.
-func (s *Paillier) Mask([]Party) (Body, error) { return Body{}, nil }
+func (s *Paillier) Mask(Certified, Vector, Seed) (Body, error) { return Body{}, nil }
 
 // Justify is empty: a deal is the same for everybody, and so is its fault.
 func (s *Paillier) Justify(Complaint) (Body, error) { return Body{}, nil }

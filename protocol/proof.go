@@ -103,7 +103,7 @@ func (e Evidence) verifyOpening(hash Hash, scheme Scheme) error {
 	if proposed.Choice.id(hash) != opened.Set || len(included) != len(e.Messages)-2 {
 		return errors.New("the opening is of another set")
 	}
-	set := Certified{ID: opened.Set, Joined: proposed.Choice.set().Parties()}
+	set := Certified{ID: opened.Set}
 	for i, in := range included {
 		m := e.Messages[2+i]
 		deal, err := e.deal(m)

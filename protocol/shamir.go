@@ -152,7 +152,7 @@ func (s *Shamir) block(i int) []sharing.Element {
 }
 
 // Mask is empty: the scheme has no such phase.
-func (s *Shamir) Mask([]Party) (Body, error) { return Body{}, nil }
+func (s *Shamir) Mask(Certified, Vector, Seed) (Body, error) { return Body{}, nil }
 
 // Justify is empty: with no liars nobody complains.
 func (s *Shamir) Justify(Complaint) (Body, error) { return Body{}, nil }

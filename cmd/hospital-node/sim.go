@@ -144,7 +144,7 @@ func (f *simFlags) options() (protocoltest.Options, error) {
 			f.scheme = protocol.SchemePaillier // shamir stands no liar
 		}
 	}
-	opt.Scheme = f.scheme
+	opt.Scheme, opt.Modulus = f.scheme, f.modulus
 	switch f.crypto {
 	case "fast": // scheme paillier without its arithmetic
 	case "real":
@@ -168,7 +168,10 @@ const realKeyBits = 2048
 // testKeys deals the keys that the scheme needs, and refuses thresholds that it
 // does not stand.
 func (f *simFlags) testKeys(opt *protocoltest.Options) error {
-	d := protocol.Description{Scheme: f.scheme, Thresholds: opt.Thresholds, Length: uint64(f.values), Limit: protocoltest.Limit}
+	d := protocol.Description{Scheme: f.scheme, Thresholds: opt.Thresholds, Length: uint64(f.values), Limit: uint64(opt.Limit())}
+	if f.scheme == protocol.SchemeMasked {
+		d.Modulus = uint32(f.modulus)
+	}
 	if f.scheme != protocol.SchemePaillier {
 		_, err := protocol.NewScheme(1, d, nil)
 		return err

@@ -66,7 +66,7 @@ const (
 var defaultDeadlines = Deadlines{Commit: 100, Deal: 100, Attest: 100, View: 20}
 
 // Schemes are the values of scheme that this version knows.
-var Schemes = []string{protocol.SchemeShamir, protocol.SchemePaillier}
+var Schemes = []string{protocol.SchemeShamir, protocol.SchemeMasked, protocol.SchemePaillier}
 
 // Read reads a study and its task.
 func Read(file string) (*Study, error) {

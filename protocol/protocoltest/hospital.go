@@ -149,7 +149,7 @@ func (h *hospital) round() (*protocol.Round, error) {
 	d := protocol.Description{
 		Federation: "simulation", Epoch: 1, Round: h.disk.round, Step: "sum", Scheme: h.sim.opt.Scheme,
 		State: protocol.Ref{Root: h.disk.state}, Thresholds: h.sim.opt.Thresholds,
-		Length: uint64(values), Limit: uint64(limit), Deadlines: deadlines,
+		Length: uint64(values), Limit: uint64(limit), Modulus: h.sim.opt.modulus(), Deadlines: deadlines,
 	}
 	var key *protocol.PaillierKey
 	if h.sim.opt.Key != nil {
@@ -182,8 +182,28 @@ func honestScheme(self protocol.Party, d protocol.Description, key *protocol.Pai
 	return protocol.NewScheme(self, d, key)
 }
 
-// Limit is the largest value in a simulated update.
-const Limit = 1 << 50
+// limit is the largest value in a simulated update, where the ring has room for
+// it.
+const limit = 1 << 50
+
+// Limit is the largest value in the updates of a run.
+func (o Options) Limit() int64 {
+	if o.modulus() == 32 {
+		return (1<<31 - 1) / int64(o.Thresholds.Parties)
+	}
+	return limit
+}
+
+// modulus is what descriptions say: 0 but in scheme masked.
+func (o Options) modulus() uint32 {
+	switch {
+	case o.Scheme != protocol.SchemeMasked:
+		return 0
+	case o.Modulus == 0:
+		return 64
+	}
+	return uint32(o.Modulus)
+}
 
 // update is the vector of one hospital in one round.
 func (s *sim) update(p protocol.Party, round uint64) (protocol.Vector, error) {
@@ -193,7 +213,7 @@ func (s *sim) update(p protocol.Party, round uint64) (protocol.Vector, error) {
 	r := newRandom(s.opt.Seed, round<<16|uint64(p))
 	v := make(protocol.Vector, s.opt.Values)
 	for i := range v {
-		v[i] = r.between(-Limit, Limit)
+		v[i] = r.between(-s.opt.Limit(), s.opt.Limit())
 	}
 	return v, nil
 }

@@ -48,7 +48,8 @@ func (s *standIn) PartSize() uint64 { return uint64(s.parts) * ciphertextSize }
 
 func (s *standIn) Openers() (protocol.Set, int) { return protocol.AllOf(s.holders), s.k }
 
-func (s *standIn) Mask([]protocol.Party) (protocol.Body, error) { return protocol.Body{}, nil }
+func (s *standIn) Mask(protocol.Certified, protocol.Vector, protocol.Seed) (protocol.Body, error) {
+	return protocol.Body{}, nil }
 
 func (s *standIn) Justify(protocol.Complaint) (protocol.Body, error) { return protocol.Body{}, nil }
 
