@@ -281,20 +281,23 @@ func (r *Round) boxFrom(p Party, d *dealState) Source {
 // content is what a reference names: inline, fetched, or nil while it is being
 // fetched from the hospital that announced it.
 func (r *Round) content(from Party, ref Ref, inline Chunks) Source {
-	if inline != nil {
-		return inline
-	}
-	if ref.Chunks == 0 {
-		return Chunks{}
-	}
-	if source := r.fetched[ref.Root]; source != nil {
-		return source
-	}
-	if !r.wanted[ref.Root] {
+	source := r.contentHere(ref, inline)
+	if source == nil && !r.wanted[ref.Root] {
 		r.wanted[ref.Root] = true
 		r.out.Want = append(r.out.Want, Want{from, ref})
 	}
-	return nil
+	return source
+}
+
+// contentHere is what a reference names, or nil when it is not here.
+func (r *Round) contentHere(ref Ref, inline Chunks) Source {
+	switch {
+	case inline != nil:
+		return inline
+	case ref.Chunks == 0:
+		return Chunks{}
+	}
+	return r.fetched[ref.Root]
 }
 
 // dealers are the parties whose deals are in a state.

@@ -45,6 +45,23 @@ func (r *Round) prepare() error {
 	return nil
 }
 
+// forgetUpdate drops the update when it is posted for good: a vector less in
+// memory. Overwriting is best effort, see Round.forget.
+func (d *dealing) forgetUpdate() {
+	clear(d.update)
+	d.update = nil
+}
+
+// opened drops what only a deal that may still be opened, or boxed, needs.
+func (d *dealing) opened() {
+	d.forgetUpdate()
+	for p := range d.body.Parts {
+		if p != 0 {
+			delete(d.body.Parts, p)
+		}
+	}
+}
+
 // build derives the body of a deal from its secrets.
 func (r *Round) build(d *dealing) (err error) {
 	d.keys = make([]boxKey, r.t.Parties+1)
