@@ -134,10 +134,10 @@ func benchmarkRound(b *testing.B, n, length int, scheme string) {
 	complete.Wait()
 	b.StopTimer()
 	defer all.Wait()
+	for phase, spent := range watch.spent {
+		b.ReportMetric(spent.Seconds()*1000/float64(b.N), "ms-"+phase.String())
+	}
 	if scheme == protocol.SchemePaillier {
-		for phase, spent := range watch.spent {
-			b.ReportMetric(spent.Seconds()*1000/float64(b.N), "ms-"+phase.String())
-		}
 		return
 	}
 	k := protocol.Thresholds{Parties: n}.Openings()

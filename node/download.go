@@ -109,6 +109,16 @@ func (d *download) isOver() bool {
 	return d.failed != nil || d.w != nil && d.w.Done()
 }
 
+// missing is how many chunks are not here.
+func (d *download) missing() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.w == nil {
+		return int(d.ref.Chunks) + 1
+	}
+	return d.w.Missing()
+}
+
 // result is the part when it is here, or the error of this hospital's disk.
 func (d *download) result() (*store.Part, error) {
 	switch {

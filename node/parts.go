@@ -112,9 +112,13 @@ func (f *fetcher) fetch(ctx context.Context, from protocol.Party, ref protocol.R
 		if part, err := f.node.parts.Open(ref.Root); err == nil {
 			return part, nil
 		}
+		before := d.missing()
 		d.run(ctx, f.candidates(from))
 		if part, err := d.result(); part != nil || err != nil {
 			return part, err
+		}
+		if d.missing() < before {
+			wait = askAgain // it was cut, and goes on
 		}
 		select {
 		case <-time.After(wait):

@@ -26,7 +26,7 @@ type Round struct {
 	lists     []*listPayload
 	listed    Set // parties whose lists are held
 	deals     []*dealState
-	boxes     []*sealedBox // by dealer: boxes for this hospital, sealed after the deal
+	boxes     []*sealedBox  // by dealer: boxes for this hospital, sealed after the deal
 	attests   *attestations // of deals
 	masks     *masks        // scheme masked only
 	ballot    *ballot       // on the set whose sum is opened

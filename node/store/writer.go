@@ -19,10 +19,9 @@ type Writer struct {
 	ref   protocol.Ref
 	part  *Part
 
-	mu    sync.Mutex
-	has   []bool
-	left  int
-	ended bool
+	mu   sync.Mutex
+	has  []bool
+	left int
 }
 
 // Create begins to receive the part that ref names. x is its index, checked
@@ -68,12 +67,15 @@ func (w *Writer) Has(i int) bool {
 	return i >= 0 && i < len(w.has) && w.has[i]
 }
 
-// Done tells whether all chunks are here.
-func (w *Writer) Done() bool {
+// Missing is how many chunks are not here.
+func (w *Writer) Missing() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.left == 0
+	return w.left
 }
+
+// Done tells whether all chunks are here.
+func (w *Writer) Done() bool { return w.Missing() == 0 }
 
 // ErrMismatch says that a chunk is not of the part.
 var ErrMismatch = errors.New("a chunk does not match the name of the part")
