@@ -10,7 +10,9 @@ import (
 type attestState struct {
 	message Message
 	payload attestPayload
-	set     Set // whose deals it holds
+	set     Set              // whose deals it holds
+	early   Set              // whose deals it has lacked since before this hospital voted
+	since   map[Party]uint64 // tick since when it has lacked deals
 }
 
 // attestations are what hospitals say that they hold and have verified: deals,
@@ -29,12 +31,22 @@ func newAttestations(r *Round, slot Slot) *attestations {
 }
 
 func (a *attestations) keep(m Message, p attestPayload) {
-	if known := a.latest[m.From]; known != nil && known.message.Slot.View >= m.Slot.View {
+	known := a.latest[m.From]
+	if known != nil && known.message.Slot.View >= m.Slot.View {
 		return
 	}
-	state := &attestState{message: m, payload: p}
+	state := &attestState{message: m, payload: p, since: map[Party]uint64{}}
 	for _, e := range p.Held {
 		state.set.Add(e.Party)
+	}
+	for _, p := range a.r.all.Minus(state.set).Parties() {
+		state.since[p] = a.r.tick
+		if known != nil && !known.set.Has(p) {
+			state.since[p] = known.since[p]
+		}
+		if !a.r.dealBallot().started || known != nil && known.early.Has(p) {
+			state.early.Add(p)
+		}
 	}
 	a.latest[m.From] = state
 	a.said.Add(m.From)
@@ -66,7 +78,7 @@ func (a *attestations) attest(held []named, missing Set, began uint64) error {
 			return nil
 		}
 	} else {
-		if slices.Equal(held, last.payload.Held) || r.tick-a.began < uint64(deadlines.Attest) {
+		if slices.Equal(held, last.payload.Held) || r.tick-a.began < uint64(deadlines.Attest) && !a.answeredAny(held) {
 			return nil
 		}
 		slot.View = last.message.Slot.View + 1
@@ -76,19 +88,30 @@ func (a *attestations) attest(held []named, missing Set, began uint64) error {
 }
 
 // complete tells whether to go on with the attestations that are here.
-func (a *attestations) complete() bool {
-	return a.r.said(a.slot) && a.r.ready(a.said, a.r.described, a.began, a.r.cfg.Description.Deadlines.Attest)
+func (a *attestations) complete(deadline uint64) bool {
+	return a.r.said(a.slot) && a.r.ready(a.said, a.r.described, a.began, uint32(deadline))
+}
+
+// answeredAny tells whether a deal among these was not held when this hospital
+// last attested, and has come as the answer to its complaint.
+func (a *attestations) answeredAny(held []named) bool {
+	last := a.latest[a.r.cfg.Self].set
+	return a == a.r.attests && slices.ContainsFunc(held, func(e named) bool { return !last.Has(e.Party) && a.r.answered(e.Party) != nil })
 }
 
 // candidate is the best choice that the attestations here allow: every holder
 // holds every included deal, at least n−f−c hold, and as many deals as possible
-// are included. Who is proved to have lied is out, as long as enough remain.
+// are included. Dealers with an open complaint are out: an honest one answers.
+// Who is proved to have lied is out, as long as enough remain.
 func (a *attestations) candidate() (choice, bool) {
-	r := a.r
-	if c, ok := a.candidateOf(r.all.Minus(r.liars)); ok || r.liars == (Set{}) {
+	r, dealers := a.r, a.r.all
+	if a == r.attests {
+		dealers = dealers.Minus(r.disputed(true))
+	}
+	if c, ok := a.candidateOf(dealers.Minus(r.liars)); ok || r.liars == (Set{}) {
 		return c, ok
 	}
-	return a.candidateOf(r.all)
+	return a.candidateOf(dealers)
 }
 
 func (a *attestations) candidateOf(dealers Set) (choice, bool) {

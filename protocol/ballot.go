@@ -49,6 +49,7 @@ type ballotView struct {
 }
 
 type proposalState struct {
+	message Message
 	payload proposalPayload
 	id      Hash
 	checked bool
@@ -92,7 +93,7 @@ func (b *ballot) keep(m Message, content any) {
 	b.highest[m.From] = max(b.highest[m.From], int64(view))
 	switch p := content.(type) {
 	case proposalPayload:
-		v.proposals = append(v.proposals, &proposalState{payload: p, id: p.Choice.id(b.r.hash)})
+		v.proposals = append(v.proposals, &proposalState{message: m, payload: p, id: p.Choice.id(b.r.hash)})
 	case votePayload:
 		v.votes[m.Slot.Step][m.From] = append(v.votes[m.Slot.Step][m.From], p.Value)
 	}
@@ -160,7 +161,17 @@ func (b *ballot) mayStart() bool {
 	if begun > b.r.t.Liars {
 		return true
 	}
-	if !b.attests.complete() {
+	if b.stalled() {
+		return true
+	}
+	deadline := uint64(b.r.cfg.Description.Deadlines.Attest)
+	if b.attests == b.r.attests && b.r.scheme.MostAnswers() > 0 { // whose box is lost attests when its deadline for deals has passed
+		deadline += uint64(b.r.cfg.Description.Deadlines.Deal)
+	}
+	if !b.attests.complete(deadline) {
+		return false
+	}
+	if b.awaitsAnswer() && b.r.tick-b.attests.began < deadline {
 		return false
 	}
 	_, ok := b.attests.candidate()
@@ -225,8 +236,11 @@ func (b *ballot) propose(v *ballotView) error {
 		p.ValidView = uint32(b.validView) + 1
 		return b.r.say(slot, p.encode())
 	}
+	if b.awaitsAnswer() && b.r.tick-b.since < uint64(b.r.cfg.Description.Deadlines.View)/2 {
+		return nil
+	}
 	c, ok := b.attests.candidate()
-	if !ok {
+	if !ok && !b.stalled() {
 		return nil
 	}
 	return b.r.say(slot, b.attests.justify(c).encode())
@@ -254,7 +268,7 @@ func (b *ballot) prevoteFor(p *proposalState) error {
 		}
 		free = free || b.lockedView <= leans
 	} else if b.locked != p.id && b.excludes(p.payload.Choice) {
-		free = false // nothing is certified of it yet, and everybody will hold the evidence
+		free = false // nothing is certified of it yet, and everybody will hold what speaks against it
 	}
 	if free && b.acceptable(p) {
 		return b.vote(stepPrevote, p.id)
@@ -335,24 +349,36 @@ func (b *ballot) vote(step uint8, id Hash) error {
 func (b *ballot) acceptable(p *proposalState) bool {
 	if !p.checked {
 		p.checked, p.ok = true, b.justified(p.payload)
+		if !p.ok {
+			b.r.accuse(UnjustifiedProposal, p.message.From, p.message)
+		}
 	}
 	return p.ok
 }
 
 func (b *ballot) justified(p proposalPayload) bool {
-	r, c := b.r, p.Choice
-	if c.Holders.Len() < r.t.Parties-r.t.Missing() || !c.Holders.Within(r.all) ||
-		len(c.Included) < r.t.SmallestSet() || !c.set().Within(r.all) {
+	return p.justified(b.r.cfg.Description, b.r.hash, b.phase, b.r.signed)
+}
+
+// justified judges a proposal in one of the agreements of a round, by its phase.
+func (p proposalPayload) justified(d Description, hash Hash, phase Phase, signed func(Message) bool) bool {
+	c, t := p.Choice, d.Thresholds
+	if c.aborts() {
+		return len(p.Attests) == 0 && len(p.Roots) == 0
+	}
+	all := AllOf(t.Parties)
+	if c.Holders.Len() < t.Parties-t.Missing() || !c.Holders.Within(all) ||
+		len(c.Included) < t.SmallestSet() || !c.set().Within(all) {
 		return false
 	}
 	var attesting Set
 	for _, row := range p.Attests {
-		if row.From < 1 || !r.all.Has(row.From) {
+		if row.From < 1 || !all.Has(row.From) {
 			return false
 		}
-		m := p.attestation(b.attests.slot, row, r.hash, r.cfg.Description.Round)
+		m := p.attestation(d.attestSlot(phase), row, hash, d.Round)
 		content, err := decodeAttest(m.Payload)
-		if err != nil || !attestsAll(content, c.Included) || !r.signed(m) {
+		if err != nil || !attestsAll(content, c.Included) || !signed(m) {
 			return false
 		}
 		attesting.Add(row.From)

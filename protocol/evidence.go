@@ -1,6 +1,9 @@
 package protocol
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // EvidenceKind says what a hospital is proved to have done.
 type EvidenceKind uint8
@@ -8,14 +11,18 @@ type EvidenceKind uint8
 // What no honest hospital does, whatever it receives and however often it
 // crashes.
 const (
-	Equivocation     EvidenceKind = iota + 1 // two different messages for one slot
-	Malformed                                // a message that nobody can have a reason to sign
-	BrokenCommitment                         // commitment, and a deal that is another one
-	InvalidDeal                              // a deal whose public part does not verify
-	WrongOpening                             // an opening that does not verify
+	Equivocation        EvidenceKind = iota + 1 // two different messages for one slot
+	Malformed                                   // a message that nobody can have a reason to sign
+	BrokenCommitment                            // commitment, and a deal that is another one
+	InvalidDeal                                 // a deal whose public part does not verify
+	WrongOpening                                // an opening that does not verify
+	InvalidAnswer                               // deal, and a published part that is not of it or not valid
+	UnjustifiedProposal                         // a proposal without the attestations that it takes
+	WrongResult                                 // a result, and those of f+1 others
 )
 
-var evidenceNames = [...]string{"", "equivocation", "malformed message", "broken commitment", "invalid deal", "wrong opening"}
+var evidenceNames = [...]string{"", "equivocation", "malformed message", "broken commitment", "invalid deal", "wrong opening",
+	"invalid answer", "unjustified proposal", "wrong result"}
 
 func (k EvidenceKind) String() string {
 	if k >= 1 && int(k) < len(evidenceNames) {
@@ -51,10 +58,18 @@ func (r *Round) accuse(kind EvidenceKind, liar Party, messages ...Message) {
 	r.changed = true
 }
 
-// excludes tells whether a set that is not certified has a liar in it that it
-// can do without.
+// excludes tells whether a choice that is not certified is one to vote against:
+// an end of the round that has not stalled, a deal that somebody complains about,
+// or a liar that the set can do without.
 func (b *ballot) excludes(c choice) bool {
-	return c.set().And(b.r.liars) != (Set{}) && b.r.heldFor(b).Minus(b.r.liars).Len() >= b.r.t.SmallestSet()
+	r := b.r
+	if c.aborts() {
+		return !b.stalled()
+	}
+	if b.attests == r.attests && c.set().And(r.disputed(false)) != (Set{}) {
+		return true
+	}
+	return c.set().And(r.liars) != (Set{}) && r.heldFor(b).Minus(r.liars).Len() >= r.t.SmallestSet()
 }
 
 // publicDeal is the message of a deal that is the same for everybody, as it can
@@ -65,9 +80,14 @@ func (r *Round) publicDeal(p Party, d *dealState) (Message, bool) {
 			return Message{}, false
 		}
 	}
+	return r.dealMessage(p, d.payload.Body.root())
+}
+
+// dealMessage is that of a deal with this root.
+func (r *Round) dealMessage(p Party, root Hash) (Message, bool) {
 	return r.messageOf(p, Slot{Phase: Deal}, func(content any) bool {
 		deal, ok := content.(dealPayload)
-		return ok && deal.Body.root() == d.payload.Body.root()
+		return ok && deal.Body.root() == root
 	})
 }
 
@@ -107,6 +127,10 @@ func (r *Round) blameDealer(p Party, deal dealPayload) {
 // blameOpener notes an opening that does not verify, with all that it takes to
 // see that: the deals of the set.
 func (r *Round) blameOpener(p Party, c choice) {
+	if _, ok := r.scheme.(openingsChecker); ok {
+		r.blameByOthers(p)
+		return
+	}
 	if _, ok := r.scheme.(openingChecker); !ok {
 		return
 	}
@@ -116,6 +140,16 @@ func (r *Round) blameOpener(p Party, c choice) {
 		return
 	}
 	messages := []Message{opened.message, proposed}
+	if r.masks != nil {
+		if !slices.Equal(r.openings[p].payload.Body.Public, r.masks.join.decidedID[:]) {
+			return // it is wrong, and does not say of what
+		}
+		joined, ok := r.masks.join.proposalOf(r.masks.join.decidedID)
+		if !ok {
+			return
+		}
+		messages, c = append(messages, joined), *r.masks.join.decided
+	}
 	var parts []Part
 	attach := func(h header, held Body) {
 		if ref, ok := h.part(0); ok && h.Inline == nil {
@@ -124,16 +158,53 @@ func (r *Round) blameOpener(p Party, c choice) {
 	}
 	attach(r.openings[p].payload.Body, *r.openings[p].held)
 	for _, e := range c.Included {
-		d := r.deals[e.Party]
-		m, ok := r.publicDeal(e.Party, d)
-		if !ok {
+		m, ok := r.dealMessage(e.Party, e.Hash)
+		post, public, _ := r.dealOf(e)
+		if !ok || !public {
 			return
 		}
 		messages = append(messages, m)
-		attach(d.payload.Body, d.held)
+		attach(r.deals[e.Party].payload.Body, post.Body)
 	}
 	r.accuse(WrongOpening, p, messages...)
 	r.attach(p, parts...)
+}
+
+// blameByOthers notes an opening that the others disagree with.
+func (r *Round) blameByOthers(p Party) {
+	slot := Slot{Phase: Open}
+	messages := []Message{r.posts[p][slot.key()].message}
+	var parts []Part
+	for _, post := range append([]Post{{p, *r.openings[p].held}}, r.openingsHere()...) {
+		h := r.openings[post.From].payload.Body
+		if ref, ok := h.part(0); ok && h.Inline == nil {
+			parts = append(parts, Part{ref, post.Body.Parts[0]})
+		}
+		if post.From != p {
+			messages = append(messages, r.posts[post.From][slot.key()].message)
+		}
+	}
+	r.accuse(WrongOpening, p, messages...)
+	r.attach(p, parts...)
+}
+
+// blameResult notes a result that is not that of a quorum, once f+1 others have
+// signed another one: of these one is honest.
+func (r *Round) blameResult(p Party) {
+	slot := Slot{Phase: Combine}
+	wrong := r.results[p]
+	if wrong == nil || wrong.Reason != "" || r.sumHash == (Hash{}) || wrong.Sum == r.sumHash {
+		return
+	}
+	messages := []Message{r.posts[p][slot.key()].message}
+	for _, other := range r.resulted().Parties() {
+		if r.results[other].Sum == r.sumHash && len(messages) <= r.t.Liars+1 {
+			messages = append(messages, r.posts[other][slot.key()].message)
+		}
+	}
+	if len(messages) == r.t.Liars+2 {
+		r.accuse(WrongResult, p, messages...)
+	}
 }
 
 // attach adds content to the evidence that was just found.
@@ -150,4 +221,15 @@ type openingChecker interface {
 	CheckOpening(set Certified, opening Post) error
 }
 
-var _ openingChecker = (*Paillier)(nil)
+// openingsChecker is a scheme whose openings are told right from wrong by those
+// of others.
+type openingsChecker interface {
+	// Convicts gives *Invalid for an opening that k+f of the others disagree with.
+	Convicts(set Hash, opening Post, others []Post) error
+}
+
+var (
+	_ openingChecker  = (*Paillier)(nil)
+	_ openingChecker  = (*Masked)(nil)
+	_ openingsChecker = (*Shamir)(nil)
+)

@@ -26,7 +26,7 @@ type maskedState struct {
 func newMasks(r *Round) *masks {
 	return &masks{
 		r: r, join: newBallot(r, Mask, r.attests), posts: make([][]*maskedState, r.t.Parties+1),
-		attests: newAttestations(r, Slot{Phase: Mask, Step: stepAttestMasked}),
+		attests: newAttestations(r, r.cfg.Description.attestSlot(Agree)),
 	}
 }
 
@@ -36,7 +36,7 @@ func (r *Round) mask() error {
 	if m == nil {
 		return nil
 	}
-	if err := m.join.advance(); err != nil || m.join.decided == nil {
+	if err := m.join.advance(); err != nil || m.join.decided == nil || m.join.decided.aborts() {
 		return err
 	}
 	if !m.joined {
@@ -163,6 +163,14 @@ func (r *Round) dealBallot() *ballot {
 		return r.masks.join
 	}
 	return r.ballot
+}
+
+// attestSlot is where the attestations stand that an agreement is on.
+func (d Description) attestSlot(agreement Phase) Slot {
+	if d.Scheme == SchemeMasked && agreement == Agree {
+		return Slot{Phase: Mask, Step: stepAttestMasked}
+	}
+	return Slot{Phase: Attest}
 }
 
 func (r *Round) attestsOf(phase Phase) *attestations {

@@ -24,7 +24,7 @@ import (
 // what it trained with.
 type Masked struct {
 	self        Party
-	n, k        int
+	n, k, f     int
 	length      int
 	ring        sharing.Ring
 	description Hash
@@ -45,7 +45,7 @@ func NewMasked(self Party, d Description) (*Masked, error) {
 	case !ring.Fits(t.Parties, d.Limit):
 		return nil, fmt.Errorf("sums of %d values of up to %d do not fit %d bits: take a wider modulus, or fewer fraction bits", t.Parties, d.Limit, ring)
 	}
-	return &Masked{self: self, n: t.Parties, k: t.Openings(), length: int(d.Length), ring: ring, description: d.Hash()}, nil
+	return &Masked{self: self, n: t.Parties, k: t.Openings(), f: t.Liars, length: int(d.Length), ring: ring, description: d.Hash()}, nil
 }
 
 // Name is "masked".
@@ -161,8 +161,17 @@ func (s *Masked) Check(_ Party, deal Body) error {
 	return nil
 }
 
-// Justify is empty.
-func (s *Masked) Justify(Complaint) (Body, error) { return Body{}, nil }
+// Prove has nothing to add: shares are verified against the commitments.
+func (s *Masked) Prove(deal Body, _ Seed) ([]byte, error) { return deal.Public, nil }
+
+// MostAnswers is k−1−f: with the shares that dealers publish, f liars must still
+// hold fewer than k.
+func (s *Masked) MostAnswers() int {
+	if s.f == 0 {
+		return 0
+	}
+	return s.k - 1 - s.f
+}
 
 // Openers are all hospitals: any k of them open a sum.
 func (s *Masked) Openers() (Set, int) { return AllOf(s.n), s.k }

@@ -17,7 +17,8 @@ func (set Certified) included() Set {
 }
 
 // Open gives one share of each hospital that joined: of b when its update is in
-// the set, and of s when it is not. It never gives both.
+// the set, and of s when it is not. It never gives both. The
+// public bytes name those who joined, so that the opening can be judged later.
 func (s *Masked) Open(set Certified, _ Seed) (Body, error) {
 	in := set.included()
 	var shares []byte
@@ -32,13 +33,13 @@ func (s *Masked) Open(set Certified, _ Seed) (Body, error) {
 			shares = append(shares, both[:sharing.GroupSize]...)
 		}
 	}
-	return Body{Parts: map[Party]Source{0: inChunks(shares)}}, nil
+	return Body{Public: set.JoinedID[:], Parts: map[Party]Source{0: inChunks(shares)}}, nil
 }
 
 // shares reads those of an opening, one for each hospital that joined.
 func (s *Masked) shares(set Certified, opening Body) ([]sharing.Scalar, error) {
-	if len(opening.Public) > 0 {
-		return nil, &Invalid{"an opening of masks has no public bytes"}
+	if string(opening.Public) != string(set.JoinedID[:]) {
+		return nil, &Invalid{"an opening of other masks"}
 	}
 	content, err := wholePart(opening.Parts[0], len(set.Joined)*sharing.GroupSize)
 	if err != nil {

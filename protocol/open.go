@@ -21,7 +21,7 @@ type openingState struct {
 func (r *Round) open() error {
 	c := r.ballot.decided
 	openers, _ := r.scheme.Openers()
-	if c == nil || !openers.Has(r.cfg.Self) || r.amnesiac || r.opened {
+	if c == nil || c.aborts() || !openers.Has(r.cfg.Self) || r.amnesiac || r.opened {
 		return nil
 	}
 	mine := r.openings[r.cfg.Self]
@@ -40,7 +40,7 @@ func (r *Round) open() error {
 		return fmt.Errorf("the opening computed after the restart is not the one that was posted")
 	}
 	r.opened = true
-	if r.dealing != nil {
+	if r.dealing != nil && r.scheme.MostAnswers() == 0 {
 		r.dealing.opened()
 	}
 	r.serve(h, posted)
@@ -109,7 +109,7 @@ func (r *Round) certified(c choice) (set Certified, complete bool, here int) {
 func (r *Round) combine() error {
 	c := r.ballot.decided
 	slot := Slot{Phase: Combine}
-	if c == nil || r.sum != nil {
+	if c == nil || c.aborts() || r.sum != nil {
 		return nil
 	}
 	if mine := r.results[r.cfg.Self]; mine != nil && mine.Reason != "" {
@@ -118,13 +118,14 @@ func (r *Round) combine() error {
 	openings := r.openingsHere()
 	set, _, here := r.certified(*c)
 	if _, needed := r.scheme.Openers(); len(openings) < needed || len(openings)+here == r.combined {
-		return nil
+		return r.giveUp(len(openings))
 	}
 	r.combined = len(openings) + here
 	sum, err := r.scheme.Combine(set, openings)
 	bad, inconsistent := (*BadOpening)(nil), (*Inconsistent)(nil)
 	switch {
 	case errors.Is(err, ErrMoreOpenings):
+		r.lacking = len(openings) + 1
 		return nil
 	case errors.As(err, &bad):
 		r.openings[bad.From].bad = bad.Why
@@ -157,7 +158,7 @@ func (r *Round) openingsHere() []Post {
 			coming++
 		}
 	}
-	r.wantOpenings(openers, needed-len(list)-coming)
+	r.wantOpenings(openers, max(needed, r.lacking)-len(list)-coming)
 	return list
 }
 
@@ -208,6 +209,9 @@ func (r *Round) wantOpenings(openers Set, missing int) {
 // finish ends the round when a quorum has signed the same result, or the same
 // wish to abort.
 func (r *Round) finish() error {
+	if c := r.dealBallot().decided; r.outcome == nil && c != nil && c.aborts() {
+		r.endWithoutSet(r.dealBallot().decidedID)
+	}
 	if r.outcome != nil || r.ballot.decided == nil {
 		return nil
 	}
@@ -223,20 +227,63 @@ func (r *Round) finish() error {
 			votes[v.Sum]++
 		}
 	}
+	if r.ballot.decided.aborts() {
+		r.endWithoutSet(r.ballot.decidedID)
+		return nil
+	}
 	c, q := r.ballot.decided, r.t.Quorum()
 	o := &Outcome{Set: r.ballot.decidedID, Included: c.set().Parties(), Holders: c.Holders.Parties()}
 	switch {
 	case r.sum != nil && votes[r.sumHash] >= q:
 		o.Sum, o.Hash = r.sum, r.sumHash
+		for _, p := range r.resulted().Parties() {
+			r.blameResult(p)
+		}
 	case aborts >= q:
 		o.Aborted = reason
 	default:
 		return nil
 	}
-	r.outcome = o
-	r.out.Outcome = o
-	r.forget()
+	r.end(o)
 	return nil
+}
+
+func (r *Round) endWithoutSet(id Hash) {
+	r.end(&Outcome{Set: id, Aborted: fmt.Sprintf("fewer than %d hospitals dealt, or too few hold what was dealt", r.t.SmallestSet())})
+}
+
+func (r *Round) end(o *Outcome) {
+	r.outcome, r.out.Outcome = o, o
+	r.forget()
+}
+
+// stalled tells that this hospital would end the round without a set: its
+// deadline has passed and there is nothing to propose. While it is not agreed who
+// masks, only that agreement ends the round.
+func (b *ballot) stalled() bool {
+	if deadline := b.r.cfg.Description.Deadlines.Stall; deadline == 0 || b.r.tick < uint64(deadline) {
+		return false
+	}
+	if deals := b.r.dealBallot(); b != deals && deals.decided == nil {
+		return false
+	}
+	_, ok := b.attests.candidate()
+	return !ok
+}
+
+// giveUp wishes to abort a round whose openings are here and still do not give
+// the sum: dealers that lied, and hospitals too slow to complain in time. Who is
+// away is waited for. A result and an abort share one slot, and q hospitals sign
+// the one or the other.
+func (r *Round) giveUp(openings int) error {
+	deadline := r.cfg.Description.Deadlines.Stall
+	if r.began[Open] == 0 {
+		r.began[Open] = r.tick + 1
+	}
+	if deadline == 0 || openings < r.t.Parties-r.t.Missing() || r.tick+1-r.began[Open] < uint64(deadline) {
+		return nil
+	}
+	return r.say(Slot{Phase: Combine}, resultPayload{Reason: "too few of the openings agree"}.encode())
 }
 
 // forget drops what was secret in the round, and what was large. Only the posts
@@ -255,6 +302,7 @@ func (r *Round) forget() {
 	clear(r.fetched)
 	clear(r.deals)
 	clear(r.boxes)
+	clear(r.answers)
 	clear(r.openings)
 	if r.masks != nil {
 		clear(r.masks.posts)

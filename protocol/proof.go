@@ -25,14 +25,23 @@ func (e Evidence) Verify(verify func(from Party, message, signature []byte) bool
 			return fmt.Errorf("message %d is not signed by hospital %d", i+1, m.From)
 		}
 	}
-	own := map[EvidenceKind]int{Equivocation: 2, Malformed: 1, BrokenCommitment: 2, InvalidDeal: 1, WrongOpening: 1}[e.Kind]
-	if own == 0 || len(e.Messages) < own || e.Kind != WrongOpening && len(e.Messages) > own {
+	own := map[EvidenceKind]int{
+		Equivocation: 2, Malformed: 1, BrokenCommitment: 2, InvalidDeal: 1, WrongOpening: 1,
+		InvalidAnswer: 2, UnjustifiedProposal: 1, WrongResult: 1,
+	}[e.Kind]
+	more := e.Kind == WrongOpening || e.Kind == WrongResult
+	if own == 0 || len(e.Messages) < own || !more && len(e.Messages) > own {
 		return fmt.Errorf("%v with %d messages", e.Kind, len(e.Messages))
 	}
 	for _, m := range e.Messages[:own] {
 		if m.From != e.Liar {
 			return fmt.Errorf("a message of hospital %d in evidence against hospital %d", m.From, e.Liar)
 		}
+	}
+	if e.Kind == UnjustifiedProposal {
+		return e.verifyProposal(hash, func(m Message) bool {
+			return m.From >= 1 && int(m.From) <= d.Thresholds.Parties && verify(m.From, m.signedBytes(d.Federation, d.Epoch), m.Signature)
+		})
 	}
 	return e.verifyKind(hash, scheme)
 }
@@ -62,8 +71,100 @@ func (e Evidence) verifyKind(hash Hash, scheme Scheme) error {
 			return err
 		}
 		return mustBeInvalid(scheme.Check(e.Liar, deal.Body), "deal")
+	case InvalidAnswer:
+		return e.verifyAnswer(hash, scheme)
+	case WrongResult:
+		return e.verifyResult()
+	}
+	if convicting, ok := scheme.(openingsChecker); ok {
+		return e.verifyAgainstOthers(convicting)
 	}
 	return e.verifyOpening(hash, scheme)
+}
+
+func (e Evidence) verifyProposal(hash Hash, signed func(Message) bool) error {
+	p, err := contentOf[proposalPayload](e.Messages[0])
+	if err == nil && p.justified(e.Description, hash, e.Messages[0].Slot.Phase, signed) {
+		err = errors.New("the proposal is justified")
+	}
+	return err
+}
+
+// verifyAnswer takes a deal, and the part of it that its dealer published.
+func (e Evidence) verifyAnswer(hash Hash, scheme Scheme) error {
+	deal, err := contentOf[dealPayload](e.Messages[0])
+	if err != nil {
+		return err
+	}
+	answer, err := contentOf[answerPayload](e.Messages[1])
+	if err != nil {
+		return err
+	}
+	subject := e.Messages[1].Slot.Subject
+	ref, _ := answer.Body.part(0)
+	if committed, ok := deal.Body.part(subject); !ok || ref.salted(answer.Salt) != committed {
+		return nil
+	}
+	published, err := e.body(answer.Body)
+	if err != nil {
+		return err
+	}
+	part := Body{Public: deal.Body.Public, Parts: map[Party]Source{subject: published.Parts[0]}, Name: deal.Body.dealName(hash, e.Liar)}
+	if ref, ok := deal.Body.part(0); ok {
+		verified, err := e.body(header{Parts: []partRef{{0, ref}}, Inline: deal.Body.Inline})
+		if err != nil {
+			return err
+		}
+		part.Parts[0] = verified.Parts[0]
+	}
+	return mustBeInvalid(scheme.Check(e.Liar, part), "answer")
+}
+
+// verifyResult takes the results of f+1 others, of whom one is honest.
+func (e Evidence) verifyResult() error {
+	wrong, err := contentOf[resultPayload](e.Messages[0])
+	if err != nil {
+		return err
+	}
+	others, signers := e.Messages[1:], NewSet(e.Liar)
+	var right Hash
+	for _, m := range others {
+		result, err := contentOf[resultPayload](m)
+		if err != nil {
+			return err
+		}
+		if signers.Has(m.From) || right != (Hash{}) && result.Sum != right {
+			return errors.New("the results are not those of others who agree")
+		}
+		right = result.Sum
+		signers.Add(m.From)
+	}
+	if len(others) <= e.Description.Thresholds.Liars || wrong.Reason != "" || right == (Hash{}) || wrong.Sum == right {
+		return errors.New("too few others have another result")
+	}
+	return nil
+}
+
+// verifyAgainstOthers takes the openings of others of the same set.
+func (e Evidence) verifyAgainstOthers(scheme openingsChecker) error {
+	var posts []Post
+	var set Hash
+	for i, m := range e.Messages {
+		opened, err := contentOf[openPayload](m)
+		if err != nil {
+			return err
+		}
+		if i > 0 && opened.Set != set {
+			return errors.New("the openings are of different sets")
+		}
+		set = opened.Set
+		body, err := e.body(opened.Body)
+		if err != nil {
+			return err
+		}
+		posts = append(posts, Post{m.From, body})
+	}
+	return mustBeInvalid(scheme.Convicts(set, posts[0], posts[1:]), "opening")
 }
 
 func (e Evidence) verifyBroken(hash Hash) error {
@@ -81,8 +182,8 @@ func (e Evidence) verifyBroken(hash Hash) error {
 	return nil
 }
 
-// verifyOpening takes the opening, a proposal of the set that it is for, and the
-// deals of that set.
+// verifyOpening takes the opening, a proposal of the set that it is for, in scheme
+// masked one of those who joined too, and the deals.
 func (e Evidence) verifyOpening(hash Hash, scheme Scheme) error {
 	checker, ok := scheme.(openingChecker)
 	if !ok {
@@ -92,37 +193,68 @@ func (e Evidence) verifyOpening(hash Hash, scheme Scheme) error {
 	if err != nil {
 		return err
 	}
-	if len(e.Messages) < 2 {
-		return errors.New("the set is missing")
+	rest := e.Messages[1:]
+	proposed := func(phase Phase, id Hash) (choice, error) {
+		if len(rest) == 0 || rest[0].Slot.Phase != phase {
+			return choice{}, errors.New("the set is missing")
+		}
+		p, err := contentOf[proposalPayload](rest[0])
+		if err == nil && p.Choice.id(hash) != id {
+			err = errors.New("the opening is of another set")
+		}
+		rest = rest[1:]
+		return p.Choice, err
 	}
-	proposed, err := contentOf[proposalPayload](e.Messages[1])
+	c, err := proposed(Agree, opened.Set)
 	if err != nil {
 		return err
 	}
-	included := proposed.Choice.Included
-	if proposed.Choice.id(hash) != opened.Set || len(included) != len(e.Messages)-2 {
-		return errors.New("the opening is of another set")
-	}
 	set := Certified{ID: opened.Set}
-	for i, in := range included {
-		m := e.Messages[2+i]
-		deal, err := e.deal(m)
-		if err != nil {
+	if e.Description.Scheme == SchemeMasked {
+		for _, in := range c.Included {
+			set.Included = append(set.Included, Post{From: in.Party})
+		}
+		if len(opened.Body.Public) != len(set.JoinedID) {
+			return errors.New("the opening does not say who joined")
+		}
+		set.JoinedID = Hash(opened.Body.Public)
+		if c, err = proposed(Mask, set.JoinedID); err != nil {
 			return err
 		}
-		if header, _ := contentOf[dealPayload](m); m.From != in.Party || header.Body.root() != in.Hash {
-			return fmt.Errorf("the deal of hospital %d is another one", in.Party)
-		}
-		if err := scheme.Check(m.From, deal.Body); err != nil {
-			return fmt.Errorf("the deal of hospital %d: %w", in.Party, err)
-		}
-		set.Included = append(set.Included, deal)
+	}
+	if set.Joined, err = e.deals(c, rest, scheme); err != nil {
+		return err
+	}
+	if set.Included == nil {
+		set.Included = set.Joined
 	}
 	body, err := e.body(opened.Body)
 	if err != nil {
 		return err
 	}
 	return mustBeInvalid(checker.CheckOpening(set, Post{e.Liar, body}), "opening")
+}
+
+// deals are those that a choice names.
+func (e Evidence) deals(c choice, messages []Message, scheme Scheme) (list []Post, err error) {
+	if len(c.Included) != len(messages) {
+		return nil, errors.New("the opening is of another set")
+	}
+	for i, in := range c.Included {
+		m := messages[i]
+		deal, err := e.deal(m)
+		if err != nil {
+			return nil, err
+		}
+		if header, _ := contentOf[dealPayload](m); m.From != in.Party || header.Body.root() != in.Hash {
+			return nil, fmt.Errorf("the deal of hospital %d is another one", in.Party)
+		}
+		if err := scheme.Check(m.From, deal.Body); err != nil {
+			return nil, fmt.Errorf("the deal of hospital %d: %w", in.Party, err)
+		}
+		list = append(list, deal)
+	}
+	return list, nil
 }
 
 func mustBeInvalid(err error, what string) error {
@@ -150,13 +282,17 @@ func (e Evidence) deal(m Message) (Post, error) {
 		return Post{}, err
 	}
 	body, err := e.body(deal.Body)
+	body.Name = deal.Body.dealName(e.Description.Hash(), m.From)
 	return Post{m.From, body}, err
 }
 
-// body is what a header announces. Nothing of it is for one hospital alone.
+// body is what a header announces for everybody.
 func (e Evidence) body(h header) (Body, error) {
 	body := Body{Public: h.Public, Parts: map[Party]Source{}}
 	for _, part := range h.Parts {
+		if part.For != 0 && e.Description.Scheme == SchemeMasked {
+			continue // verified apart from the rest
+		}
 		if part.For != 0 {
 			return Body{}, fmt.Errorf("a part for hospital %d alone", part.For)
 		}
@@ -201,7 +337,7 @@ func (e Evidence) Encode() ([]byte, error) {
 
 // maxEvidence bounds the messages and the parts of one evidence: an opening, a
 // set, and the deals of all.
-const maxEvidence = MaxParties + 2
+const maxEvidence = MaxParties + 3
 
 // DecodeEvidence is the inverse of Encode; it accepts nothing else. Nothing is
 // verified here.

@@ -26,10 +26,11 @@ type Round struct {
 	lists     []*listPayload
 	listed    Set // parties whose lists are held
 	deals     []*dealState
-	boxes     []*sealedBox  // by dealer: boxes for this hospital, sealed after the deal
-	attests   *attestations // of deals
-	masks     *masks        // scheme masked only
-	ballot    *ballot       // on the set whose sum is opened
+	boxes     []*sealedBox             // by dealer: boxes for this hospital, sealed after the deal
+	answers   []map[Party]*answerState // by dealer, by whom they are for
+	attests   *attestations            // of deals
+	masks     *masks                   // scheme masked only
+	ballot    *ballot                  // on the set whose sum is opened
 	openings  []*openingState
 	results   []*resultPayload
 	seconds   [][]second // by party: further messages for slots that are filled
@@ -55,6 +56,7 @@ type Round struct {
 	sumHash   Hash
 	opened    bool // the opening is made, and served where it needs to be
 	combined  int  // openings and deals that the last attempt to combine had
+	lacking   int  // openings that it takes as far as is known by now
 	outcome   *Outcome
 	out       Effects
 }
@@ -84,14 +86,15 @@ func NewRound(cfg Config, s Scheme) (*Round, error) {
 	r := &Round{
 		cfg: cfg, scheme: s, hash: cfg.Description.Hash(), t: cfg.Description.Thresholds, all: AllOf(n),
 		posts: make([]map[slotKey]post, n+1), keys: make([][]byte, n+1), commits: make([]*commitPayload, n+1),
-		lists: make([]*listPayload, n+1), deals: make([]*dealState, n+1), boxes: make([]*sealedBox, n+1),
+		lists: make([]*listPayload, n+1), deals: make([]*dealState, n+1), boxes: make([]*sealedBox, n+1), answers: make([]map[Party]*answerState, n+1),
 		openings: make([]*openingState, n+1), results: make([]*resultPayload, n+1), seconds: make([][]second, n+1), weight: make([]int, n+1),
 		fetched: map[Hash]Source{}, wanted: map[Hash]bool{},
 	}
 	for p := range r.posts {
 		r.posts[p] = map[slotKey]post{}
+		r.answers[p] = map[Party]*answerState{}
 	}
-	r.attests = newAttestations(r, Slot{Phase: Attest})
+	r.attests = newAttestations(r, cfg.Description.attestSlot(Attest))
 	r.ballot = newBallot(r, Agree, r.attests)
 	if s.Name() == SchemeMasked {
 		r.masks = newMasks(r)
@@ -205,7 +208,8 @@ func (r *Round) take(e Event) error {
 // looks at what is held and at what this hospital has said so far.
 func (r *Round) advance() error {
 	rules := []func() error{
-		r.reconsider, r.describe, r.commit, r.list, r.reveal, r.sealLate, r.hold, r.attest, r.mask, r.ballot.advance, r.open, r.combine, r.finish,
+		r.reconsider, r.describe, r.commit, r.list, r.reveal, r.sealLate, r.check, r.hold, r.attest, r.answer, r.mask, r.ballot.advance,
+		r.open, r.combine, r.finish,
 	}
 	for r.changed = true; r.changed && r.outcome == nil; {
 		r.changed = false

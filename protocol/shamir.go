@@ -13,12 +13,18 @@ const blockLength = ChunkSize / sharing.Size
 
 // Shamir hides an update as Shamir shares over 2⁶¹−1: any k hospitals that
 // compare notes can open it, k−1 learn nothing. An opening is the sum of the
-// shares of the included deals. Openings cannot be verified one by one, so in
-// this form the scheme stands crashed hospitals and no liar.
+// shares of the included deals.
+//
+// Openings cannot be verified one by one. With f > 0 liars the shares of a deal
+// are checked to lie on polynomials (degree.go), and wrong openings are found
+// among the others (correct.go): that takes k+f openings that agree, of whom k
+// are honest, and so n ≥ k+2f+c hospitals.
 type Shamir struct {
 	self   Party
 	n, k   int
-	length int
+	f      int // liars
+	length int // of an update
+	masks  int // values that are dealt behind the update, to hide it in the degree check
 }
 
 var _ Scheme = (*Shamir)(nil)
@@ -28,22 +34,47 @@ func NewShamir(self Party, t Thresholds, length int) (*Shamir, error) {
 	switch {
 	case length < 1:
 		return nil, fmt.Errorf("an update has at least one value, not %d", length)
-	case t.Liars > 0:
-		return nil, fmt.Errorf("scheme shamir stands no liar: an opening cannot be verified alone; use scheme paillier, or set the liars to 0")
 	case int(self) < 1 || int(self) > t.Parties:
 		return nil, fmt.Errorf("hospital %d is not in 1…%d", self, t.Parties)
 	}
-	return &Shamir{self: self, n: t.Parties, k: t.Openings(), length: length}, nil
+	if err := CheckCorrection(t); err != nil {
+		return nil, err
+	}
+	s := &Shamir{self: self, n: t.Parties, k: t.Openings(), f: t.Liars, length: length}
+	if s.f > 0 {
+		s.masks = repetitions
+	}
+	return s, nil
 }
+
+// CheckCorrection says why scheme shamir does not stand so many liars: it takes
+// n ≥ k+2f+c, so that after f wrong openings and c that never come k+f remain.
+func CheckCorrection(t Thresholds) error {
+	if n, k, f, c := t.Parties, t.Openings(), t.Liars, t.Dropouts; f > 0 && n < k+2*f+c {
+		return fmt.Errorf("scheme shamir does not find %d wrong openings among %d hospitals with %d dropouts: "+
+			"it takes %d, or scheme paillier, whose openings are verified one by one", f, n, c, leastCorrecting(f, c))
+	}
+	return nil
+}
+
+// leastCorrecting is the smallest n with n ≥ k+2f+c.
+func leastCorrecting(f, c int) int { return 5*f + 2*c + 1 }
 
 // Name is "shamir".
 func (s *Shamir) Name() string { return SchemeShamir }
 
 // PartSize is that of the shares for one hospital.
-func (s *Shamir) PartSize() uint64 { return sharing.Size * uint64(s.length) }
+func (s *Shamir) PartSize() uint64 { return sharing.Size * uint64(s.dealt()) }
+
+// dealt is how many values are shared in a deal.
+func (s *Shamir) dealt() int { return s.length + s.masks }
+
+// streamMasks of a seed gives the masks of a deal; streams from 0 its blocks.
+const streamMasks = 1 << 62
 
 // Deal gives part j the shares of hospital j. Chunk b holds values
-// b·blockLength…, and its polynomials come from stream b of the seed.
+// b·blockLength…, and its polynomials come from stream b of the seed. Masks
+// follow the update.
 func (s *Shamir) Deal(update Vector, seed Seed) (Body, error) {
 	if len(update) != s.length {
 		return Body{}, fmt.Errorf("deal an update of %d values in a round of %d", len(update), s.length)
@@ -53,7 +84,8 @@ func (s *Shamir) Deal(update Vector, seed Seed) (Body, error) {
 			return Body{}, fmt.Errorf("deal value %d: %w", i, err)
 		}
 	}
-	d := &shamirDeal{update: update, seed: seed, n: s.n, k: s.k, shares: map[int][][]sharing.Element{}}
+	d := &shamirDeal{update: update, masks: make([]sharing.Element, s.masks), seed: seed, n: s.n, k: s.k, shares: map[int][][]sharing.Element{}}
+	sharing.NewExpander(seed, streamMasks).Fill(d.masks)
 	body := Body{Parts: map[Party]Source{}}
 	for j := range s.n {
 		body.Parts[Party(j+1)] = shamirPart{d, j}
@@ -65,6 +97,7 @@ func (s *Shamir) Deal(update Vector, seed Seed) (Body, error) {
 // many as dealCache allows.
 type shamirDeal struct {
 	update Vector
+	masks  []sharing.Element
 	seed   Seed
 	n, k   int
 	shares map[int][][]sharing.Element // by block, by party
@@ -75,12 +108,28 @@ type shamirDeal struct {
 // each time that they are read.
 const dealCache = 1 << 20
 
+func (d *shamirDeal) length() int { return len(d.update) + len(d.masks) }
+
+// secrets are the values that block i deals.
+func (d *shamirDeal) secrets(i int) []sharing.Element {
+	from, to := i*blockLength, min((i+1)*blockLength, d.length())
+	secrets := make([]sharing.Element, to-from)
+	for at := range secrets {
+		if from+at < len(d.update) {
+			secrets[at], _ = sharing.FromInt(d.update[from+at]) // looked at in Deal
+		} else {
+			secrets[at] = d.masks[from+at-len(d.update)]
+		}
+	}
+	return secrets
+}
+
 type shamirPart struct {
 	deal  *shamirDeal
 	party int // from 0
 }
 
-func (p shamirPart) Chunks() int { return blocks(len(p.deal.update)) }
+func (p shamirPart) Chunks() int { return blocks(p.deal.length()) }
 
 func (p shamirPart) Chunk(i int) ([]byte, error) {
 	block, err := p.deal.block(i)
@@ -92,17 +141,13 @@ func (p shamirPart) Chunk(i int) ([]byte, error) {
 
 // block deals block i to everybody.
 func (d *shamirDeal) block(i int) ([][]sharing.Element, error) {
-	if i < 0 || i >= blocks(len(d.update)) {
-		return nil, fmt.Errorf("deal block %d of %d", i, blocks(len(d.update)))
+	if i < 0 || i >= blocks(d.length()) {
+		return nil, fmt.Errorf("deal block %d of %d", i, blocks(d.length()))
 	}
 	if known, ok := d.shares[i]; ok {
 		return known, nil
 	}
-	values := d.update[i*blockLength : min((i+1)*blockLength, len(d.update))]
-	secrets := make([]sharing.Element, len(values))
-	for i, v := range values {
-		secrets[i], _ = sharing.FromInt(v) // looked at in Deal
-	}
+	secrets := d.secrets(i)
 	block := make([][]sharing.Element, d.n)
 	for j := range block {
 		block[j] = make([]sharing.Element, len(secrets))
@@ -117,24 +162,32 @@ func (d *shamirDeal) block(i int) ([][]sharing.Element, error) {
 	return block, nil
 }
 
-// Check reads this hospital's shares through: the right number of canonical
-// elements.
+// Check reads the shares that are here: the right number of canonical elements,
+// on polynomials of degree below k when somebody may lie.
 func (s *Shamir) Check(from Party, deal Body) error {
+	if len(deal.Parts) == 0 {
+		return &Invalid{"no shares"}
+	}
+	if s.f > 0 {
+		return s.checkDegree(deal)
+	}
 	if len(deal.Public) > 0 {
 		return &Invalid{fmt.Sprintf("a Shamir deal has no public bytes, this one has %d", len(deal.Public))}
 	}
-	for i := range blocks(s.length) {
-		if err := s.read(deal.Parts[s.self], i, s.block(i)); err != nil {
-			return err
+	for _, part := range deal.Parts {
+		for i := range blocks(s.dealt()) {
+			if err := read(part, s.dealt(), i, room(s.dealt(), i)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// read decodes block i of a part.
-func (s *Shamir) read(part Source, i int, block []sharing.Element) error {
-	if part == nil || part.Chunks() != blocks(s.length) {
-		return &Invalid{fmt.Sprintf("shares for another number of values than %d", s.length)}
+// read decodes block i of a part of so many elements.
+func read(part Source, length, i int, block []sharing.Element) error {
+	if part == nil || part.Chunks() != blocks(length) {
+		return &Invalid{fmt.Sprintf("another number of elements than %d", length)}
 	}
 	chunk, err := part.Chunk(i)
 	if err != nil {
@@ -146,31 +199,39 @@ func (s *Shamir) read(part Source, i int, block []sharing.Element) error {
 	return nil
 }
 
-// block is room for block i, decoded.
-func (s *Shamir) block(i int) []sharing.Element {
-	return make([]sharing.Element, min(s.length-i*blockLength, blockLength))
+// room is room for block i of so many elements.
+func room(length, i int) []sharing.Element {
+	return make([]sharing.Element, min(blockLength, length-i*blockLength))
 }
 
 // Mask is empty: the scheme has no such phase.
 func (s *Shamir) Mask(Certified, Vector, Seed) (Body, error) { return Body{}, nil }
 
-// Justify is empty: with no liars nobody complains.
-func (s *Shamir) Justify(Complaint) (Body, error) { return Body{}, nil }
+// MostAnswers is k−1−f: with the shares that dealers publish, f liars must still
+// hold fewer than k.
+func (s *Shamir) MostAnswers() int {
+	if s.f == 0 {
+		return 0
+	}
+	return s.k - 1 - s.f
+}
 
-// Openers are all hospitals: any k of them open a sum.
-func (s *Shamir) Openers() (Set, int) { return AllOf(s.n), s.k }
+// Openers are all hospitals. k of them determine a sum; with liars among them it
+// takes f more that agree.
+func (s *Shamir) Openers() (Set, int) { return AllOf(s.n), s.k + s.f }
 
 // Open sums the shares that this hospital holds of the included deals, block by
 // block when it is read.
 func (s *Shamir) Open(set Certified, _ Seed) (Body, error) {
 	for _, deal := range set.Included {
-		if part := deal.Body.Parts[s.self]; part == nil || part.Chunks() != blocks(s.length) {
+		if part := deal.Body.Parts[s.self]; part == nil || part.Chunks() != blocks(s.dealt()) {
 			return Body{}, fmt.Errorf("the shares of hospital %d are not here", deal.From)
 		}
 	}
 	return Body{Parts: map[Party]Source{0: shamirOpening{s, set.Included}}}, nil
 }
 
+// shamirOpening is without the masks behind the update.
 type shamirOpening struct {
 	scheme *Shamir
 	deals  []Post
@@ -179,28 +240,35 @@ type shamirOpening struct {
 func (o shamirOpening) Chunks() int { return blocks(o.scheme.length) }
 
 func (o shamirOpening) Chunk(i int) ([]byte, error) {
-	sum, block := o.scheme.block(i), o.scheme.block(i)
+	if i < 0 || i >= o.Chunks() {
+		return nil, fmt.Errorf("open block %d of %d", i, o.Chunks())
+	}
+	s := o.scheme
+	sum, block := room(s.length, i), room(s.dealt(), i)
 	for _, deal := range o.deals {
-		if err := o.scheme.read(deal.Body.Parts[o.scheme.self], i, block); err != nil {
+		if err := read(deal.Body.Parts[s.self], s.dealt(), i, block); err != nil {
 			return nil, fmt.Errorf("sum the shares of hospital %d: %w", deal.From, err)
 		}
-		sharing.AddTo(sum, block)
+		sharing.AddTo(sum, block[:len(sum)])
 	}
 	return sharing.Append(make([]byte, 0, sharing.Size*len(sum)), sum), nil
 }
 
-// Combine interpolates at 0 through the first k openings and checks that every
-// further one lies on the same polynomials. Block by block: beside the sum it
-// takes memory for one block of each opening.
-func (s *Shamir) Combine(_ Certified, openings []Post) (Vector, error) {
-	if len(openings) < s.k {
+// Combine interpolates at 0. With liars it first finds wrong openings; without,
+// openings that contradict each other end the round. It goes block by block:
+// beside the sum it takes memory for one block of each opening.
+func (s *Shamir) Combine(set Certified, openings []Post) (Vector, error) {
+	if len(openings) < s.k+s.f {
 		return nil, ErrMoreOpenings
 	}
-	c := &shamirCombination{scheme: s, openings: openings, xs: make([]int, s.k)}
-	for i := range c.xs {
-		c.xs[i] = int(openings[i].From)
+	if s.f > 0 {
+		if err := s.findWrong(set.ID, openings); err != nil {
+			return nil, err
+		}
+		openings = openings[:s.k] // all agree
 	}
-	if err := c.coefficients(); err != nil {
+	c, err := s.combination(openings)
+	if err != nil {
 		return nil, err
 	}
 	sum := make(Vector, s.length)
@@ -219,40 +287,45 @@ func (s *Shamir) Combine(_ Certified, openings []Post) (Vector, error) {
 	return sum, nil
 }
 
-// shamirCombination is what does not change from block to block.
+// shamirCombination is what does not change from block to block: the first k
+// openings determine the polynomials, the others are compared with them.
 type shamirCombination struct {
 	scheme   *Shamir
 	openings []Post
-	xs       []int
 	at       [][]sharing.Element // Lagrange coefficients: at 0, then at each further opening
 }
 
-func (c *shamirCombination) coefficients() error {
-	points := []int{0}
-	for _, extra := range c.openings[len(c.xs):] {
-		points = append(points, int(extra.From))
-	}
-	for _, x := range points {
-		lambda, err := sharing.Lagrange(c.xs, x)
+func (s *Shamir) combination(openings []Post) (*shamirCombination, error) {
+	c := &shamirCombination{scheme: s, openings: openings}
+	for _, x := range append([]int{0}, abscissae(openings[s.k:])...) {
+		lambda, err := sharing.Lagrange(abscissae(openings[:s.k]), x)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		c.at = append(c.at, lambda)
 	}
-	return nil
+	return c, nil
+}
+
+func abscissae(posts []Post) []int {
+	xs := make([]int, len(posts))
+	for i, post := range posts {
+		xs[i] = int(post.From)
+	}
+	return xs
 }
 
 // block combines block i of the openings into sum.
 func (c *shamirCombination) block(i int, sum []int64) error {
-	k := len(c.xs)
+	k, length := c.scheme.k, c.scheme.length
 	shares := make([][]sharing.Element, len(c.openings))
 	for j, opening := range c.openings {
-		shares[j] = c.scheme.block(i)
-		if err := c.scheme.read(opening.Body.Parts[0], i, shares[j]); err != nil {
+		shares[j] = room(length, i)
+		if err := read(opening.Body.Parts[0], length, i, shares[j]); err != nil {
 			return blame(opening.From, err)
 		}
 	}
-	value := c.scheme.block(i)
+	value := room(length, i)
 	for point, lambda := range c.at {
 		clear(value)
 		for j := range lambda {
@@ -263,7 +336,7 @@ func (c *shamirCombination) block(i int, sum []int64) error {
 				sum[at] = e.Int()
 			}
 		} else if extra := k + point - 1; !slices.Equal(value, shares[extra]) {
-			return &Inconsistent{fmt.Sprintf("the openings of hospitals %v and %d do not lie on one polynomial", c.xs, c.openings[extra].From)}
+			return &Inconsistent{fmt.Sprintf("the openings of hospitals %v and %d do not lie on one polynomial", abscissae(c.openings[:k]), c.openings[extra].From)}
 		}
 	}
 	return nil

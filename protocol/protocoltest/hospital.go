@@ -68,10 +68,14 @@ func (h *hospital) signer() protocol.Signer {
 }
 
 func (h *hospital) sealer() protocol.Sealer {
+	sealer := protocol.Sealer(standInSealer{h.random})
 	if h.sim.opt.Sealer != nil {
-		return h.sim.opt.Sealer(h.party)
+		sealer = h.sim.opt.Sealer(h.party)
 	}
-	return standInSealer{h.random}
+	if h.lies(h.disk.round)[WrongShare] == protocol.Check {
+		sealer = badSealer{sealer, newRandom(h.sim.opt.Seed, 6000+uint64(h.party))}
+	}
+	return sealer
 }
 
 // start brings a hospital up, with what its disk holds.
@@ -149,7 +153,7 @@ func (h *hospital) round() (*protocol.Round, error) {
 	d := protocol.Description{
 		Federation: "simulation", Epoch: 1, Round: h.disk.round, Step: "sum", Scheme: h.sim.opt.Scheme,
 		State: protocol.Ref{Root: h.disk.state}, Thresholds: h.sim.opt.Thresholds,
-		Length: uint64(values), Limit: uint64(limit), Modulus: h.sim.opt.modulus(), Deadlines: deadlines,
+		Length: uint64(values), Limit: uint64(limit), Modulus: h.sim.opt.modulus(), Deadlines: h.sim.deadlines(),
 	}
 	var key *protocol.PaillierKey
 	if h.sim.opt.Key != nil {
@@ -333,10 +337,13 @@ func (h *hospital) watch() {
 
 // conclude ends the round at this hospital and begins the next.
 func (h *hospital) conclude(o protocol.Outcome) error {
-	if o.Aborted != "" {
-		return fmt.Errorf("hospital %d: round %d aborted: %s", h.party, h.disk.round, o.Aborted)
-	}
 	h.seen = append(h.seen, h.session.Round().Evidence()...)
+	if o.Aborted != "" { // by a quorum: the study ends here
+		h.sim.log(h.party, "round %d is aborted: %s", h.disk.round, o.Aborted)
+		h.finished = true
+		h.sim.aborted[h.disk.round] = o.Aborted
+		return nil
+	}
 	if h.sim.liars().Has(h.party) {
 		h.turn(h.disk.round+1, sha256.Sum256(append(h.disk.state[:], o.Hash[:]...)))
 		return h.begin()

@@ -49,9 +49,12 @@ func (s *standIn) PartSize() uint64 { return uint64(s.parts) * ciphertextSize }
 func (s *standIn) Openers() (protocol.Set, int) { return protocol.AllOf(s.holders), s.k }
 
 func (s *standIn) Mask(protocol.Certified, protocol.Vector, protocol.Seed) (protocol.Body, error) {
-	return protocol.Body{}, nil }
+	return protocol.Body{}, nil
+}
 
-func (s *standIn) Justify(protocol.Complaint) (protocol.Body, error) { return protocol.Body{}, nil }
+func (s *standIn) Prove(deal protocol.Body, _ protocol.Seed) ([]byte, error) { return deal.Public, nil }
+
+func (s *standIn) MostAnswers() int { return 0 }
 
 func (s *standIn) Deal(update protocol.Vector, seed protocol.Seed) (protocol.Body, error) {
 	if len(update)*8+len(seed) > int(s.PartSize()) {
