@@ -42,6 +42,7 @@ type scenario struct {
 	keyBits    int           // of the Paillier key; 0: the default
 	freshKey   bool          // not the published one
 	key        *dealtKey     // of scheme paillier
+	why        string        // the scheme was chosen, empty when it was given
 }
 
 // InputError is what is wrong with arguments or files.
@@ -69,6 +70,9 @@ func (s *scenario) agree(settings study.Study, readTask func(name string) ([]byt
 // plan makes the program that the hospitals run, splits their rows, and deals
 // the key that the scheme needs.
 func (s *scenario) plan() (err error) {
+	if s.why, err = s.study.Choose(s.t); err != nil {
+		return err
+	}
 	if err := s.dealKey(); err != nil {
 		return err
 	}
@@ -95,7 +99,7 @@ func (s *scenario) plan() (err error) {
 
 // checkScheme refuses thresholds that the scheme does not stand.
 func (s *scenario) checkScheme() error {
-	d := protocol.Description{Scheme: s.study.Scheme, Thresholds: s.t, Length: 1, Limit: 1}
+	d := protocol.Description{Scheme: s.study.Scheme, Thresholds: s.t, Length: 1, Limit: 1, Modulus: protocol.Modulus(s.study.Scheme, s.t, 1)}
 	key := s.key.of(1)
 	if key != nil {
 		d.Key = key.Digest()
@@ -180,6 +184,9 @@ func (s *scenario) names() []string {
 func (s *scenario) summary() string {
 	text := fmt.Sprintf("%d hospitals (%s), scheme %s: any %d open a sum, %d learn nothing; up to %d may drop out",
 		s.t.Parties, strings.Join(s.names(), ", "), s.study.Scheme, s.openings(), s.openings()-1, s.t.Dropouts)
+	if s.why != "" {
+		text += "\nthe scheme was chosen: " + s.why
+	}
 	if s.key != nil {
 		text += "\n" + s.key.describe()
 	}

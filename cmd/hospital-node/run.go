@@ -139,6 +139,13 @@ func nodeConfig(a *app, f *runFlags) (node.Config, node.Training, error) {
 	if err != nil {
 		return fail(err)
 	}
+	why, err := s.Choose(r.Thresholds())
+	if err != nil {
+		return fail(err)
+	}
+	if why != "" {
+		a.progressf("scheme %s: %s", s.Scheme, why)
+	}
 	program, err := s.Program(r.Thresholds())
 	if err != nil {
 		return fail(err)

@@ -23,7 +23,7 @@ import (
 type Study struct {
 	Name         string      `toml:"name"`
 	Task         string      `toml:"task"`          // an embedded task, or the name of a file beside the study
-	Scheme       string      `toml:"scheme"`        // how updates are hidden: "shamir", "paillier"; empty chooses
+	Scheme       string      `toml:"scheme"`        // how updates are hidden: "shamir", "masked", "paillier"; empty or "auto" chooses
 	Trainer      string      `toml:"trainer"`       // these five: empty or zero takes the task's
 	Rounds       int         `toml:"rounds"`        //
 	Rate         float64     `toml:"rate"`          //
@@ -37,6 +37,7 @@ type Study struct {
 
 	task *model.Task
 	hash protocol.Hash
+	auto bool // the scheme is not fixed by the file
 }
 
 // Thresholds repeat what the study counts on.
@@ -147,7 +148,7 @@ func (s *Study) setDefaults() {
 		s.Name = s.task.Name
 	}
 	if s.Scheme == "" || s.Scheme == "auto" {
-		s.Scheme = DefaultScheme
+		s.Scheme, s.auto = DefaultScheme, true
 	}
 	if s.TestFraction == nil {
 		fraction := DefaultTestFraction
@@ -195,6 +196,20 @@ func (s *Study) TickLength() time.Duration {
 // RoundDeadlines are the deadlines for a round description.
 func (s *Study) RoundDeadlines() protocol.Deadlines {
 	return protocol.Deadlines{Commit: s.Deadlines.Commit, Deal: s.Deadlines.Deal, Attest: s.Deadlines.Attest, View: s.Deadlines.View}
+}
+
+// Choose settles the scheme of a study that leaves it open, for a federation with
+// these thresholds, and says why. All hospitals come to the same.
+func (s *Study) Choose(t protocol.Thresholds) (why string, err error) {
+	if !s.auto {
+		return "", nil
+	}
+	program, err := s.Program(t)
+	if err != nil {
+		return "", err
+	}
+	s.Scheme, why = protocol.Choose(t, uint64(program.Values()), uint64(program.Limit()))
+	return why, nil
 }
 
 // Program is what the study computes, for a federation with these thresholds.

@@ -153,7 +153,7 @@ func (h *hospital) round() (*protocol.Round, error) {
 	d := protocol.Description{
 		Federation: "simulation", Epoch: 1, Round: h.disk.round, Step: "sum", Scheme: h.sim.opt.Scheme,
 		State: protocol.Ref{Root: h.disk.state}, Thresholds: h.sim.opt.Thresholds,
-		Length: uint64(values), Limit: uint64(limit), Modulus: h.sim.opt.modulus(), Deadlines: h.sim.deadlines(),
+		Length: uint64(values), Limit: uint64(limit), Modulus: h.sim.opt.modulus(limit), Deadlines: h.sim.deadlines(),
 	}
 	var key *protocol.PaillierKey
 	if h.sim.opt.Key != nil {
@@ -192,21 +192,18 @@ const limit = 1 << 50
 
 // Limit is the largest value in the updates of a run.
 func (o Options) Limit() int64 {
-	if o.modulus() == 32 {
+	if o.Modulus == 32 && o.Scheme == protocol.SchemeMasked {
 		return (1<<31 - 1) / int64(o.Thresholds.Parties)
 	}
 	return limit
 }
 
-// modulus is what descriptions say: 0 but in scheme masked.
-func (o Options) modulus() uint32 {
-	switch {
-	case o.Scheme != protocol.SchemeMasked:
-		return 0
-	case o.Modulus == 0:
-		return 64
+// modulus is what a description says with values up to a limit.
+func (o Options) modulus(limit int64) uint32 {
+	if o.Scheme == protocol.SchemeMasked && o.Modulus > 0 {
+		return uint32(o.Modulus)
 	}
-	return uint32(o.Modulus)
+	return protocol.Modulus(o.Scheme, o.Thresholds, uint64(limit))
 }
 
 // update is the vector of one hospital in one round.
