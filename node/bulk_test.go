@@ -26,6 +26,7 @@ import (
 type numbers struct {
 	party, rounds, length int
 	sums                  *sync.Map // by round
+	limit                 int64     // of a value; 0: 2⁵⁰
 }
 
 func (w numbers) Start() ([]byte, error) { return make([]byte, 8), nil }
@@ -35,13 +36,20 @@ func (w numbers) Next(state []byte) (Step, bool, error) {
 		return Step{}, false, errors.New("a state of another length")
 	}
 	round := binary.BigEndian.Uint64(state)
-	return Step{Round: round, Name: "sum", Length: w.length, Limit: 1 << 50}, round < uint64(w.rounds), nil
+	limit := w.limit
+	if limit == 0 {
+		limit = 1 << 50
+	}
+	return Step{Round: round, Name: "sum", Length: w.length, Limit: limit}, round < uint64(w.rounds), nil
 }
 
 func (w numbers) Update(state []byte) (protocol.Vector, error) {
 	v := make(protocol.Vector, w.length)
 	for i := range v {
 		v[i] = int64(w.party*1_000_003+i*7) * int64(1-2*(i%2))
+		if w.limit > 0 {
+			v[i] %= w.limit
+		}
 	}
 	return v, nil
 }
