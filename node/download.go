@@ -244,6 +244,7 @@ func (d *download) readHeld(s network.Stream, party protocol.Party) ([]bool, err
 // last have come.
 func (d *download) pull(s network.Stream, party protocol.Party, held []bool) (came bool, err error) {
 	var spans []span
+	room := make([]byte, 0, maxChunkFrame)
 	defer func() {
 		for _, left := range spans {
 			d.giveBack(left)
@@ -264,7 +265,7 @@ func (d *download) pull(s network.Stream, party protocol.Party, held []bool) (ca
 			return came, nil
 		}
 		for i := spans[0].first; i < spans[0].first+spans[0].count; i++ {
-			if err := d.receive(s, party, i); err != nil {
+			if err := d.receive(s, party, i, room); err != nil {
 				return came, err
 			}
 			came = true
@@ -274,9 +275,9 @@ func (d *download) pull(s network.Stream, party protocol.Party, held []bool) (ca
 }
 
 // receive takes one chunk.
-func (d *download) receive(s network.Stream, party protocol.Party, i int) error {
+func (d *download) receive(s network.Stream, party protocol.Party, i int, room []byte) error {
 	_ = s.SetDeadline(time.Now().Add(chunkTimeout))
-	chunk, err := frame.Read(s, maxChunkFrame)
+	chunk, err := frame.ReadInto(s, maxChunkFrame, room)
 	if err != nil {
 		return err
 	}

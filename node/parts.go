@@ -32,6 +32,7 @@ const (
 func (n *Node) servePart(s network.Stream) {
 	defer s.Close()
 	party := n.members.parties[s.Conn().RemotePeer()]
+	room := make([]byte, 0, maxChunkFrame)
 	for {
 		_ = s.SetDeadline(time.Now().Add(chunkTimeout))
 		data, err := frame.Read(s, 64)
@@ -48,14 +49,14 @@ func (n *Node) servePart(s network.Stream) {
 			_ = s.Reset()
 			return
 		}
-		if err := n.answerPart(s, request); err != nil {
+		if err := n.answerPart(s, request, room); err != nil {
 			_ = s.Reset()
 			return
 		}
 	}
 }
 
-func (n *Node) answerPart(s network.Stream, q frame.PartRequest) error {
+func (n *Node) answerPart(s network.Stream, q frame.PartRequest, room []byte) error {
 	part, err := n.parts.Held(q.Root)
 	if err != nil {
 		return n.writeFrame(s, nil)
@@ -72,7 +73,7 @@ func (n *Node) answerPart(s network.Stream, q frame.PartRequest) error {
 		if !part.Has(i) {
 			return n.writeFrame(s, nil)
 		}
-		chunk, err := part.Chunk(i)
+		chunk, err := part.ChunkInto(i, room)
 		if err != nil {
 			n.cfg.Logger.Error("serve a part", "error", err)
 			return err

@@ -4,20 +4,29 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"sync"
 
 	"consilium/protocol"
 )
 
-// Write writes one frame.
+// rooms are buffers for frames that are being written.
+var rooms = sync.Pool{New: func() any { return new([]byte) }}
+
+// Write writes one frame, in one call.
 func Write(w io.Writer, data []byte) error {
-	head := binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(data)), uint32(len(data)))
-	_, err := w.Write(append(head, data...))
+	room := rooms.Get().(*[]byte)
+	defer rooms.Put(room)
+	*room = append(binary.BigEndian.AppendUint32((*room)[:0], uint32(len(data))), data...)
+	_, err := w.Write(*room)
 	return err
 }
 
 // Read reads one frame of at most limit bytes. Memory is taken for what the
 // limit allows and not for what the peer says.
-func Read(r io.Reader, limit int) ([]byte, error) {
+func Read(r io.Reader, limit int) ([]byte, error) { return ReadInto(r, limit, nil) }
+
+// ReadInto is Read into room, as far as that is large enough.
+func ReadInto(r io.Reader, limit int, room []byte) ([]byte, error) {
 	var head [4]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return nil, err
@@ -26,7 +35,10 @@ func Read(r io.Reader, limit int) ([]byte, error) {
 	if uint64(size) > uint64(limit) {
 		return nil, fmt.Errorf("a frame of %d bytes, at most %d", size, limit)
 	}
-	data := make([]byte, size)
+	if int(size) > cap(room) {
+		room = make([]byte, size)
+	}
+	data := room[:size]
 	if _, err := io.ReadFull(r, data); err != nil {
 		return nil, fmt.Errorf("read a frame of %d bytes: %w", size, err)
 	}

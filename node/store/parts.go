@@ -88,14 +88,20 @@ var _ protocol.Source = (*Part)(nil)
 func (p *Part) Chunks() int { return len(p.index.Leaves) }
 
 // Chunk reads chunk i and checks it against its leaf.
-func (p *Part) Chunk(i int) ([]byte, error) {
+func (p *Part) Chunk(i int) ([]byte, error) { return p.ChunkInto(i, nil) }
+
+// ChunkInto is Chunk into room, as far as that is large enough.
+func (p *Part) ChunkInto(i int, room []byte) ([]byte, error) {
 	if i < 0 || i >= p.Chunks() {
 		return nil, fmt.Errorf("read chunk %d of %d", i, p.Chunks())
 	}
 	if p.file == nil {
 		return p.content[i], nil
 	}
-	chunk := make([]byte, p.index.Lengths[i])
+	if int(p.index.Lengths[i]) > cap(room) {
+		room = make([]byte, p.index.Lengths[i])
+	}
+	chunk := room[:p.index.Lengths[i]]
 	if _, err := p.file.ReadAt(chunk, p.offsets[i]); err != nil {
 		return nil, fmt.Errorf("read %s: %w", p.file.Name(), err)
 	}
@@ -149,7 +155,7 @@ func (s *Parts) name(root protocol.Hash) string { return filepath.Join(s.dir, ro
 type Held interface {
 	Index() Index
 	Has(i int) bool
-	Chunk(i int) ([]byte, error)
+	ChunkInto(i int, room []byte) ([]byte, error)
 	Close() error
 }
 

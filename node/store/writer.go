@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -80,8 +81,8 @@ func (w *Writer) Done() bool { return w.Missing() == 0 }
 // ErrMismatch says that a chunk is not of the part.
 var ErrMismatch = errors.New("a chunk does not match the name of the part")
 
-// Write takes chunk i; ErrMismatch refuses one that does not match its leaf. A
-// chunk that is here already is ignored.
+// Write takes chunk i, and leaves its bytes to the caller; ErrMismatch refuses one
+// that does not match its leaf. A chunk that is here already is ignored.
 func (w *Writer) Write(i int, chunk []byte) error {
 	if i < 0 || i >= len(w.has) || len(chunk) != int(w.part.index.Lengths[i]) || protocol.Leaf(chunk) != w.part.index.Leaves[i] {
 		return ErrMismatch
@@ -97,7 +98,7 @@ func (w *Writer) Write(i int, chunk []byte) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.part.file == nil {
-		w.part.content[i] = chunk
+		w.part.content[i] = bytes.Clone(chunk)
 	}
 	if !w.has[i] {
 		w.has[i] = true
@@ -109,12 +110,12 @@ func (w *Writer) Write(i int, chunk []byte) error {
 // begun is what is here of a part that is being received.
 type begun struct{ *Writer }
 
-// Chunk reads chunk i.
-func (b begun) Chunk(i int) ([]byte, error) {
+// ChunkInto reads chunk i.
+func (b begun) ChunkInto(i int, room []byte) ([]byte, error) {
 	if !b.Has(i) {
 		return nil, fmt.Errorf("chunk %d is not here yet", i)
 	}
-	return b.part.Chunk(i)
+	return b.part.ChunkInto(i, room)
 }
 
 // Close does nothing: whoever receives the part closes it.
