@@ -29,7 +29,7 @@ type rounds struct {
 	log      *store.Log
 	roundCtx context.Context // ends with the round
 	endRound context.CancelFunc
-	fetched  []*store.Part            // of this round
+	fetched  []*store.Part            // of this round: fetched, or made for it
 	kept     map[protocol.Hash]uint64 // parts on disk, by the round that they belong to
 	started  time.Time
 	begun    int // rounds begun since the start
@@ -177,7 +177,18 @@ func (n *Node) restore(d protocol.Description) (*protocol.Round, error) {
 }
 
 func (n *Node) roundConfig(d protocol.Description) protocol.Config {
-	return protocol.Config{Self: n.self, Description: d, Signer: n.signer, Sealer: identity.Sealer{}, Random: rand.Reader}
+	return protocol.Config{Self: n.self, Description: d, Signer: n.signer, Sealer: identity.Sealer{}, Random: rand.Reader, Spool: n.spool}
+}
+
+// spool keeps the large parts of this hospital's posts on the disk. They are
+// open until the round is over.
+func (n *Node) spool(sources []protocol.Source) ([]protocol.Part, error) {
+	parts, err := n.parts.Spool(sources)
+	for _, part := range parts {
+		n.fetched = append(n.fetched, part.Source.(*store.Part))
+		n.kept[part.Ref.Root] = n.number()
+	}
+	return parts, err
 }
 
 // train computes this hospital's update beside the driver. An update that does

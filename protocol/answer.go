@@ -49,15 +49,14 @@ func (r *Round) answer() error {
 		if !r.lacks(j, r.cfg.Self) && !r.complained(j) || len(r.answers[r.cfg.Self]) >= r.scheme.MostAnswers() {
 			continue
 		}
-		part := r.dealing.body.Parts[j]
-		h, err := announce(Body{Parts: map[Party]Source{0: part}}, 0, nil)
+		h, posted, err := r.announce(Body{Parts: map[Party]Source{0: r.dealing.body.Parts[j]}}, nil)
 		if err != nil {
 			return err
 		}
 		if err := r.say(Slot{Phase: Check, Subject: j}, answerPayload{r.dealing.salt(j), h}.encode()); err != nil {
 			return err
 		}
-		r.serve(h, Body{Parts: map[Party]Source{0: part}})
+		r.serve(h, posted)
 	}
 	return nil
 }

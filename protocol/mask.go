@@ -77,7 +77,7 @@ func (m *masks) post(c choice) error {
 	if err != nil {
 		return fmt.Errorf("mask the update: %w", err)
 	}
-	h, err := announce(body, 0, nil)
+	h, body, err := r.announce(body, nil)
 	if err != nil {
 		return err
 	}
@@ -86,6 +86,7 @@ func (m *masks) post(c choice) error {
 		return fmt.Errorf("the update masked after the restart is not the one that was posted")
 	}
 	m.made = true
+	r.dealing.forgetUpdate() // it is in the post
 	r.serve(h, body)
 	if err := r.say(slot, mine.encode()); err != nil {
 		return err

@@ -217,9 +217,28 @@ func (s *Masked) Mask(joined Certified, update Vector, seed Seed) (Body, error) 
 		}
 		masks = append(masks, s.pairMask(pair.Secret(), public[0], joined.JoinedID, s.self, deal.From, false))
 	}
-	lanes := make([]byte, s.length*s.ring.Size())
-	s.ring.Put(lanes, update)
+	return Body{Parts: map[Party]Source{0: maskedUpdate{s.ring, update, masks}}}, nil
+}
+
+// maskedUpdate is masked chunk by chunk when it is read.
+type maskedUpdate struct {
+	ring   sharing.Ring
+	update Vector
+	masks  []sharing.Mask
+}
+
+func (u maskedUpdate) perChunk() int { return ChunkSize / u.ring.Size() }
+
+func (u maskedUpdate) Chunks() int { return (len(u.update) + u.perChunk() - 1) / u.perChunk() }
+
+func (u maskedUpdate) Chunk(i int) ([]byte, error) {
+	if i < 0 || i >= u.Chunks() {
+		return nil, fmt.Errorf("mask chunk %d of %d", i, u.Chunks())
+	}
+	values := u.update[i*u.perChunk() : min((i+1)*u.perChunk(), len(u.update))]
+	lanes := make([]byte, len(values)*u.ring.Size())
+	u.ring.Put(lanes, values)
 	var m sharing.Masker
-	m.Add(s.ring, lanes, 0, masks)
-	return Body{Parts: map[Party]Source{0: inChunks(lanes)}}, nil
+	m.Add(u.ring, lanes, i*ChunkSize, u.masks)
+	return lanes, nil
 }

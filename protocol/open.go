@@ -32,7 +32,7 @@ func (r *Round) open() error {
 	if err != nil || body == nil {
 		return err
 	}
-	h, err := announce(Body{Public: body.Public, Parts: map[Party]Source{0: body.Parts[0]}}, 0, nil)
+	h, posted, err := r.announce(Body{Public: body.Public, Parts: map[Party]Source{0: body.Parts[0]}}, nil)
 	if err != nil {
 		return err
 	}
@@ -40,11 +40,14 @@ func (r *Round) open() error {
 		return fmt.Errorf("the opening computed after the restart is not the one that was posted")
 	}
 	r.opened = true
-	r.serve(h, *body)
+	if r.dealing != nil && r.scheme.MostAnswers() == 0 {
+		r.dealing.opened()
+	}
+	r.serve(h, posted)
 	if err := r.say(Slot{Phase: Open}, openPayload{r.ballot.decidedID, h}.encode()); err != nil {
 		return err
 	}
-	r.openings[r.cfg.Self].held = body
+	r.openings[r.cfg.Self].held = &posted
 	return nil
 }
 
@@ -122,6 +125,7 @@ func (r *Round) combine() error {
 	bad, inconsistent := (*BadOpening)(nil), (*Inconsistent)(nil)
 	switch {
 	case errors.Is(err, ErrMoreOpenings):
+		r.lacking = len(openings) + 1
 		return nil
 	case errors.As(err, &bad):
 		r.openings[bad.From].bad = bad.Why
@@ -141,29 +145,65 @@ func (r *Round) combine() error {
 // open: holders that lied about it may not be there.
 func (r *Round) openingsHere() []Post {
 	var list []Post
-	openers, _ := r.scheme.Openers()
+	coming := 0
+	openers, needed := r.scheme.Openers()
 	for _, p := range openers.Parties() {
 		o := r.openings[p]
 		if o == nil || o.bad != "" || o.payload.Set != r.ballot.decidedID {
 			continue
 		}
-		if o.held == nil {
-			if p == r.cfg.Self { // still to be computed again after a restart
-				continue
-			}
-			held := Body{Public: o.payload.Body.Public, Parts: map[Party]Source{}}
-			if ref, ok := o.payload.Body.part(0); ok {
-				content := r.content(p, ref, o.payload.Body.Inline)
-				if content == nil {
-					continue
-				}
-				held.Parts[0] = content
-			}
-			o.held = &held
+		if ref, content := r.openingContent(p, o); content {
+			list = append(list, Post{p, *o.held})
+		} else if r.wanted[ref.Root] && !r.absent.Has(p) {
+			coming++
 		}
-		list = append(list, Post{p, *o.held})
 	}
+	r.wantOpenings(openers, max(needed, r.lacking)-len(list)-coming)
 	return list
+}
+
+// openingContent tells whether an opening is here, or what to fetch of it.
+func (r *Round) openingContent(p Party, o *openingState) (Ref, bool) {
+	ref, remote := o.payload.Body.part(0)
+	switch {
+	case o.held != nil:
+		return ref, true
+	case p == r.cfg.Self: // still to be computed again after a restart
+		return ref, false
+	}
+	held := Body{Public: o.payload.Body.Public, Parts: map[Party]Source{}}
+	if remote {
+		content := r.contentHere(ref, o.payload.Body.Inline)
+		if content == nil {
+			return ref, false
+		}
+		held.Parts[0] = content
+	}
+	o.held = &held
+	return ref, true
+}
+
+// wantOpenings asks for as many openings as are missing, and for all when they do
+// not come: each may be as large as an update. Every hospital begins behind its
+// own number, so that not all ask the same ones.
+func (r *Round) wantOpenings(openers Set, missing int) {
+	if r.began[Open] == 0 {
+		r.began[Open] = r.tick
+	}
+	if r.tick-r.began[Open] >= uint64(r.cfg.Description.Deadlines.Deal) {
+		missing = r.t.Parties
+	}
+	for i := range r.t.Parties {
+		p := Party((int(r.cfg.Self)+i)%r.t.Parties) + 1
+		o := r.openings[p]
+		if missing <= 0 || !openers.Has(p) || o == nil || o.held != nil || p == r.cfg.Self || o.bad != "" || o.payload.Set != r.ballot.decidedID {
+			continue
+		}
+		if ref, _ := o.payload.Body.part(0); !r.wanted[ref.Root] {
+			r.content(p, ref, nil)
+			missing--
+		}
+	}
 }
 
 // finish ends the round when a quorum has signed the same result, or the same
@@ -269,13 +309,21 @@ func (r *Round) forget() {
 	}
 }
 
-// hash names a sum of a set.
+// hash names a sum of a set: the digest of its values, eight bytes each.
 func (v Vector) hash(description, set Hash) Hash {
-	data := make([]byte, 0, 8*len(v))
-	for _, x := range v {
-		data = binary.BigEndian.AppendUint64(data, uint64(x))
+	d := newDigest("consilium/sum/1")
+	d.field(description[:])
+	d.field(set[:])
+	d.begin(8 * len(v))
+	buffer := make([]byte, 0, 8<<10)
+	for i, x := range v {
+		buffer = binary.BigEndian.AppendUint64(buffer, uint64(x))
+		if len(buffer) == cap(buffer) || i == len(v)-1 {
+			d.Write(buffer)
+			buffer = buffer[:0]
+		}
 	}
-	return digest("consilium/sum/1", description[:], set[:], data)
+	return Hash(d.Sum(nil))
 }
 
 func cut(s string, limit int) string {

@@ -38,25 +38,27 @@ type Round struct {
 	liars     Set        // proved to have lied in this round
 	evidence  []Evidence
 
-	private  []byte   // of the round's sealing key
-	dealing  *dealing // this hospital's own deal
-	boxed    Set      // whom this hospital has posted a box for, and itself
-	update   Vector
-	trained  bool
-	fetched  map[Hash]Source
-	wanted   map[Hash]bool
-	tick     uint64
-	began    [Done + 1]uint64 // when this hospital began to wait in a phase
-	absent   Set
-	amnesiac bool // has seen a message of its own that it does not remember
-	restored bool // own messages wait to be sent again
-	changed  bool // a rule acted in this pass
-	sum      Vector
-	sumHash  Hash
-	opened   bool // the opening is made, and served where it needs to be
-	combined int  // openings and deals that the last attempt to combine had
-	outcome  *Outcome
-	out      Effects
+	private   []byte   // of the round's sealing key
+	dealing   *dealing // this hospital's own deal
+	restoring *dealing // of which not all values are restored yet
+	boxed     Set      // whom this hospital has posted a box for, and itself
+	update    Vector
+	trained   bool
+	fetched   map[Hash]Source
+	wanted    map[Hash]bool
+	tick      uint64
+	began     [Done + 1]uint64 // when this hospital began to wait in a phase
+	absent    Set
+	amnesiac  bool // has seen a message of its own that it does not remember
+	restored  bool // own messages wait to be sent again
+	changed   bool // a rule acted in this pass
+	sum       Vector
+	sumHash   Hash
+	opened    bool // the opening is made, and served where it needs to be
+	combined  int  // openings and deals that the last attempt to combine had
+	lacking   int  // openings that it takes as far as is known by now
+	outcome   *Outcome
+	out       Effects
 }
 
 // post is a message that was accepted.

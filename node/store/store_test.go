@@ -364,11 +364,16 @@ func TestWriterRefusesWrongChunks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Write([]byte("wrong")); err == nil {
-		t.Fatal("a wrong chunk was accepted")
+	for _, i := range []int{-1, 0, 1, 2} {
+		if err := w.Write(i, []byte("wrong")); !errors.Is(err, ErrMismatch) {
+			t.Fatalf("a wrong chunk %d was accepted: %v", i, err)
+		}
 	}
-	for _, chunk := range content {
-		if err := w.Write(chunk); err != nil {
+	if _, err := w.Finish(); err == nil {
+		t.Fatal("a part without its chunks was finished")
+	}
+	for _, i := range []int{1, 0, 1} {
+		if err := w.Write(i, content[i]); err != nil {
 			t.Fatal(err)
 		}
 	}

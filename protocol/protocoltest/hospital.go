@@ -291,7 +291,11 @@ func (h *hospital) carryOut(e protocol.Effects) error {
 	}
 	for _, part := range e.Serve {
 		if _, ok := h.serving[part.Ref.Root]; !ok {
-			h.serving[part.Ref.Root] = part.Source
+			content, err := copyOf(part.Source)
+			if err != nil {
+				return err
+			}
+			h.serving[part.Ref.Root] = content
 			h.sim.res.Bytes += int64(part.Ref.Size)
 		}
 	}
