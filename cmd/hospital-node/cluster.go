@@ -42,13 +42,14 @@ func newCluster(a *app) *cobra.Command {
 		Args: cobra.ArbitraryArgs,
 		RunE: a.helpOrFail,
 	}
-	cmd.AddCommand(newClusterNew(a, runClusterNew), newClusterDeal(a, runClusterDeal), newClusterSign(a, runClusterSign),
+	cmd.AddCommand(newClusterNew(a, runClusterNew), newClusterDeal(a, runClusterDeal), newClusterKeygen(a, runClusterKeygen), newClusterSign(a, runClusterSign),
 		newClusterVerify(a, runClusterVerify), newClusterShow(a, runClusterShow))
 	return cmd
 }
 
 type clusterNewFlags struct {
 	federation, out string
+	previous        string
 	liars, dropouts int
 	cards           []string
 }
@@ -69,6 +70,7 @@ func newClusterNew(a *app, run func(context.Context, *app, *clusterNewFlags) err
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.federation, "federation", "federation", "name of the federation")
+	flags.StringVar(&f.previous, "previous", "", "roster of the epoch before, whose federation this one goes on with other members or another key")
 	flags.StringVar(&f.out, "out", "roster.toml", "file to write")
 	flags.IntVar(&f.liars, "tolerate-liars", 0, "how many hospitals may do anything at all; above 0 it takes scheme paillier")
 	flags.IntVar(&f.dropouts, "tolerate-dropouts", 0, "how many more may be away (default: the most)")
@@ -80,7 +82,7 @@ func runClusterNew(_ context.Context, a *app, f *clusterNewFlags) error {
 	if err != nil {
 		return a.finish("cluster-new", nil, err)
 	}
-	a.printf("%s: federation %s of %d hospitals\n", f.out, r.Federation, len(r.Members))
+	a.printf("%s: federation %s of %d hospitals, epoch %d\n", f.out, r.Federation, len(r.Members), r.Epoch)
 	stands(a, r)
 	a.printf("Every member signs it now: hospital-node cluster sign --home DIR %s\n", f.out)
 	return a.finish("cluster-new", reportOf(r, f.out), nil)
@@ -95,7 +97,7 @@ func makeRoster(f *clusterNewFlags) (*roster.Roster, error) {
 		}
 		cards = append(cards, card)
 	}
-	r, err := roster.New(f.federation, cards, f.liars, f.dropouts)
+	r, err := firstOrNext(f, cards)
 	if err != nil {
 		return nil, &usageError{err}
 	}
@@ -103,6 +105,21 @@ func makeRoster(f *clusterNewFlags) (*roster.Roster, error) {
 		return nil, &usageError{fmt.Errorf("%s exists: name another file with --out", f.out)}
 	}
 	return r, writeRoster(f.out, r)
+}
+
+// firstOrNext is the roster of a new federation, or of the next epoch of one.
+func firstOrNext(f *clusterNewFlags, cards []roster.Card) (*roster.Roster, error) {
+	if f.previous == "" {
+		return roster.New(f.federation, cards, f.liars, f.dropouts)
+	}
+	before, err := roster.Read(f.previous)
+	if err != nil {
+		return nil, err
+	}
+	if len(cards) == 0 {
+		return nil, errors.New("name the cards of all members of the next epoch")
+	}
+	return before.Next(cards, f.liars, f.dropouts)
 }
 
 func writeRoster(file string, r *roster.Roster) error {
@@ -124,7 +141,11 @@ func stands(a *app, r *roster.Roster) {
 	a.printf("A sum is opened by %d hospitals, and has at least %d in it. Up to %d that compare notes learn nothing but the\n"+
 		"sum of the others; %d could open any update.\n", k, t.SmallestSet(), k-1, k)
 	if key, err := r.PaillierKey(); err == nil && key != nil {
-		a.printf("Paillier key of %d bits: %d holders, any %d of whom decrypt; whoever dealt it could decrypt alone.\n", key.Bits(), key.Holders(), key.Threshold())
+		origin := "whoever dealt it could decrypt alone"
+		if r.JointKey {
+			origin = "they made it together, and nobody ever held it"
+		}
+		a.printf("Paillier key of %d bits: %d holders, any %d of whom decrypt; %s.\n", key.Bits(), key.Holders(), key.Threshold(), origin)
 	}
 	if r.InsecureTestKey {
 		a.printf("THE PAILLIER KEY IS A TEST KEY AND PROTECTS NOTHING.\n")
@@ -145,7 +166,7 @@ func reportOf(r *roster.Roster, file string) *clusterReport {
 		Threshold: r.Threshold, Unsigned: append([]string{}, unsigned...), File: file,
 	}
 	if key, err := r.PaillierKey(); err == nil && key != nil {
-		report.Paillier = &keyReport{key.Bits(), key.Holders(), key.Threshold(), r.InsecureTestKey}
+		report.Paillier = &keyReport{key.Bits(), key.Holders(), key.Threshold(), r.InsecureTestKey, r.JointKey}
 	}
 	for i, m := range r.Members {
 		report.Members = append(report.Members, memberReport{i + 1, m.Name, m.Fingerprint(), m.Addresses})
@@ -225,11 +246,14 @@ func signRoster(f *clusterSignFlags) (*roster.Roster, error) {
 	return r, writeRoster(f.files[0], r)
 }
 
-func newClusterVerify(a *app, run func(context.Context, *app, string) error) *cobra.Command {
-	return &cobra.Command{
+func newClusterVerify(a *app, run func(context.Context, *app, string, string) error) *cobra.Command {
+	var previous string
+	cmd := &cobra.Command{
 		Use: "verify ROSTER", Short: "Check a roster and its signatures", Args: oneFile,
-		RunE: func(cmd *cobra.Command, args []string) error { return run(cmd.Context(), a, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error { return run(cmd.Context(), a, args[0], previous) },
 	}
+	cmd.Flags().StringVar(&previous, "previous", "", "roster of the epoch before, which this one must follow")
+	return cmd
 }
 
 func oneFile(cmd *cobra.Command, args []string) error {
@@ -239,8 +263,11 @@ func oneFile(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-func runClusterVerify(_ context.Context, a *app, file string) error {
+func runClusterVerify(_ context.Context, a *app, file, previous string) error {
 	r, err := roster.Read(file)
+	if err == nil {
+		err = checkFollows(r, file, previous)
+	}
 	if err != nil {
 		return a.finish("cluster-verify", nil, &usageError{err})
 	}
@@ -255,6 +282,20 @@ func runClusterVerify(_ context.Context, a *app, file string) error {
 		a.printf("%s: signed by all %d members, hash %s\n", file, len(r.Members), r.Hash())
 	}
 	return a.finish("cluster-verify", report, err)
+}
+
+func checkFollows(r *roster.Roster, file, previous string) error {
+	if previous == "" {
+		return nil
+	}
+	before, err := roster.Read(previous)
+	if err != nil {
+		return err
+	}
+	if err := r.Follows(before); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return nil
 }
 
 func newClusterShow(a *app, run func(context.Context, *app, string) error) *cobra.Command {

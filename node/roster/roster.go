@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -30,6 +31,9 @@ type Roster struct {
 	Dropouts   int    `toml:"dropouts"`           // c
 	Threshold  int    `toml:"threshold"`          // k, for people: it follows from the others
 	Paillier   string `toml:"paillier,omitempty"` // public part of the key for scheme paillier, base64; the first members hold its shares
+	// JointKey says that the members made the key together and nobody dealt it; each
+	// signs that it took part.
+	JointKey bool `toml:"joint_key,omitempty"`
 	// InsecureTestKey admits a Paillier key that is too short to protect anything.
 	InsecureTestKey bool        `toml:"insecure_test_key,omitempty"`
 	Members         []Member    `toml:"member"`
@@ -62,8 +66,8 @@ func (r *Roster) Validate() error {
 	if !namePattern.MatchString(r.Federation) {
 		return fmt.Errorf("federation name %q: use lower-case letters, digits and '-'", r.Federation)
 	}
-	if r.Epoch != 1 || r.Previous != "" {
-		return fmt.Errorf("epoch %d: this version knows the first epoch of a federation only", r.Epoch)
+	if err := r.validateEpoch(); err != nil {
+		return err
 	}
 	if err := r.Thresholds().Validate(); err != nil {
 		return err
@@ -86,6 +90,49 @@ func (r *Roster) Validate() error {
 			return fmt.Errorf("hospitals %s and %s have the same key: each runs `hospital-node init` on its own machine", other, m.Name)
 		}
 		names[m.Name], keys[m.Key] = true, m.Name
+	}
+	return nil
+}
+
+// validateEpoch checks that every epoch but the first names the one before it.
+func (r *Roster) validateEpoch() error {
+	switch hash, err := hex.DecodeString(r.Previous); {
+	case r.Epoch < 1:
+		return fmt.Errorf("epoch %d: epochs count from 1", r.Epoch)
+	case r.Epoch == 1 && r.Previous != "":
+		return fmt.Errorf("epoch 1 has no epoch before it, and previous is %q", r.Previous)
+	case r.Epoch > 1 && (err != nil || len(hash) != sha256.Size || hex.EncodeToString(hash) != r.Previous):
+		return fmt.Errorf("epoch %d: previous is not the hash of the roster of epoch %d in hexadecimal", r.Epoch, r.Epoch-1)
+	case r.JointKey && r.Paillier == "":
+		return errors.New("joint_key is set and there is no Paillier key")
+	}
+	return nil
+}
+
+// Next is the roster of the epoch that follows r, with the members of these cards,
+// or those of r if there are none. It has no key, since a key is for the members
+// who made it, and no signatures.
+func (r *Roster) Next(cards []Card, liars, dropouts int) (*Roster, error) {
+	next := &Roster{Federation: r.Federation, Epoch: r.Epoch + 1, Previous: r.Hash().String(), Liars: liars, Dropouts: dropouts}
+	for _, c := range cards {
+		next.Members = append(next.Members, c.member())
+	}
+	if len(cards) == 0 {
+		next.Members = slices.Clone(r.Members)
+	}
+	next.Threshold = next.Thresholds().Openings()
+	return next, next.Validate()
+}
+
+// Follows says why r is not of the epoch after another roster.
+func (r *Roster) Follows(previous *Roster) error {
+	switch {
+	case r.Federation != previous.Federation:
+		return fmt.Errorf("it is of federation %s, and the one before of %s", r.Federation, previous.Federation)
+	case r.Epoch != previous.Epoch+1:
+		return fmt.Errorf("it is of epoch %d, and the one before of epoch %d", r.Epoch, previous.Epoch)
+	case r.Previous != previous.Hash().String():
+		return fmt.Errorf("it follows another roster of epoch %d: %s, and this is %s", previous.Epoch, r.Previous, previous.Hash())
 	}
 	return nil
 }
@@ -134,6 +181,9 @@ func (r *Roster) Hash() protocol.Hash {
 	}
 	b = appendString(b, r.Paillier)
 	b = appendString(b, fmt.Sprint(r.InsecureTestKey))
+	if r.JointKey {
+		b = appendString(b, "joint")
+	}
 	return sha256.Sum256(b)
 }
 
@@ -146,6 +196,29 @@ func (r *Roster) Sign(id *identity.Identity) error {
 	}
 	hash := r.Hash()
 	r.add(Signature{r.Name(p), base64.StdEncoding.EncodeToString(id.Sign(rosterDomain, hash[:]))})
+	return nil
+}
+
+// SignatureOf is the signature of the member with a key.
+func (r *Roster) SignatureOf(key ed25519.PublicKey) ([]byte, error) {
+	p, _ := r.Find(key)
+	for _, s := range r.Signatures {
+		if p > 0 && s.Member == r.Name(p) {
+			return base64.StdEncoding.DecodeString(s.Signature)
+		}
+	}
+	return nil, fmt.Errorf("the roster is not signed with the key %s", identity.Fingerprint(key))
+}
+
+// AddSignature adds a member's signature, if it is one.
+func (r *Roster) AddSignature(p protocol.Party, signature []byte) error {
+	if p < 1 || int(p) > len(r.Members) {
+		return fmt.Errorf("a signature of hospital %d of %d", p, len(r.Members))
+	}
+	if hash := r.Hash(); !identity.Verify(r.Members[p-1].PublicKey(), rosterDomain, hash[:], signature) {
+		return fmt.Errorf("the signature of %s does not verify", r.Name(p))
+	}
+	r.add(Signature{r.Name(p), base64.StdEncoding.EncodeToString(signature)})
 	return nil
 }
 
