@@ -195,6 +195,9 @@ func (n *Node) open() error {
 		Self: n.self, Federation: n.cfg.Roster.Federation, Epoch: n.cfg.Roster.Epoch,
 		Thresholds: n.cfg.Roster.Thresholds(), Signer: n.signer, Patience: patience,
 	}, n.step.Round)
+	if err := n.recallPosts(); err != nil {
+		return err
+	}
 	n.host.SetStreamHandler(partProtocol, n.servePart)
 	n.host.SetStreamHandler(exchangeProtocol, n.serveExchange)
 	n.mesh = newMesh(n.host, n.self, n.members, n.cfg.Roster, n.cfg.Logger)

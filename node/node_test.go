@@ -241,6 +241,48 @@ func TestEverybodyCrashesInTheOpening(t *testing.T) {
 	})
 }
 
+// Two of three finish the last round without the third, and stop. Started again,
+// they still hold on disk what the third needs to finish it, too.
+func TestWhatWasPostedOutlivesItsRound(t *testing.T) {
+	f := newFederation(t, 3, study.Study{Rounds: 1})
+	stopped := make(chan struct{}, 2)
+	allStopped := make(chan struct{})
+	go func() {
+		<-stopped
+		<-stopped
+		close(allStopped)
+	}()
+	f.runAll(func(ctx context.Context, i int) ([]byte, error) {
+		cfg, first := f.config(i), ctx
+		if i == 2 {
+			cfg.Hooks.BeforePhase = func(_ context.Context, round uint64, p protocol.Phase) error {
+				if round == 2 && p == protocol.Open {
+					return errCrash
+				}
+				return nil
+			}
+		} else {
+			stopping, stop := context.WithCancel(ctx)
+			defer stop()
+			first = stopping
+			cfg.Progress = func(p Progress) {
+				if p.Complete {
+					stop()
+				}
+			}
+		}
+		_, err := f.run(first, cfg, i)
+		if i == 2 && !errors.Is(err, errCrash) || i != 2 && !errors.Is(err, context.Canceled) {
+			return nil, fmt.Errorf("it did not stop: %v", err)
+		}
+		if i != 2 {
+			stopped <- struct{}{}
+		}
+		<-allStopped
+		return f.once(ctx, i)
+	})
+}
+
 // SIGTERM in the opening phase: the node stops, nothing is lost, and it goes on
 // when it is started again.
 func TestStoppedInTheOpening(t *testing.T) {

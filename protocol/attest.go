@@ -10,16 +10,28 @@ import (
 type attestState struct {
 	message Message
 	payload attestPayload
-	set     Set // whose deals it holds
+	set     Set              // whose deals it holds
+	early   Set              // whose deals it has lacked since before this hospital voted
+	since   map[Party]uint64 // tick since when it has lacked deals
 }
 
 func (r *Round) keepAttest(m Message, p attestPayload) {
-	if known := r.attests[m.From]; known != nil && known.message.Slot.View >= m.Slot.View {
+	known := r.attests[m.From]
+	if known != nil && known.message.Slot.View >= m.Slot.View {
 		return
 	}
-	state := &attestState{message: m, payload: p}
+	state := &attestState{message: m, payload: p, since: map[Party]uint64{}}
 	for _, e := range p.Held {
 		state.set.Add(e.Party)
+	}
+	for _, p := range r.all.Minus(state.set).Parties() {
+		state.since[p] = r.tick
+		if known != nil && !known.set.Has(p) {
+			state.since[p] = known.since[p]
+		}
+		if !r.ballot.started || known != nil && known.early.Has(p) {
+			state.early.Add(p)
+		}
 	}
 	r.attests[m.From] = state
 	r.attested.Add(m.From)
@@ -40,7 +52,7 @@ func (r *Round) attest() error {
 		if held.Len() < r.t.SmallestSet() || missing.Len() > r.t.Missing() || !r.waited(missing, r.began[Deal], deadlines.Deal) {
 			return nil
 		}
-	} else if held == last.set || r.tick-r.began[Attest] < uint64(deadlines.Attest) {
+	} else if held == last.set || r.tick-r.began[Attest] < uint64(deadlines.Attest) && !r.answeredAny(held.Minus(last.set)) {
 		return nil
 	}
 	view := uint32(0)
@@ -55,14 +67,20 @@ func (r *Round) attest() error {
 	return r.say(Slot{Phase: Attest, View: view}, p.encode())
 }
 
+func (r *Round) answeredAny(dealers Set) bool {
+	return slices.ContainsFunc(dealers.Parties(), func(p Party) bool { return r.answered(p) != nil })
+}
+
 // candidate is the best choice that the attestations here allow: every holder
 // holds every included deal, at least n−f−c hold, and as many deals as possible
-// are included. Who is proved to have lied is out, as long as enough remain.
+// are included. Dealers with an open complaint are out: an honest one answers.
+// Who is proved to have lied is out, as long as enough remain.
 func (r *Round) candidate() (choice, bool) {
-	if c, ok := r.candidateOf(r.all.Minus(r.liars)); ok || r.liars == (Set{}) {
+	dealers := r.all.Minus(r.disputed(true))
+	if c, ok := r.candidateOf(dealers.Minus(r.liars)); ok || r.liars == (Set{}) {
 		return c, ok
 	}
-	return r.candidateOf(r.all)
+	return r.candidateOf(dealers)
 }
 
 func (r *Round) candidateOf(dealers Set) (choice, bool) {

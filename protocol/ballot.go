@@ -47,6 +47,7 @@ type ballotView struct {
 }
 
 type proposalState struct {
+	message Message
 	payload proposalPayload
 	id      Hash
 	checked bool
@@ -90,7 +91,7 @@ func (b *ballot) keep(m Message, content any) {
 	b.highest[m.From] = max(b.highest[m.From], int64(view))
 	switch p := content.(type) {
 	case proposalPayload:
-		v.proposals = append(v.proposals, &proposalState{payload: p, id: p.Choice.id(b.r.hash)})
+		v.proposals = append(v.proposals, &proposalState{message: m, payload: p, id: p.Choice.id(b.r.hash)})
 	case votePayload:
 		v.votes[m.Slot.Step][m.From] = append(v.votes[m.Slot.Step][m.From], p.Value)
 	}
@@ -159,7 +160,17 @@ func (b *ballot) mayStart() bool {
 	if begun > r.t.Liars {
 		return true
 	}
-	if !r.said(Slot{Phase: Attest}) || !r.ready(r.attested, r.described, r.began[Attest], r.cfg.Description.Deadlines.Attest) {
+	if r.stalled() {
+		return true
+	}
+	deadline := r.cfg.Description.Deadlines.Attest
+	if r.scheme.MostAnswers() > 0 { // whose box is lost attests when its deadline for deals has passed
+		deadline += r.cfg.Description.Deadlines.Deal
+	}
+	if !r.said(Slot{Phase: Attest}) || !r.ready(r.attested, r.described, r.began[Attest], deadline) {
+		return false
+	}
+	if r.awaitsAnswer() && r.tick-r.began[Attest] < uint64(deadline) {
 		return false
 	}
 	_, ok := r.candidate()
@@ -224,8 +235,11 @@ func (b *ballot) propose(v *ballotView) error {
 		p.ValidView = uint32(b.validView) + 1
 		return b.r.say(slot, p.encode())
 	}
+	if b.r.awaitsAnswer() && b.r.tick-b.since < uint64(b.r.cfg.Description.Deadlines.View)/2 {
+		return nil
+	}
 	c, ok := b.r.candidate()
-	if !ok {
+	if !ok && !b.r.stalled() {
 		return nil
 	}
 	return b.r.say(slot, b.r.justify(c).encode())
@@ -253,7 +267,7 @@ func (b *ballot) prevoteFor(p *proposalState) error {
 		}
 		free = free || b.lockedView <= leans
 	} else if b.locked != p.id && b.r.excludes(p.payload.Choice) {
-		free = false // nothing is certified of it yet, and everybody will hold the evidence
+		free = false // nothing is certified of it yet, and everybody will hold what speaks against it
 	}
 	if free && b.acceptable(p) {
 		return b.vote(stepPrevote, p.id)
@@ -334,24 +348,35 @@ func (b *ballot) vote(step uint8, id Hash) error {
 func (b *ballot) acceptable(p *proposalState) bool {
 	if !p.checked {
 		p.checked, p.ok = true, b.r.justified(p.payload)
+		if !p.ok {
+			b.r.accuse(UnjustifiedProposal, p.message.From, p.message)
+		}
 	}
 	return p.ok
 }
 
 func (r *Round) justified(p proposalPayload) bool {
-	c := p.Choice
-	if c.Holders.Len() < r.t.Parties-r.t.Missing() || !c.Holders.Within(r.all) ||
-		len(c.Included) < r.t.SmallestSet() || !c.set().Within(r.all) {
+	return p.justified(r.cfg.Description, r.hash, r.signed)
+}
+
+func (p proposalPayload) justified(d Description, hash Hash, signed func(Message) bool) bool {
+	c, t := p.Choice, d.Thresholds
+	if c.aborts() {
+		return len(p.Attests) == 0 && len(p.Roots) == 0
+	}
+	all := AllOf(t.Parties)
+	if c.Holders.Len() < t.Parties-t.Missing() || !c.Holders.Within(all) ||
+		len(c.Included) < t.SmallestSet() || !c.set().Within(all) {
 		return false
 	}
 	var attesting Set
 	for _, row := range p.Attests {
-		if row.From < 1 || !r.all.Has(row.From) {
+		if row.From < 1 || !all.Has(row.From) {
 			return false
 		}
-		m := p.attestation(row, r.hash, r.cfg.Description.Round)
+		m := p.attestation(row, hash, d.Round)
 		content, err := decodeAttest(m.Payload)
-		if err != nil || !attestsAll(content, c.Included) || !r.signed(m) {
+		if err != nil || !attestsAll(content, c.Included) || !signed(m) {
 			return false
 		}
 		attesting.Add(row.From)

@@ -46,6 +46,9 @@ func (c Chunks) Chunk(i int) ([]byte, error) {
 type Body struct {
 	Public []byte
 	Parts  map[Party]Source
+	// Name is, in a deal, the hash of what its dealer is bound to by the names of
+	// all parts, the round and the dealer: all but Public. Challenges come from it.
+	Name Hash
 }
 
 // Ref names a part by its content: the Merkle root over its chunks.
@@ -179,6 +182,11 @@ func inMemory(s Source) (Chunks, error) {
 		}
 	}
 	return chunks, nil
+}
+
+// dealName is Body.Name of a deal.
+func (h header) dealName(description Hash, dealer Party) Hash {
+	return digest("consilium/deal/1", description[:], appendParty(nil, dealer), header{Parts: h.Parts}.appendNames(nil))
 }
 
 // root is the name of the whole body. It does not depend on whether parts are

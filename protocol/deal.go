@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"errors"
 	"fmt"
 )
 
@@ -168,6 +167,9 @@ func (r *Round) serveAgain() error {
 			return err
 		}
 	}
+	for j, a := range r.answers[r.cfg.Self] {
+		r.serve(a.payload.Body, Body{Parts: map[Party]Source{0: r.dealing.body.Parts[j]}})
+	}
 	return nil
 }
 
@@ -176,7 +178,7 @@ func (r *Round) serveAgain() error {
 func (r *Round) hold() error {
 	for _, p := range r.all.Parties() {
 		d := r.deals[p]
-		if d == nil || d.status != dealPending {
+		if d == nil || d.status == dealHeld || d.status == dealInvalid && (r.answered(p) == nil || r.counts(p, d.payload) != dealHeld) {
 			continue
 		}
 		switch r.counts(p, d.payload) {
@@ -227,20 +229,19 @@ func (r *Round) takeIn(p Party, d *dealState) error {
 		}
 		return nil
 	}
-	held := Body{Public: d.payload.Body.Public, Parts: map[Party]Source{}}
+	held := Body{Public: d.payload.Body.Public, Parts: map[Party]Source{}, Name: d.payload.Body.dealName(r.hash, p)}
 	complete := true
 	if ref, ok := d.payload.Body.part(0); ok {
 		held.Parts[0] = r.content(p, ref, d.payload.Body.Inline)
 		complete = held.Parts[0] != nil
 	}
 	if committed, ok := d.payload.Body.part(r.cfg.Self); ok {
-		box := r.boxFrom(p, d)
-		if box == nil || !complete {
-			return nil
-		}
-		content, err := openBox(r.cfg.Sealer, r.private, box, sealInfo(r.hash, p, r.cfg.Self), committed)
+		content, err := r.dealt(p, d, committed)
 		if err != nil {
 			return r.judge(p, d, err)
+		}
+		if content == nil || !complete {
+			return nil
 		}
 		held.Parts[r.cfg.Self] = content
 	}
@@ -251,10 +252,23 @@ func (r *Round) takeIn(p Party, d *dealState) error {
 	return r.judge(p, d, r.scheme.Check(p, held))
 }
 
+// dealt is what p dealt to this hospital, published or in a box; nil while it is
+// not here.
+func (r *Round) dealt(p Party, d *dealState, committed Ref) (Source, error) {
+	if content := r.answered(p); content != nil {
+		return content, nil
+	}
+	box := r.boxFrom(p, d)
+	if box == nil {
+		return nil, nil
+	}
+	return openBox(r.cfg.Sealer, r.private, box, sealInfo(r.hash, p, r.cfg.Self), committed)
+}
+
 // judge sets the status of a deal that was looked at. A failure to read one's
 // own copy is not the dealer's fault.
 func (r *Round) judge(from Party, d *dealState, err error) error {
-	if invalid := (*Invalid)(nil); errors.As(err, &invalid) {
+	if invalid(err) {
 		d.status = dealInvalid
 		if m, public := r.publicDeal(from, d); public {
 			r.accuse(InvalidDeal, from, m)

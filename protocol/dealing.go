@@ -52,6 +52,11 @@ func (r *Round) build(d *dealing) (err error) {
 	if d.header, err = announce(d.body, r.t.Parties, d.salt); err != nil {
 		return err
 	}
+	d.body.Name = d.header.dealName(r.hash, r.cfg.Self)
+	if d.body.Public, err = r.scheme.Prove(d.body, d.seed); err != nil {
+		return fmt.Errorf("prove the deal: %w", err)
+	}
+	d.header.Public = d.body.Public
 	d.commitment = commitment(r.hash, r.cfg.Self, d.nonce, d.header.root())
 	return nil
 }

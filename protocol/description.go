@@ -34,6 +34,9 @@ type Deadlines struct {
 	Deal   uint32 // for deals and their boxes, from the list of commitments
 	Attest uint32 // for attestations, from one's own
 	View   uint32 // for each step of an agreement; grows with the view
+	// Stall is after how many ticks of a round, or of its openings, to wish to end
+	// it when there is nothing to go on with; 0 for never.
+	Stall uint32
 }
 
 const maxName = 256
@@ -57,7 +60,7 @@ func (d Description) Encode() []byte {
 	b = binary.BigEndian.AppendUint64(b, d.Length)
 	b = binary.BigEndian.AppendUint64(b, d.Limit)
 	b = binary.BigEndian.AppendUint32(b, d.FractionBits)
-	for _, v := range []uint32{d.Deadlines.Commit, d.Deadlines.Deal, d.Deadlines.Attest, d.Deadlines.View} {
+	for _, v := range []uint32{d.Deadlines.Commit, d.Deadlines.Deal, d.Deadlines.Attest, d.Deadlines.View, d.Deadlines.Stall} {
 		b = binary.BigEndian.AppendUint32(b, v)
 	}
 	return b
@@ -78,7 +81,7 @@ func DecodeDescription(data []byte) (Description, error) {
 		Key:        r.hash(),
 		Thresholds: Thresholds{Parties: int(r.uint16()), Liars: int(r.uint16()), Dropouts: int(r.uint16())},
 		Length:     r.uint64(), Limit: r.uint64(), FractionBits: r.uint32(),
-		Deadlines: Deadlines{Commit: r.uint32(), Deal: r.uint32(), Attest: r.uint32(), View: r.uint32()},
+		Deadlines: Deadlines{Commit: r.uint32(), Deal: r.uint32(), Attest: r.uint32(), View: r.uint32(), Stall: r.uint32()},
 	}
 	if err := r.end(); err != nil {
 		return Description{}, fmt.Errorf("decode round description: %w", err)

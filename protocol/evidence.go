@@ -8,14 +8,18 @@ type EvidenceKind uint8
 // What no honest hospital does, whatever it receives and however often it
 // crashes.
 const (
-	Equivocation     EvidenceKind = iota + 1 // two different messages for one slot
-	Malformed                                // a message that nobody can have a reason to sign
-	BrokenCommitment                         // commitment, and a deal that is another one
-	InvalidDeal                              // a deal whose public part does not verify
-	WrongOpening                             // an opening that does not verify
+	Equivocation        EvidenceKind = iota + 1 // two different messages for one slot
+	Malformed                                   // a message that nobody can have a reason to sign
+	BrokenCommitment                            // commitment, and a deal that is another one
+	InvalidDeal                                 // a deal whose public part does not verify
+	WrongOpening                                // an opening that does not verify
+	InvalidAnswer                               // deal, and a published part that is not of it or not valid
+	UnjustifiedProposal                         // a proposal without the attestations that it takes
+	WrongResult                                 // a result, and those of f+1 others
 )
 
-var evidenceNames = [...]string{"", "equivocation", "malformed message", "broken commitment", "invalid deal", "wrong opening"}
+var evidenceNames = [...]string{"", "equivocation", "malformed message", "broken commitment", "invalid deal", "wrong opening",
+	"invalid answer", "unjustified proposal", "wrong result"}
 
 func (k EvidenceKind) String() string {
 	if k >= 1 && int(k) < len(evidenceNames) {
@@ -51,9 +55,16 @@ func (r *Round) accuse(kind EvidenceKind, liar Party, messages ...Message) {
 	r.changed = true
 }
 
-// excludes tells whether a set that is not certified has a liar in it that it
-// can do without.
+// excludes tells whether a choice that is not certified is one to vote against:
+// an end of the round that has not stalled, a deal that somebody complains about,
+// or a liar that the set can do without.
 func (r *Round) excludes(c choice) bool {
+	if c.aborts() {
+		return !r.stalled()
+	}
+	if c.set().And(r.disputed(false)) != (Set{}) {
+		return true
+	}
 	return c.set().And(r.liars) != (Set{}) && r.dealers(dealHeld).Minus(r.liars).Len() >= r.t.SmallestSet()
 }
 
@@ -65,6 +76,11 @@ func (r *Round) publicDeal(p Party, d *dealState) (Message, bool) {
 			return Message{}, false
 		}
 	}
+	return r.dealMessage(p, d)
+}
+
+// dealMessage is the message of a deal.
+func (r *Round) dealMessage(p Party, d *dealState) (Message, bool) {
 	return r.messageOf(p, Slot{Phase: Deal}, func(content any) bool {
 		deal, ok := content.(dealPayload)
 		return ok && deal.Body.root() == d.payload.Body.root()
@@ -107,6 +123,10 @@ func (r *Round) blameDealer(p Party, deal dealPayload) {
 // blameOpener notes an opening that does not verify, with all that it takes to
 // see that: the deals of the set.
 func (r *Round) blameOpener(p Party, c choice) {
+	if _, ok := r.scheme.(openingsChecker); ok {
+		r.blameByOthers(p)
+		return
+	}
 	if _, ok := r.scheme.(openingChecker); !ok {
 		return
 	}
@@ -136,6 +156,43 @@ func (r *Round) blameOpener(p Party, c choice) {
 	r.attach(p, parts...)
 }
 
+// blameByOthers notes an opening that the others disagree with.
+func (r *Round) blameByOthers(p Party) {
+	slot := Slot{Phase: Open}
+	messages := []Message{r.posts[p][slot.key()].message}
+	var parts []Part
+	for _, post := range append([]Post{{p, *r.openings[p].held}}, r.openingsHere()...) {
+		h := r.openings[post.From].payload.Body
+		if ref, ok := h.part(0); ok && h.Inline == nil {
+			parts = append(parts, Part{ref, post.Body.Parts[0]})
+		}
+		if post.From != p {
+			messages = append(messages, r.posts[post.From][slot.key()].message)
+		}
+	}
+	r.accuse(WrongOpening, p, messages...)
+	r.attach(p, parts...)
+}
+
+// blameResult notes a result that is not that of a quorum, once f+1 others have
+// signed another one: of these one is honest.
+func (r *Round) blameResult(p Party) {
+	slot := Slot{Phase: Combine}
+	wrong := r.results[p]
+	if wrong == nil || wrong.Reason != "" || r.sumHash == (Hash{}) || wrong.Sum == r.sumHash {
+		return
+	}
+	messages := []Message{r.posts[p][slot.key()].message}
+	for _, other := range r.resulted().Parties() {
+		if r.results[other].Sum == r.sumHash && len(messages) <= r.t.Liars+1 {
+			messages = append(messages, r.posts[other][slot.key()].message)
+		}
+	}
+	if len(messages) == r.t.Liars+2 {
+		r.accuse(WrongResult, p, messages...)
+	}
+}
+
 // attach adds content to the evidence that was just found.
 func (r *Round) attach(liar Party, parts ...Part) {
 	last := len(r.evidence) - 1
@@ -150,4 +207,14 @@ type openingChecker interface {
 	CheckOpening(set Certified, opening Post) error
 }
 
-var _ openingChecker = (*Paillier)(nil)
+// openingsChecker is a scheme whose openings are told right from wrong by those
+// of others.
+type openingsChecker interface {
+	// Convicts gives *Invalid for an opening that k+f of the others disagree with.
+	Convicts(set Hash, opening Post, others []Post) error
+}
+
+var (
+	_ openingChecker  = (*Paillier)(nil)
+	_ openingsChecker = (*Shamir)(nil)
+)

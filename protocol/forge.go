@@ -29,6 +29,9 @@ func Forge(m Message, d Description, signer Signer, pick uint64, vote Hash) (Mes
 		content = listPayload{forgeNamed(p.Commitments, pick)}
 	case dealPayload:
 		content = p.forged(pick)
+	case answerPayload:
+		p.Salt = flip(p.Salt)
+		content = p
 	case attestPayload:
 		content = attestPayload{forgeNamed(p.Held, pick)}
 	case proposalPayload:
@@ -72,11 +75,14 @@ func forgeNamed(list []named, pick uint64) []named {
 	return list
 }
 
-// forged withholds the content, or is a deal that was not committed to.
+// forged withholds the content or the boxes, or is a deal that was not committed
+// to.
 func (p dealPayload) forged(pick uint64) dealPayload {
 	switch {
 	case pick%3 == 0 && p.Body.Inline != nil:
 		p.Body.Inline = nil
+	case pick%3 == 0 && len(p.Boxes) > 0:
+		p.Boxes = slices.Delete(slices.Clone(p.Boxes), 0, 1+int(pick/3)%len(p.Boxes))
 	case pick%3 == 1:
 		p.Nonce[0] ^= 1
 	default:

@@ -21,7 +21,7 @@ type openingState struct {
 func (r *Round) open() error {
 	c := r.ballot.decided
 	openers, _ := r.scheme.Openers()
-	if c == nil || !openers.Has(r.cfg.Self) || r.amnesiac || r.opened {
+	if c == nil || c.aborts() || !openers.Has(r.cfg.Self) || r.amnesiac || r.opened {
 		return nil
 	}
 	mine := r.openings[r.cfg.Self]
@@ -86,7 +86,7 @@ func (r *Round) certified(c choice) (Certified, int) {
 func (r *Round) combine() error {
 	c := r.ballot.decided
 	slot := Slot{Phase: Combine}
-	if c == nil || r.sum != nil {
+	if c == nil || c.aborts() || r.sum != nil {
 		return nil
 	}
 	if mine := r.results[r.cfg.Self]; mine != nil && mine.Reason != "" {
@@ -95,7 +95,7 @@ func (r *Round) combine() error {
 	openings := r.openingsHere()
 	set, held := r.certified(*c)
 	if _, needed := r.scheme.Openers(); len(openings) < needed || len(openings)+held == r.combined {
-		return nil
+		return r.giveUp(len(openings))
 	}
 	r.combined = len(openings) + held
 	sum, err := r.scheme.Combine(set, openings)
@@ -164,20 +164,55 @@ func (r *Round) finish() error {
 			votes[v.Sum]++
 		}
 	}
+	if r.ballot.decided.aborts() {
+		r.end(&Outcome{Set: r.ballot.decidedID, Aborted: fmt.Sprintf("fewer than %d hospitals dealt, or too few hold what was dealt", r.t.SmallestSet())})
+		return nil
+	}
 	c, q := r.ballot.decided, r.t.Quorum()
 	o := &Outcome{Set: r.ballot.decidedID, Included: c.set().Parties(), Holders: c.Holders.Parties()}
 	switch {
 	case r.sum != nil && votes[r.sumHash] >= q:
 		o.Sum, o.Hash = r.sum, r.sumHash
+		for _, p := range r.resulted().Parties() {
+			r.blameResult(p)
+		}
 	case aborts >= q:
 		o.Aborted = reason
 	default:
 		return nil
 	}
-	r.outcome = o
-	r.out.Outcome = o
-	r.forget()
+	r.end(o)
 	return nil
+}
+
+func (r *Round) end(o *Outcome) {
+	r.outcome, r.out.Outcome = o, o
+	r.forget()
+}
+
+// stalled tells that this hospital would end the round without a set: its
+// deadline has passed and there is nothing to propose.
+func (r *Round) stalled() bool {
+	if deadline := r.cfg.Description.Deadlines.Stall; deadline == 0 || r.tick < uint64(deadline) {
+		return false
+	}
+	_, ok := r.candidate()
+	return !ok
+}
+
+// giveUp wishes to abort a round whose openings are here and still do not give
+// the sum: dealers that lied, and hospitals too slow to complain in time. Who is
+// away is waited for. A result and an abort share one slot, and q hospitals sign
+// the one or the other.
+func (r *Round) giveUp(openings int) error {
+	deadline := r.cfg.Description.Deadlines.Stall
+	if r.began[Open] == 0 {
+		r.began[Open] = r.tick + 1
+	}
+	if deadline == 0 || openings < r.t.Parties-r.t.Missing() || r.tick+1-r.began[Open] < uint64(deadline) {
+		return nil
+	}
+	return r.say(Slot{Phase: Combine}, resultPayload{Reason: "too few of the openings agree"}.encode())
 }
 
 // forget drops what was secret in the round, and what was large. Only the posts
@@ -196,6 +231,7 @@ func (r *Round) forget() {
 	clear(r.fetched)
 	clear(r.deals)
 	clear(r.boxes)
+	clear(r.answers)
 	clear(r.openings)
 }
 

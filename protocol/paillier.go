@@ -219,8 +219,11 @@ func (p paillierPart) Chunk(i int) ([]byte, error) {
 // Mask is empty: the scheme has no such phase.
 func (s *Paillier) Mask([]Party) (Body, error) { return Body{}, nil }
 
-// Justify is empty: a deal is the same for everybody, and so is its fault.
-func (s *Paillier) Justify(Complaint) (Body, error) { return Body{}, nil }
+// Prove has nothing to add to the proof of plaintext knowledge.
+func (s *Paillier) Prove(deal Body, _ Seed) ([]byte, error) { return deal.Public, nil }
+
+// MostAnswers is 0: a deal is the same for everybody, and so is its fault.
+func (s *Paillier) MostAnswers() int { return 0 }
 
 // Openers are the holders of the key.
 func (s *Paillier) Openers() (Set, int) {

@@ -25,14 +25,23 @@ func (e Evidence) Verify(verify func(from Party, message, signature []byte) bool
 			return fmt.Errorf("message %d is not signed by hospital %d", i+1, m.From)
 		}
 	}
-	own := map[EvidenceKind]int{Equivocation: 2, Malformed: 1, BrokenCommitment: 2, InvalidDeal: 1, WrongOpening: 1}[e.Kind]
-	if own == 0 || len(e.Messages) < own || e.Kind != WrongOpening && len(e.Messages) > own {
+	own := map[EvidenceKind]int{
+		Equivocation: 2, Malformed: 1, BrokenCommitment: 2, InvalidDeal: 1, WrongOpening: 1,
+		InvalidAnswer: 2, UnjustifiedProposal: 1, WrongResult: 1,
+	}[e.Kind]
+	more := e.Kind == WrongOpening || e.Kind == WrongResult
+	if own == 0 || len(e.Messages) < own || !more && len(e.Messages) > own {
 		return fmt.Errorf("%v with %d messages", e.Kind, len(e.Messages))
 	}
 	for _, m := range e.Messages[:own] {
 		if m.From != e.Liar {
 			return fmt.Errorf("a message of hospital %d in evidence against hospital %d", m.From, e.Liar)
 		}
+	}
+	if e.Kind == UnjustifiedProposal {
+		return e.verifyProposal(hash, func(m Message) bool {
+			return m.From >= 1 && int(m.From) <= d.Thresholds.Parties && verify(m.From, m.signedBytes(d.Federation, d.Epoch), m.Signature)
+		})
 	}
 	return e.verifyKind(hash, scheme)
 }
@@ -62,8 +71,93 @@ func (e Evidence) verifyKind(hash Hash, scheme Scheme) error {
 			return err
 		}
 		return mustBeInvalid(scheme.Check(e.Liar, deal.Body), "deal")
+	case InvalidAnswer:
+		return e.verifyAnswer(hash, scheme)
+	case WrongResult:
+		return e.verifyResult()
+	}
+	if convicting, ok := scheme.(openingsChecker); ok {
+		return e.verifyAgainstOthers(convicting)
 	}
 	return e.verifyOpening(hash, scheme)
+}
+
+func (e Evidence) verifyProposal(hash Hash, signed func(Message) bool) error {
+	p, err := contentOf[proposalPayload](e.Messages[0])
+	if err == nil && p.justified(e.Description, hash, signed) {
+		err = errors.New("the proposal is justified")
+	}
+	return err
+}
+
+// verifyAnswer takes a deal, and the part of it that its dealer published.
+func (e Evidence) verifyAnswer(hash Hash, scheme Scheme) error {
+	deal, err := contentOf[dealPayload](e.Messages[0])
+	if err != nil {
+		return err
+	}
+	answer, err := contentOf[answerPayload](e.Messages[1])
+	if err != nil {
+		return err
+	}
+	subject := e.Messages[1].Slot.Subject
+	ref, _ := answer.Body.part(0)
+	if committed, ok := deal.Body.part(subject); !ok || ref.salted(answer.Salt) != committed {
+		return nil
+	}
+	published, err := e.body(answer.Body)
+	if err != nil {
+		return err
+	}
+	part := Body{Public: deal.Body.Public, Parts: map[Party]Source{subject: published.Parts[0]}, Name: deal.Body.dealName(hash, e.Liar)}
+	return mustBeInvalid(scheme.Check(e.Liar, part), "answer")
+}
+
+// verifyResult takes the results of f+1 others, of whom one is honest.
+func (e Evidence) verifyResult() error {
+	wrong, err := contentOf[resultPayload](e.Messages[0])
+	if err != nil {
+		return err
+	}
+	others, signers := e.Messages[1:], NewSet(e.Liar)
+	var right Hash
+	for _, m := range others {
+		result, err := contentOf[resultPayload](m)
+		if err != nil {
+			return err
+		}
+		if signers.Has(m.From) || right != (Hash{}) && result.Sum != right {
+			return errors.New("the results are not those of others who agree")
+		}
+		right = result.Sum
+		signers.Add(m.From)
+	}
+	if len(others) <= e.Description.Thresholds.Liars || wrong.Reason != "" || right == (Hash{}) || wrong.Sum == right {
+		return errors.New("too few others have another result")
+	}
+	return nil
+}
+
+// verifyAgainstOthers takes the openings of others of the same set.
+func (e Evidence) verifyAgainstOthers(scheme openingsChecker) error {
+	var posts []Post
+	var set Hash
+	for i, m := range e.Messages {
+		opened, err := contentOf[openPayload](m)
+		if err != nil {
+			return err
+		}
+		if i > 0 && opened.Set != set {
+			return errors.New("the openings are of different sets")
+		}
+		set = opened.Set
+		body, err := e.body(opened.Body)
+		if err != nil {
+			return err
+		}
+		posts = append(posts, Post{m.From, body})
+	}
+	return mustBeInvalid(scheme.Convicts(set, posts[0], posts[1:]), "opening")
 }
 
 func (e Evidence) verifyBroken(hash Hash) error {
@@ -150,6 +244,7 @@ func (e Evidence) deal(m Message) (Post, error) {
 		return Post{}, err
 	}
 	body, err := e.body(deal.Body)
+	body.Name = deal.Body.dealName(e.Description.Hash(), m.From)
 	return Post{m.From, body}, err
 }
 

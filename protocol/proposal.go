@@ -12,6 +12,10 @@ type choice struct {
 	Included []named // ascending by party
 }
 
+// aborts tells that the choice is to end the round without a set: nobody has
+// opened one, and nobody ever will.
+func (c choice) aborts() bool { return c.Holders == Set{} && len(c.Included) == 0 }
+
 func (c choice) encode() []byte {
 	holders := c.Holders.Parties()
 	b := binary.BigEndian.AppendUint16(nil, uint16(len(holders)))

@@ -106,6 +106,8 @@ func (r *Round) fits(content any) error {
 		}
 	case openPayload:
 		body = p.Body
+	case answerPayload:
+		body = p.Body
 	}
 	for _, part := range body.Parts {
 		if part.Ref.Size > limit {
@@ -126,7 +128,7 @@ const maxView = 1 << 20
 // message fills.
 func decodePayload(s Slot, payload []byte) (content any, err error) {
 	viewed := s.Phase == Attest || s.Phase == Agree
-	about := s.Phase == Deal && s.Step == stepBox
+	about := s.Phase == Deal && s.Step == stepBox || s.Phase == Check
 	if (s.Subject != 0) != about || s.View != 0 && !viewed || s.View > maxView {
 		return nil, fmt.Errorf("no message fills slot %v", s)
 	}
@@ -141,6 +143,8 @@ func decodePayload(s Slot, payload []byte) (content any, err error) {
 		content, err = decodeDeal(payload)
 	case s.Phase == Deal && s.Step == stepBox:
 		content, err = decodeBox(payload)
+	case s.Phase == Check && s.Step == 0:
+		content, err = decodeAnswer(payload)
 	case s.Phase == Attest && s.Step == 0:
 		content, err = decodeAttest(payload)
 	case s.Phase == Agree && s.Step == stepPropose:
@@ -192,10 +196,14 @@ func (r *Round) keep(m Message, content any) {
 
 // file puts the content of a message where the rules look for it.
 func (r *Round) file(m Message, content any) {
-	if r.outcome != nil {
-		return // only to be passed on
-	}
 	from := m.From
+	if r.outcome != nil { // only to be passed on
+		if p, ok := content.(resultPayload); ok {
+			r.results[from] = &p
+			r.blameResult(from)
+		}
+		return
+	}
 	r.changed = true
 	switch p := content.(type) {
 	case describePayload:
@@ -225,6 +233,8 @@ func (r *Round) file(m Message, content any) {
 		if p.Box.To == r.cfg.Self {
 			r.boxes[from] = &p.Box
 		}
+	case answerPayload:
+		r.answers[from][m.Slot.Subject] = &answerState{message: m, payload: p}
 	case attestPayload:
 		r.keepAttest(m, p)
 	case proposalPayload, votePayload:

@@ -28,6 +28,7 @@ type Round struct {
 	deals     []*dealState
 	boxes     []*sealedBox // by dealer: boxes for this hospital, sealed after the deal
 	attests   []*attestState
+	answers   []map[Party]*answerState // by dealer, by whom they are for
 	attested  Set
 	ballot    *ballot
 	openings  []*openingState
@@ -83,12 +84,13 @@ func NewRound(cfg Config, s Scheme) (*Round, error) {
 	r := &Round{
 		cfg: cfg, scheme: s, hash: cfg.Description.Hash(), t: cfg.Description.Thresholds, all: AllOf(n),
 		posts: make([]map[slotKey]post, n+1), keys: make([][]byte, n+1), commits: make([]*commitPayload, n+1),
-		lists: make([]*listPayload, n+1), deals: make([]*dealState, n+1), boxes: make([]*sealedBox, n+1), attests: make([]*attestState, n+1),
+		lists: make([]*listPayload, n+1), deals: make([]*dealState, n+1), boxes: make([]*sealedBox, n+1), attests: make([]*attestState, n+1), answers: make([]map[Party]*answerState, n+1),
 		openings: make([]*openingState, n+1), results: make([]*resultPayload, n+1), seconds: make([][]second, n+1), weight: make([]int, n+1),
 		fetched: map[Hash]Source{}, wanted: map[Hash]bool{},
 	}
 	for p := range r.posts {
 		r.posts[p] = map[slotKey]post{}
+		r.answers[p] = map[Party]*answerState{}
 	}
 	r.ballot = newBallot(r)
 	return r, nil
@@ -199,7 +201,7 @@ func (r *Round) take(e Event) error {
 // looks at what is held and at what this hospital has said so far.
 func (r *Round) advance() error {
 	rules := []func() error{
-		r.reconsider, r.describe, r.commit, r.list, r.reveal, r.sealLate, r.hold, r.attest, r.ballot.advance, r.open, r.combine, r.finish,
+		r.reconsider, r.describe, r.commit, r.list, r.reveal, r.sealLate, r.check, r.hold, r.attest, r.answer, r.ballot.advance, r.open, r.combine, r.finish,
 	}
 	for r.changed = true; r.changed && r.outcome == nil; {
 		r.changed = false

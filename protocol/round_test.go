@@ -12,6 +12,7 @@ import (
 // world is a handful of rounds whose messages the test carries by hand.
 type world struct {
 	t      *testing.T
+	d      Description
 	rounds []*Round // by party
 	sent   []Message
 	saved  [][]Record
@@ -76,10 +77,18 @@ func newWorld(t *testing.T, n int) *world {
 	return newWorldOf(t, testDescription(n))
 }
 
+// liarWorld stands one liar with scheme shamir.
+func liarWorld(t *testing.T) *world {
+	t.Helper()
+	d := testDescription(6)
+	d.Thresholds = Thresholds{Parties: 6, Liars: 1}
+	return newWorldOf(t, d)
+}
+
 func newWorldOf(t *testing.T, d Description) *world {
 	t.Helper()
 	n := d.Thresholds.Parties
-	w := &world{t: t, rounds: make([]*Round, n+1), saved: make([][]Record, n+1)}
+	w := &world{t: t, d: d, rounds: make([]*Round, n+1), saved: make([][]Record, n+1)}
 	for p := 1; p <= n; p++ {
 		scheme, err := NewShamir(Party(p), d.Thresholds, int(d.Length))
 		if err != nil {
@@ -135,13 +144,12 @@ func (w *world) carryOne() {
 }
 
 func (w *world) sign(m Message) Message {
-	d := testDescription(len(w.rounds) - 1)
-	m.Signature = testSigner{self: m.From}.Sign(m.signedBytes(d.Federation, d.Epoch))
+	m.Signature = testSigner{self: m.From}.Sign(m.signedBytes(w.d.Federation, w.d.Epoch))
 	return m
 }
 
 func (w *world) message(from Party, slot Slot, payload []byte) Message {
-	return w.sign(Message{Round: 5, Description: testDescription(len(w.rounds) - 1).Hash(), From: from, Slot: slot, Payload: payload})
+	return w.sign(Message{Round: 5, Description: w.d.Hash(), From: from, Slot: slot, Payload: payload})
 }
 
 func refused(t *testing.T, err error, from Party, lie bool, why string) {

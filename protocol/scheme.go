@@ -1,6 +1,9 @@
 package protocol
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Vector is an update in fixed point, or a sum of updates.
 type Vector []int64
@@ -35,14 +38,19 @@ type Scheme interface {
 	PartSize() uint64
 	// Deal hides an update. Equal arguments give equal bodies.
 	Deal(update Vector, seed Seed) (Body, error)
-	// Check verifies what this hospital holds of a deal; *Invalid is a
-	// complaint about the dealer.
+	// Prove gives the public bytes of a deal of one's own whose parts are named:
+	// those that Deal gave, or a proof that is bound to Body.Name.
+	Prove(deal Body, seed Seed) ([]byte, error)
+	// Check verifies the parts of a deal that are here, each as the hospital that
+	// it is for must; *Invalid says that the dealer is at fault.
 	Check(from Party, deal Body) error
 	// Mask gives the masked update over the hospitals that joined (masked
 	// scheme; an empty body elsewhere).
 	Mask(joined []Party) (Body, error)
-	// Justify answers a complaint about one's own deal in public.
-	Justify(c Complaint) (Body, error)
+	// MostAnswers is how many of the parts for single hospitals a dealer may
+	// publish, because those hospitals do not hold them. 0 when there are none, or
+	// nobody lies.
+	MostAnswers() int
 	// Openers are the hospitals that can open, and how many of them it takes.
 	Openers() (Set, int)
 	// Open gives this hospital's opening of the included deals, all of which it
@@ -82,12 +90,6 @@ func NewScheme(self Party, d Description, key *PaillierKey) (Scheme, error) {
 	return nil, err
 }
 
-// Complaint says that a hospital was dealt something invalid.
-type Complaint struct {
-	From  Party // who complains
-	About Party // the dealer
-}
-
 // ErrMoreOpenings says that what is here so far does not determine the sum.
 var ErrMoreOpenings = fmt.Errorf("more openings are needed")
 
@@ -96,6 +98,8 @@ var ErrMoreOpenings = fmt.Errorf("more openings are needed")
 type Invalid struct{ Why string }
 
 func (e *Invalid) Error() string { return e.Why }
+
+func invalid(err error) bool { return errors.As(err, new(*Invalid)) }
 
 // BadOpening is an opening that is proved wrong.
 type BadOpening struct {

@@ -57,7 +57,7 @@ func (r *Round) reconsider() error {
 }
 
 // admits tells whether a second message for a slot is needed to follow others:
-// a deal that is the one that counts, a proposal that hospitals vote for, a vote
+// a deal that is the one that counts, an answer that is of it, a proposal that hospitals vote for, a vote
 // for a proposal that is known. How many there can be is bounded by what honest
 // hospitals do.
 func (r *Round) admits(m Message, content any) bool {
@@ -67,13 +67,30 @@ func (r *Round) admits(m Message, content any) bool {
 		if r.counts(m.From, p) != dealHeld || known == nil || known.status == dealHeld {
 			return false
 		}
-		return known.status == dealInvalid || r.counts(m.From, known.payload) != dealHeld || known.payload.Body.Inline == nil && p.Body.Inline != nil
+		_, boxed := known.payload.box(r.cfg.Self)
+		_, boxes := p.box(r.cfg.Self)
+		return known.status == dealInvalid || r.counts(m.From, known.payload) != dealHeld || boxes && !boxed ||
+			known.payload.Body.Inline == nil && p.Body.Inline != nil
+	case answerPayload:
+		return r.admitsAnswer(m, p)
 	case proposalPayload:
 		return r.ballot.admitsProposal(m.Slot.View, p)
 	case votePayload:
 		return r.ballot.admitsVote(m, p.Value)
 	}
 	return false
+}
+
+// admitsAnswer tells whether a second answer must count: it is what was dealt, and
+// what is here is not, or was not served.
+func (r *Round) admitsAnswer(m Message, p answerPayload) bool {
+	d, known := r.deals[m.From], r.answers[m.From][m.Slot.Subject]
+	if d == nil || known == nil || known.status == dealHeld || r.counts(m.From, d.payload) != dealHeld {
+		return false
+	}
+	ref, _ := p.Body.part(0)
+	committed, ok := d.payload.Body.part(m.Slot.Subject)
+	return ok && ref.salted(p.Salt) == committed && (known.status == dealInvalid || known.payload.Body.Inline == nil && p.Body.Inline != nil)
 }
 
 // admitsProposal tells whether a second proposal of a leader must count: an

@@ -12,9 +12,9 @@ import (
 // hospital is behind itself. Like a Round it is a pure machine.
 type Session struct {
 	cfg      SessionConfig
-	next     uint64 // the round to begin next
-	current  *Round // nil before the first
-	previous *Round // finished; kept to answer slower hospitals
+	next     uint64  // the round to begin next
+	current  *Round  // nil before the first
+	previous archive // what was posted in the round before, for slower hospitals
 	ahead    []ahead
 	behind   uint64 // ticks for which a quorum has been in a later round
 }
@@ -29,6 +29,12 @@ type SessionConfig struct {
 	// Patience is how many ticks to go on with a round by oneself after a
 	// quorum has left it, before giving it up and following.
 	Patience uint64
+}
+
+// archive is what was posted in a round that is over.
+type archive struct {
+	round uint64
+	posts []post
 }
 
 // ahead is what one hospital has said of rounds that this one has not begun.
@@ -51,7 +57,7 @@ func NewSession(cfg SessionConfig, next uint64) *Session {
 // Errors are those of Step for these messages.
 func (s *Session) Begin(r *Round) (Effects, []error) {
 	if s.current != nil && s.current.outcome != nil {
-		s.previous = s.current
+		s.previous = archive{s.current.cfg.Description.Round, s.current.held()}
 	}
 	s.current, s.next, s.behind = r, r.cfg.Description.Round+1, 0
 	early := []Message{}
@@ -72,6 +78,17 @@ func (s *Session) Begin(r *Round) (Effects, []error) {
 		}
 	}
 	return out, errs
+}
+
+// Recall tells what was posted in a round that is over. A hospital that
+// finished it answers slower ones with that, and may be the only one that can:
+// the posts must outlive a crash, so the caller keeps them, with the parts that
+// they name, until the round after that is over, too.
+func (s *Session) Recall(round uint64, posts []Message) {
+	s.previous = archive{round: round}
+	for _, m := range posts {
+		s.previous.posts = append(s.previous.posts, post{m, m.id()})
+	}
 }
 
 // Round is the current round, nil before the first.
@@ -181,22 +198,19 @@ func (s *Session) Query() Query {
 // its round, and if this hospital is further, the descriptions of the round
 // that it is in.
 func (s *Session) Answer(q Query) ([]Message, error) {
-	if s.current == nil {
-		return nil, nil
-	}
-	if q.Round == s.current.cfg.Description.Round {
+	if s.current != nil && q.Round == s.current.cfg.Description.Round {
 		return s.current.Missing(q.Digest)
 	}
-	if q.Round > s.current.cfg.Description.Round {
-		return nil, nil
-	}
 	var answer []Message
-	if s.previous != nil && q.Round == s.previous.cfg.Description.Round {
-		missing, err := s.previous.Missing(q.Digest)
+	if q.Round == s.previous.round {
+		missing, err := missingOf(s.previous.posts, q.Digest)
 		if err != nil {
 			return nil, err
 		}
 		answer = missing
+	}
+	if s.current == nil || q.Round > s.current.cfg.Description.Round {
+		return answer, nil
 	}
 	for p := range s.current.posts {
 		if m, ok := s.current.posts[p][Slot{Phase: Describe}.key()]; ok {

@@ -34,9 +34,31 @@ func (r *Round) Digest() []byte {
 	return out
 }
 
+// Posts lists the messages that this hospital holds, in the order of parties
+// and slots.
+func (r *Round) Posts() []Message {
+	var all []Message
+	for _, held := range r.held() {
+		all = append(all, held.message)
+	}
+	return all
+}
+
+func (r *Round) held() []post {
+	var all []post
+	for p := range r.posts {
+		all = append(all, r.sorted(Party(p))...)
+	}
+	return all
+}
+
 // Missing lists the messages that this hospital holds and the owner of the
-// digest does not, in the order of parties and slots.
+// digest does not, in the order of Posts.
 func (r *Round) Missing(digest []byte) ([]Message, error) {
+	return missingOf(r.held(), digest)
+}
+
+func missingOf(posts []post, digest []byte) ([]Message, error) {
 	size := len(MessageID{})
 	if len(digest)%size != 0 {
 		return nil, fmt.Errorf("a digest of %d bytes", len(digest))
@@ -46,11 +68,9 @@ func (r *Round) Missing(digest []byte) ([]Message, error) {
 		theirs[MessageID(digest)] = true
 	}
 	var missing []Message
-	for p := range r.posts {
-		for _, held := range r.sorted(Party(p)) {
-			if !theirs[held.id] {
-				missing = append(missing, held.message)
-			}
+	for _, held := range posts {
+		if !theirs[held.id] {
+			missing = append(missing, held.message)
 		}
 	}
 	return missing, nil

@@ -85,6 +85,16 @@ func Accumulate(a []Element, factor Element, b []Element) {
 	}
 }
 
+// Dot is Σ aᵢ·bᵢ over the length of a.
+func Dot(a, b []Element) Element {
+	sum := Element(0)
+	b = b[:len(a)]
+	for i := range a {
+		sum = Add(sum, Mul(a[i], b[i]))
+	}
+	return sum
+}
+
 func difference(a, b int) Element {
 	if a >= b {
 		return Element(a - b)

@@ -258,6 +258,9 @@ func (l *Log) decode(body []byte, kept *Kept) error {
 		}
 		return err
 	case kindSecret:
+		if l.aead == nil {
+			return errors.New("a secret among what was posted")
+		}
 		size := l.aead.NonceSize()
 		if len(data) < size {
 			return errShort
@@ -317,16 +320,20 @@ func (l *Log) Keep(part protocol.Chunks) error {
 	if l.broken != nil {
 		return l.broken
 	}
-	data, err := l.frame(nil, kindPart, func(b []byte) ([]byte, error) {
+	data, err := l.encodePart(nil, part)
+	if err != nil {
+		return err
+	}
+	return l.write(data, false)
+}
+
+func (l *Log) encodePart(dst []byte, part protocol.Chunks) ([]byte, error) {
+	return l.frame(dst, kindPart, func(b []byte) ([]byte, error) {
 		for _, chunk := range part {
 			b = append(binary.BigEndian.AppendUint32(b, uint32(len(chunk))), chunk...)
 		}
 		return b, nil
 	})
-	if err != nil {
-		return err
-	}
-	return l.write(data, false)
 }
 
 // Append adds records. With sync they are durable when it returns; without, they
@@ -373,7 +380,7 @@ func (l *Log) write(data []byte, sync bool) error {
 func (l *Log) Close() error { return errors.Join(l.file.Close(), l.head.Close()) }
 
 // EndRounds erases the keys of all rounds before the given one, and then their
-// logs.
+// logs; what was posted in the last of them stays.
 func EndRounds(dir string, before uint64) error {
 	keys, err := filepath.Glob(filepath.Join(dir, "round-*.key"))
 	if err != nil {
@@ -394,5 +401,5 @@ func EndRounds(dir string, before uint64) error {
 		// start looks for. Without its log it opens nothing.
 		errs = append(errs, erase(key))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, endPosts(dir, before))...)
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -412,6 +413,62 @@ func FuzzLog(f *testing.F) {
 		}
 		if l, _, err := OpenLog(dir, 1, binding); err == nil {
 			l.Close()
+		}
+	})
+}
+
+func TestPostsOutliveTheirRoundByOne(t *testing.T) {
+	dir := t.TempDir()
+	want := Posts{
+		Messages: []protocol.Message{{Round: 3, From: 1, Payload: []byte("a"), Signature: make([]byte, protocol.SignatureSize)},
+			{Round: 3, From: 2, Payload: []byte("b"), Signature: make([]byte, protocol.SignatureSize)}},
+		Parts: []protocol.Chunks{{[]byte("one"), []byte("two")}},
+	}
+	if err := WritePosts(dir, 3, want); err != nil {
+		t.Fatal(err)
+	}
+	for _, before := range []uint64{3, 4, 5} {
+		if err := EndRounds(dir, before); err != nil {
+			t.Fatal(err)
+		}
+		got, err := ReadPosts(dir, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if gone := before == 5; gone && len(got.Messages) > 0 || !gone && !reflect.DeepEqual(got, want) {
+			t.Errorf("when round %d begins: %+v", before, got)
+		}
+	}
+	if err := WritePosts(dir, 3, want); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(postsName(dir, 3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := range data {
+		broken := bytes.Clone(data)
+		broken[at] ^= 1
+		if err := os.WriteFile(postsName(dir, 3), broken, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadPosts(dir, 3); !errors.As(err, new(*DamagedError)) {
+			t.Fatalf("byte %d of %d changed: %v", at, len(data), err)
+		}
+	}
+}
+
+// Whatever is in the file, reading it neither panics nor runs out of memory.
+func FuzzPosts(f *testing.F) {
+	f.Add([]byte{0, 0, 0, 1, 0, 0, 0, 0, 1})
+	f.Add([]byte{0, 0, 0, 1, 0x8d, 0xc5, 0x67, 0x1e, kindSecret})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		dir := t.TempDir()
+		if err := os.WriteFile(postsName(dir, 1), append([]byte(postsMagic), data...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadPosts(dir, 1); err != nil && !errors.As(err, new(*DamagedError)) {
+			t.Fatal(err)
 		}
 	})
 }

@@ -179,3 +179,20 @@ func TestValidValueSurvivesRestarts(t *testing.T) {
 		t.Fatalf("%+v", res)
 	}
 }
+
+// Two of four finish a round, everybody crashes before the other two know of
+// it, and what the two hold on disk is all that is left of the round: the
+// others finish it with that.
+func TestWhatWasPostedOutlivesTheRound(t *testing.T) {
+	for crash := 36; crash <= 40; crash++ {
+		for seed := range uint64(30) {
+			opt := options(4, 0, 1, seed)
+			opt.Rounds, opt.RestartAfter = 2, 605
+			opt.CrashAt = map[protocol.Party]int{1: crash, 2: crash, 3: crash + int(seed%3), 4: crash + int(seed%5)}
+			opt.RandomFaults = 0.3
+			if res := mustRun(t, opt); res.Hung || res.Wrong || res.Split {
+				t.Fatalf("crash at %d, seed %d: %+v", crash, seed, res)
+			}
+		}
+	}
+}

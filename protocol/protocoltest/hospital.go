@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 
 	"consilium/protocol"
 )
@@ -42,6 +43,7 @@ type disk struct {
 	records []protocol.Record // of that round
 	parts   map[protocol.Hash]protocol.Source
 	before  map[protocol.Hash]protocol.Source // parts of the round before, for slower hospitals
+	posts   []protocol.Message                // and what was posted in it
 }
 
 func newHospital(s *sim, p protocol.Party) (*hospital, error) {
@@ -66,10 +68,14 @@ func (h *hospital) signer() protocol.Signer {
 }
 
 func (h *hospital) sealer() protocol.Sealer {
+	sealer := protocol.Sealer(standInSealer{h.random})
 	if h.sim.opt.Sealer != nil {
-		return h.sim.opt.Sealer(h.party)
+		sealer = h.sim.opt.Sealer(h.party)
 	}
-	return standInSealer{h.random}
+	if h.lies(h.disk.round)[WrongShare] == protocol.Check {
+		sealer = badSealer{sealer, newRandom(h.sim.opt.Seed, 6000+uint64(h.party))}
+	}
+	return sealer
 }
 
 // start brings a hospital up, with what its disk holds.
@@ -81,6 +87,7 @@ func (h *hospital) start() error {
 		Self: h.party, Federation: "simulation", Epoch: 1, Thresholds: h.sim.opt.Thresholds,
 		Signer: h.signer(), Patience: patience,
 	}, h.disk.round)
+	h.session.Recall(h.disk.round-1, h.disk.posts)
 	life := h.life
 	h.sim.after(h.sim.random.between(1, tickEvery), "start", h.party, [32]byte{}, func() error {
 		if h.life != life {
@@ -146,7 +153,7 @@ func (h *hospital) round() (*protocol.Round, error) {
 	d := protocol.Description{
 		Federation: "simulation", Epoch: 1, Round: h.disk.round, Step: "sum", Scheme: h.sim.opt.Scheme,
 		State: protocol.Ref{Root: h.disk.state}, Thresholds: h.sim.opt.Thresholds,
-		Length: uint64(values), Limit: uint64(limit), Deadlines: deadlines,
+		Length: uint64(values), Limit: uint64(limit), Deadlines: h.sim.deadlines(),
 	}
 	var key *protocol.PaillierKey
 	if h.sim.opt.Key != nil {
@@ -306,10 +313,13 @@ func (h *hospital) watch() {
 
 // conclude ends the round at this hospital and begins the next.
 func (h *hospital) conclude(o protocol.Outcome) error {
-	if o.Aborted != "" {
-		return fmt.Errorf("hospital %d: round %d aborted: %s", h.party, h.disk.round, o.Aborted)
-	}
 	h.seen = append(h.seen, h.session.Round().Evidence()...)
+	if o.Aborted != "" { // by a quorum: the study ends here
+		h.sim.log(h.party, "round %d is aborted: %s", h.disk.round, o.Aborted)
+		h.finished = true
+		h.sim.aborted[h.disk.round] = o.Aborted
+		return nil
+	}
 	if h.sim.liars().Has(h.party) {
 		h.turn(h.disk.round+1, sha256.Sum256(append(h.disk.state[:], o.Hash[:]...)))
 		return h.begin()
@@ -319,14 +329,17 @@ func (h *hospital) conclude(o protocol.Outcome) error {
 	}
 	h.sim.log(h.party, "sum of %v", protocol.NewSet(o.Included...))
 	h.note(Note{What: Summed, Outcome: &o})
+	posts := h.session.Round().Posts()
+	maps.Copy(h.disk.parts, h.serving)
 	h.turn(h.disk.round+1, sha256.Sum256(append(h.disk.state[:], o.Hash[:]...)))
+	h.disk.posts = posts
 	return h.begin()
 }
 
 // turn moves the disk on to another round: what was secret in the old one goes.
 func (h *hospital) turn(round uint64, state protocol.Hash) {
 	h.disk.round, h.disk.state, h.disk.records = round, state, nil
-	h.disk.before, h.disk.parts = h.disk.parts, map[protocol.Hash]protocol.Source{}
+	h.disk.before, h.disk.posts, h.disk.parts = h.disk.parts, nil, map[protocol.Hash]protocol.Source{}
 }
 
 func (h *hospital) evidence() []protocol.Evidence {

@@ -44,16 +44,21 @@ func (s schemer) Deal(update protocol.Vector, seed protocol.Seed) (protocol.Body
 	if err != nil {
 		return body, err
 	}
-	if _, ok := s.kinds[WrongShare]; ok {
+	if phase, ok := s.kinds[WrongShare]; ok && (phase == protocol.Deal || s.Scheme.MostAnswers() == 0) {
 		for p, part := range body.Parts {
 			body.Parts[p] = wrong{part}
 		}
 	}
-	if phase, ok := s.kinds[BadProof]; ok && phase < protocol.Open && len(body.Public) > 0 {
-		body.Public = slices.Clone(body.Public)
-		body.Public[len(body.Public)/2] ^= 1
-	}
 	return body, nil
+}
+
+func (s schemer) Prove(deal protocol.Body, seed protocol.Seed) ([]byte, error) {
+	public, err := s.Scheme.Prove(deal, seed)
+	if phase, ok := s.kinds[BadProof]; ok && phase < protocol.Open && len(public) > 0 {
+		public = slices.Clone(public)
+		public[len(public)/2] ^= 1
+	}
+	return public, err
 }
 
 func (s schemer) Open(set protocol.Certified, seed protocol.Seed) (protocol.Body, error) {
@@ -69,6 +74,22 @@ func (s schemer) Open(set protocol.Certified, seed protocol.Seed) (protocol.Body
 		body.Public[len(body.Public)/2] ^= 1
 	}
 	return body, nil
+}
+
+// badSealer seals some boxes so that they do not open. A wrong share in the check
+// phase is one that did not arrive whole.
+type badSealer struct {
+	protocol.Sealer
+	random *random
+}
+
+func (s badSealer) Seal(public, info []byte) (encapsulation, key []byte, err error) {
+	encapsulation, key, err = s.Sealer.Seal(public, info)
+	if err == nil && s.random.chance(0.3) {
+		key = slices.Clone(key)
+		key[0] ^= 1
+	}
+	return encapsulation, key, err
 }
 
 // wrong changes the last bit of every chunk.
@@ -150,8 +171,8 @@ func CheckLie(f Fault, scheme string) error {
 	if phases != nil && !slices.Contains(phases, f.Phase) {
 		return fmt.Errorf("fault %s: %s means something in %v only", f, f.Kind, phases)
 	}
-	if f.Kind == BadProof && scheme == protocol.SchemeShamir {
-		return fmt.Errorf("fault %s: scheme shamir has no proofs", f)
+	if f.Kind == BadProof && f.Phase == protocol.Open && scheme == protocol.SchemeShamir {
+		return fmt.Errorf("fault %s: openings of scheme shamir have no proofs", f)
 	}
 	return nil
 }

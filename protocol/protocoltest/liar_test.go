@@ -7,6 +7,9 @@ import (
 	"consilium/protocol"
 )
 
+// shamirLiars has the fewest hospitals for scheme shamir.
+func shamirLiars(f, c int, seed uint64) Options { return options(5*f+2*c+1, f, c, seed) }
+
 // liarOptions has scheme paillier with stand-ins for its arithmetic.
 func liarOptions(n, f, c int, seed uint64) Options {
 	opt := options(n, f, c, seed)

@@ -46,6 +46,8 @@ type Options struct {
 	// Adaptive delays what hurts most, for the first minute: whatever would
 	// complete what its recipient waits for.
 	Adaptive bool
+	// Stall is the deadline of that name; 0 for never.
+	Stall uint32
 	// Evidence, if set, is given what honest hospitals hold against liars.
 	Evidence func(protocol.Evidence)
 }
@@ -56,7 +58,7 @@ type Result struct {
 	Aborted   string // why the rounds could not be finished, or empty
 	Hung      bool   // neither, though enough hospitals are there
 	Wrong     bool   // somebody holds a sum that is not that of its set
-	Split     bool   // two sets were opened, or two hospitals hold different results
+	Split     bool   // two sets were opened, or two hospitals hold different results, or one none
 	Slandered bool   // an honest hospital is named
 	Unproved  bool   // evidence does not convince a third party
 	Named     []protocol.Party
@@ -84,6 +86,12 @@ const (
 
 var deadlines = protocol.Deadlines{Commit: 50, Deal: 50, Attest: 50, View: 25}
 
+func (s *sim) deadlines() protocol.Deadlines {
+	d := deadlines
+	d.Stall = s.opt.Stall
+	return d
+}
+
 const patience = 50
 
 // sim is one run.
@@ -99,6 +107,7 @@ type sim struct {
 	progress  int64       // when something new was last said
 	waiting   []waiting
 	plot      plot
+	aborted   map[uint64]string // by round: why a quorum ended it
 	opened    []map[protocol.Hash]bool
 	results   []map[protocol.Hash]protocol.Set // by round: result hash to included
 	res       Result
@@ -126,7 +135,7 @@ func Run(opt Options) (Result, error) {
 			opt.Rounds = max(opt.Rounds, int(f.Round), int(f.End()))
 		}
 	}
-	s := &sim{opt: opt, first: first, random: newRandom(opt.Seed, 0), trace: sha256.New()}
+	s := &sim{opt: opt, first: first, random: newRandom(opt.Seed, 0), trace: sha256.New(), aborted: map[uint64]string{}}
 	s.opened = make([]map[protocol.Hash]bool, opt.Rounds+1)
 	s.results = make([]map[protocol.Hash]protocol.Set, opt.Rounds+1)
 	for i := range s.opened {
@@ -226,8 +235,14 @@ func (s *sim) finish() Result {
 	}
 	s.res.Named = named.Parties()
 	s.res.Slandered = !named.Within(liars)
-	s.res.Completed = s.finished()
-	if !s.res.Completed {
+	for round, why := range s.aborted {
+		s.res.Aborted = why
+		if len(s.results[round]) > 0 {
+			s.res.Split = true // a result and an abort
+		}
+	}
+	s.res.Completed = s.finished() && len(s.aborted) == 0
+	if !s.res.Completed && !s.finished() {
 		s.res.Aborted = s.noQuorum()
 		s.res.Hung = s.res.Aborted == ""
 	}

@@ -50,7 +50,9 @@ func (s *standIn) Openers() (protocol.Set, int) { return protocol.AllOf(s.holder
 
 func (s *standIn) Mask([]protocol.Party) (protocol.Body, error) { return protocol.Body{}, nil }
 
-func (s *standIn) Justify(protocol.Complaint) (protocol.Body, error) { return protocol.Body{}, nil }
+func (s *standIn) Prove(deal protocol.Body, _ protocol.Seed) ([]byte, error) { return deal.Public, nil }
+
+func (s *standIn) MostAnswers() int { return 0 }
 
 func (s *standIn) Deal(update protocol.Vector, seed protocol.Seed) (protocol.Body, error) {
 	if len(update)*8+len(seed) > int(s.PartSize()) {
