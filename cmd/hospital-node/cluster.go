@@ -138,8 +138,13 @@ func stands(a *app, r *roster.Roster) {
 		k = key.Threshold()
 	}
 	a.printf("Hospitals that may be away at any time: %d. Hospitals that may lie: %d.\n", t.Dropouts, t.Liars)
+	curious := k - 1
+	if key, err := r.PaillierKey(); err == nil && key != nil && r.JointKey {
+		// So many could factor N if they kept what they drew when it was made.
+		curious = min(curious, (key.Holders()-1)/2)
+	}
 	a.printf("A sum is opened by %d hospitals, and has at least %d in it. Up to %d that compare notes learn nothing but the\n"+
-		"sum of the others; %d could open any update.\n", k, t.SmallestSet(), k-1, k)
+		"sum of the others; %d could open any update.\n", k, t.SmallestSet(), curious, curious+1)
 	if key, err := r.PaillierKey(); err == nil && key != nil {
 		origin := "whoever dealt it could decrypt alone"
 		if r.JointKey {

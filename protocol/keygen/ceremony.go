@@ -41,6 +41,9 @@ func newCeremony(config Config, channel *interactive.Channel, result *Result) (*
 	if err != nil {
 		return nil, err
 	}
+	if err := config.Resume.Found.check(l); err != nil {
+		return nil, fmt.Errorf("resume the making of a key: %w", err)
+	}
 	return &ceremony{layout: l, config: config, talk: newTalk(channel), state: config.Resume, result: result}, nil
 }
 

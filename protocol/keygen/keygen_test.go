@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"strings"
 	"testing"
 
 	"consilium/paillier"
@@ -102,6 +103,27 @@ func TestCeremony(t *testing.T) {
 			}
 		}
 		t.Logf("%v: %d products, %d tested, %d rounds, %d bytes", c, p.results[1].Products, p.results[1].Tested, report.Rounds, report.Sent[1])
+	}
+}
+
+// A checkpoint that was damaged is said to be, and nothing is begun with it.
+func TestDamagedCheckpointsAreRefused(t *testing.T) {
+	whole := newParties(3, 2, 256, 1, nil)
+	interactivetest.Run(interactivetest.Options{}, whole.programs...)
+	good := *whole.found(1)
+	for name, damage := range map[string]func(*Found){
+		"a seed less":    func(f *Found) { f.Seeds = f.Seeds[1:] },
+		"a short seed":   func(f *Found) { f.Seeds = append([][]byte{{1}}, f.Seeds[1:]...) },
+		"a party less":   func(f *Found) { f.Hashes = f.Hashes[1:] },
+		"another length": func(f *Found) { f.N = f.N[1:] },
+	} {
+		bad := good
+		damage(&bad)
+		p := newParties(3, 2, 256, 1, func(_ int, c *Config) { c.Resume.Found = &bad })
+		report := interactivetest.Run(interactivetest.Options{}, p.programs...)
+		if err := report.Errors[1]; err == nil || !strings.Contains(err.Error(), "damaged") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
