@@ -77,6 +77,19 @@ func SchemePhases(name string) ([]Phase, error) {
 	return nil, fmt.Errorf("scheme %q is none of %s, %s", name, SchemeShamir, SchemePaillier)
 }
 
+// ChooseScheme is the scheme for a federation that does not name one: shamir
+// where it stands the liars, else paillier. An error says what would do.
+func ChooseScheme(t Thresholds) (string, error) {
+	correction := CheckCorrection(t)
+	if correction == nil {
+		return SchemeShamir, nil
+	}
+	if err := CheckHolders(t, Holders(t), HolderThreshold(t)); err != nil {
+		return "", fmt.Errorf("no scheme stands %d liars and %d dropouts among %d hospitals: %w; %w", t.Liars, t.Dropouts, t.Parties, correction, err)
+	}
+	return SchemePaillier, nil
+}
+
 // NewScheme is the scheme that a round is described with, at hospital self. The
 // key is that of the federation; only scheme paillier needs it.
 func NewScheme(self Party, d Description, key *PaillierKey) (Scheme, error) {

@@ -13,6 +13,7 @@ import (
 	"consilium/node/study"
 	"consilium/protocol"
 	"consilium/protocol/protocoltest"
+	"consilium/protocol/spdz/learning"
 )
 
 // How the hospitals run.
@@ -38,10 +39,11 @@ type scenario struct {
 	faults     []protocoltest.Fault
 	t          protocol.Thresholds
 	links      Links
-	patience   time.Duration // for a quorum to come back
-	keyBits    int           // of the Paillier key; 0: the default
-	freshKey   bool          // not the published one
-	key        *dealtKey     // of scheme paillier
+	patience   time.Duration  // for a quorum to come back
+	keyBits    int            // of the Paillier key; 0: the default
+	freshKey   bool           // not the published one
+	key        *dealtKey      // of scheme paillier
+	shares     *learning.Plan // of scheme spdz
 }
 
 // InputError is what is wrong with arguments or files.
@@ -78,6 +80,9 @@ func (s *scenario) plan() (err error) {
 	if s.program, err = s.study.Program(s.t); err != nil {
 		return err
 	}
+	if err := s.planShares(); err != nil {
+		return err
+	}
 	rows := 0
 	for _, h := range s.hospitals {
 		train, test, err := h.Data.Split(*s.study.TestFraction, s.study.Seed)
@@ -95,6 +100,9 @@ func (s *scenario) plan() (err error) {
 
 // checkScheme refuses thresholds that the scheme does not stand.
 func (s *scenario) checkScheme() error {
+	if s.study.Scheme == study.SchemeShares {
+		return nil // planShares does
+	}
 	d := protocol.Description{Scheme: s.study.Scheme, Thresholds: s.t, Length: 1, Limit: 1}
 	key := s.key.of(1)
 	if key != nil {
@@ -129,6 +137,9 @@ func (s *scenario) tables(dir string) ([]string, error) {
 
 // addFault takes a fault in, unless it cannot happen here.
 func (s *scenario) addFault(text string) error {
+	if s.shares != nil {
+		return fmt.Errorf("fault %s: scheme %s runs without faults here; its dropouts are in the tests of protocol/spdz", text, s.study.Scheme)
+	}
 	f, err := protocoltest.ParseFault(text, s.names())
 	if err != nil {
 		return err
@@ -178,6 +189,9 @@ func (s *scenario) names() []string {
 }
 
 func (s *scenario) summary() string {
+	if s.shares != nil {
+		return s.sharesSummary()
+	}
 	text := fmt.Sprintf("%d hospitals (%s), scheme %s: any %d open a sum, %d learn nothing; up to %d may drop out",
 		s.t.Parties, strings.Join(s.names(), ", "), s.study.Scheme, s.openings(), s.openings()-1, s.t.Dropouts)
 	if s.key != nil {
@@ -188,6 +202,9 @@ func (s *scenario) summary() string {
 
 // openings is how many hospitals open a sum.
 func (s *scenario) openings() int {
+	if s.shares != nil {
+		return s.shares.Threshold + 1
+	}
 	if s.key != nil {
 		return s.key.public.Threshold()
 	}

@@ -139,6 +139,9 @@ func nodeConfig(a *app, f *runFlags) (node.Config, node.Training, error) {
 	if err != nil {
 		return fail(err)
 	}
+	if err := s.Settle(r.Thresholds()); err != nil {
+		return fail(err)
+	}
 	program, err := s.Program(r.Thresholds())
 	if err != nil {
 		return fail(err)

@@ -127,6 +127,8 @@ func (f *simFlags) options() (protocoltest.Options, error) {
 		return opt, err
 	}
 	switch {
+	case f.scheme == study.SchemeShares:
+		return opt, fmt.Errorf("--scheme %s: sim runs rounds that sum updates; see bench %s and demo", f.scheme, f.scheme)
 	case f.scheme != "auto" && !slices.Contains(study.Schemes, f.scheme):
 		return opt, fmt.Errorf("--scheme %s: this version knows auto, %s", f.scheme, strings.Join(study.Schemes, ", "))
 	case f.modulus != 32 && f.modulus != 64:
@@ -139,9 +141,9 @@ func (f *simFlags) options() (protocoltest.Options, error) {
 		return opt, fmt.Errorf("--random-faults %v: a probability in [0, 1]", f.randomFaults)
 	}
 	if f.scheme == "auto" {
-		f.scheme = study.DefaultScheme
-		if f.liars > 0 {
-			f.scheme = protocol.SchemePaillier // shamir stands no liar
+		var err error
+		if f.scheme, err = protocol.ChooseScheme(t); err != nil {
+			return opt, err
 		}
 	}
 	opt.Scheme = f.scheme

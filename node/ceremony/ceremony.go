@@ -121,26 +121,13 @@ func (c *Ceremony) Config(report func(keygen.Progress)) keygen.Config {
 	}
 }
 
-// Next is the unsigned roster of the next epoch with a key.
-func (c *Ceremony) Next(key *paillier.ThresholdKey) (*roster.Roster, error) {
-	next, err := c.roster.Next(nil, c.roster.Liars, c.roster.Dropouts)
-	if err != nil {
-		return nil, err
-	}
-	next.JointKey = true
-	return next, next.SetPaillierKey(key)
-}
-
 // endorse signs the next roster, and what was said together with its hash.
 func (c *Ceremony) endorse(key *paillier.ThresholdKey, transcript []byte) ([]byte, error) {
-	next, err := c.Next(key)
+	next, err := c.roster.Rekeyed(key)
 	if err != nil {
 		return nil, err
 	}
-	if err := next.Sign(c.identity); err != nil {
-		return nil, err
-	}
-	own, err := next.SignatureOf(c.identity.Public())
+	own, err := next.Endorsement(c.home, c.identity)
 	if err != nil {
 		return nil, err
 	}
@@ -154,20 +141,30 @@ func said(next *roster.Roster, transcript []byte) []byte {
 
 // verify checks another hospital's endorsement.
 func (c *Ceremony) verify(party int, key *paillier.ThresholdKey, transcript, endorsement []byte) error {
-	next, err := c.Next(key)
+	next, err := c.roster.Rekeyed(key)
 	if err != nil {
 		return err
 	}
-	if len(endorsement) != 2*ed25519.SignatureSize {
-		return fmt.Errorf("an endorsement of %d bytes", len(endorsement))
-	}
-	if err := next.AddSignature(protocol.Party(party), endorsement[:ed25519.SignatureSize]); err != nil {
+	roster, record, err := cut(endorsement)
+	if err != nil {
 		return err
 	}
-	if !identity.Verify(next.Members[party-1].PublicKey(), transcriptDomain, said(next, transcript), endorsement[ed25519.SignatureSize:]) {
+	if err := next.AddEndorsement(protocol.Party(party), roster); err != nil {
+		return err
+	}
+	if !identity.Verify(next.Members[party-1].PublicKey(), transcriptDomain, said(next, transcript), record) {
 		return errors.New("its signature of what was said does not verify")
 	}
 	return nil
+}
+
+// cut parts what a hospital says of the roster from its signature of what was said.
+func cut(endorsement []byte) (roster, record []byte, err error) {
+	at := len(endorsement) - ed25519.SignatureSize
+	if at < 0 {
+		return nil, nil, fmt.Errorf("an endorsement of %d bytes", len(endorsement))
+	}
+	return endorsement[:at], endorsement[at:], nil
 }
 
 // record is RecordFile's form: what anybody can verify of a ceremony.
@@ -181,17 +178,20 @@ type record struct {
 // Finish keeps the share in the place of the one of the epoch before, which is
 // erased with it, and returns the next epoch's roster, signed by everybody.
 func (c *Ceremony) Finish(result *keygen.Result) (*roster.Roster, error) {
-	next, err := c.Next(result.Key)
+	next, err := c.roster.Rekeyed(result.Key)
 	if err != nil {
 		return nil, err
 	}
 	r := record{Epoch: next.Epoch, Roster: next.Hash().String(), Transcript: fmt.Sprintf("%x", result.Transcript), Signatures: map[string][]byte{}}
 	for party := 1; party < len(result.Endorsements); party++ {
-		e := result.Endorsements[party]
-		if err := next.AddSignature(protocol.Party(party), e[:ed25519.SignatureSize]); err != nil {
+		roster, signature, err := cut(result.Endorsements[party])
+		if err != nil {
 			return nil, err
 		}
-		r.Signatures[next.Name(protocol.Party(party))] = e[ed25519.SignatureSize:]
+		if err := next.AddEndorsement(protocol.Party(party), roster); err != nil {
+			return nil, err
+		}
+		r.Signatures[next.Name(protocol.Party(party))] = signature
 	}
 	if err := identity.KeepShare(c.home, result.Share); err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 
 	"consilium/node/identity"
 	"consilium/node/roster"
+	"consilium/paillier"
 	"consilium/paillier/testkey"
 	"consilium/protocol/keygen"
 )
@@ -33,7 +34,38 @@ func hospitals(t *testing.T) (homes []string, ids []*identity.Identity, r *roste
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, id := range ids {
+		if err := r.Sign(id); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return homes, ids, r
+}
+
+// successor is the next epoch with the same members, signed.
+func successor(t *testing.T, ids []*identity.Identity, r *roster.Roster) *roster.Roster {
+	t.Helper()
+	var cards []roster.Card
+	for i, id := range ids {
+		card, err := roster.NewCard(id, r.Members[i].Name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cards = append(cards, card)
+	}
+	next, err := r.Successor(cards, 0, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range ids {
+		if err := next.Consent(t.TempDir(), id); err != nil {
+			t.Fatal(err)
+		}
+		if err := next.Sign(id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return next
 }
 
 func open(t *testing.T, home string, id *identity.Identity, r *roster.Roster) *Ceremony {
@@ -64,26 +96,30 @@ func TestEndorsementsAreNotReplayed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nextEpoch, err := r.Next(nil, 0, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	later := open(t, homes[0], ids[0], nextEpoch)
+	later := open(t, homes[0], ids[0], successor(t, ids, r))
 	for name, err := range map[string]error{
 		"another hospital":   c.verify(2, key, []byte("transcript"), endorsement),
 		"nobody":             c.verify(4, key, []byte("transcript"), endorsement),
 		"another transcript": c.verify(1, key, []byte("Transcript"), endorsement),
 		"another key":        c.verify(1, otherKey, []byte("transcript"), endorsement),
 		"another epoch":      later.verify(1, key, []byte("transcript"), endorsement),
-		"halves exchanged":   c.verify(1, key, []byte("transcript"), append(endorsement[64:128:128], endorsement[:64]...)),
-		"one half":           c.verify(1, key, []byte("transcript"), endorsement[:64]),
-		"too long":           c.verify(1, key, []byte("transcript"), append(endorsement[:128:128], 0)),
+		"thirds exchanged":   c.verify(1, key, []byte("transcript"), append(endorsement[64:192:192], endorsement[:64]...)),
+		"without consent":    c.verify(1, key, []byte("transcript"), append(endorsement[:64:64], endorsement[128:]...)),
+		"too short":          c.verify(1, key, []byte("transcript"), endorsement[:63]),
+		"too long":           c.verify(1, key, []byte("transcript"), append(endorsement[:192:192], 0)),
+		"another successor":  otherSuccessor(c, otherKey),
 		"none":               c.verify(1, key, []byte("transcript"), nil),
 	} {
 		if err == nil {
 			t.Errorf("%s: the endorsement is taken", name)
 		}
 	}
+}
+
+// otherSuccessor is why a hospital endorses no second key in one epoch.
+func otherSuccessor(c *Ceremony, key *paillier.ThresholdKey) error {
+	_, err := c.endorse(key, nil)
+	return err
 }
 
 // The share of the epoch before gives way to the new one; the roster is signed by
@@ -110,7 +146,7 @@ func TestFinishReplacesTheShare(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if missing, err := next.Unsigned(); err != nil || len(missing) > 0 || next.Follows(r) != nil {
+	if missing, err := next.Unsigned(); err != nil || len(missing) > 0 || next.Before.Hash() != r.Hash() || len(next.Consents) != 3 {
 		t.Errorf("%v are missing, %v", missing, err)
 	}
 	entries, err := os.ReadDir(homes[0])
@@ -143,11 +179,7 @@ func TestCheckpoints(t *testing.T) {
 	if got := open(t, homes[0], ids[0], r).Resumed(); got.Products != 7 || got.Found == nil {
 		t.Errorf("resumed with %+v", got)
 	}
-	next, err := r.Next(nil, 0, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := open(t, homes[0], ids[0], next).Resumed(); got.Products != 0 || got.Found != nil {
+	if got := open(t, homes[0], ids[0], successor(t, ids, r)).Resumed(); got.Products != 0 || got.Found != nil {
 		t.Error("a checkpoint of another roster is gone on with")
 	}
 	if longer, err := Open(homes[0], ids[0], r, 640, true); err != nil || longer.Resumed().Products != 0 {

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -38,6 +37,12 @@ type Roster struct {
 	InsecureTestKey bool        `toml:"insecure_test_key,omitempty"`
 	Members         []Member    `toml:"member"`
 	Signatures      []Signature `toml:"signature"`
+	// Consents are signatures of members of the epoch before, and Past the rosters
+	// of all epochs before, as TOML without theirs. The first epoch has neither.
+	Consents []Signature `toml:"consent,omitempty"`
+	Past     []string    `toml:"past,omitempty"`
+	// Before is the last of the past.
+	Before *Roster `toml:"-"`
 }
 
 // Signature is a member's consent to a roster.
@@ -48,10 +53,15 @@ type Signature struct {
 
 // New puts a roster together from cards.
 func New(federation string, cards []Card, liars, dropouts int) (*Roster, error) {
-	r := &Roster{Federation: federation, Epoch: 1, Liars: liars, Dropouts: dropouts}
+	var members []Member
 	for _, c := range cards {
-		r.Members = append(r.Members, c.member())
+		members = append(members, c.member())
 	}
+	return of(federation, members, liars, dropouts)
+}
+
+func of(federation string, members []Member, liars, dropouts int) (*Roster, error) {
+	r := &Roster{Federation: federation, Epoch: 1, Liars: liars, Dropouts: dropouts, Members: members}
 	r.Threshold = r.Thresholds().Openings()
 	return r, r.Validate()
 }
@@ -90,49 +100,6 @@ func (r *Roster) Validate() error {
 			return fmt.Errorf("hospitals %s and %s have the same key: each runs `hospital-node init` on its own machine", other, m.Name)
 		}
 		names[m.Name], keys[m.Key] = true, m.Name
-	}
-	return nil
-}
-
-// validateEpoch checks that every epoch but the first names the one before it.
-func (r *Roster) validateEpoch() error {
-	switch hash, err := hex.DecodeString(r.Previous); {
-	case r.Epoch < 1:
-		return fmt.Errorf("epoch %d: epochs count from 1", r.Epoch)
-	case r.Epoch == 1 && r.Previous != "":
-		return fmt.Errorf("epoch 1 has no epoch before it, and previous is %q", r.Previous)
-	case r.Epoch > 1 && (err != nil || len(hash) != sha256.Size || hex.EncodeToString(hash) != r.Previous):
-		return fmt.Errorf("epoch %d: previous is not the hash of the roster of epoch %d in hexadecimal", r.Epoch, r.Epoch-1)
-	case r.JointKey && r.Paillier == "":
-		return errors.New("joint_key is set and there is no Paillier key")
-	}
-	return nil
-}
-
-// Next is the roster of the epoch that follows r, with the members of these cards,
-// or those of r if there are none. It has no key, since a key is for the members
-// who made it, and no signatures.
-func (r *Roster) Next(cards []Card, liars, dropouts int) (*Roster, error) {
-	next := &Roster{Federation: r.Federation, Epoch: r.Epoch + 1, Previous: r.Hash().String(), Liars: liars, Dropouts: dropouts}
-	for _, c := range cards {
-		next.Members = append(next.Members, c.member())
-	}
-	if len(cards) == 0 {
-		next.Members = slices.Clone(r.Members)
-	}
-	next.Threshold = next.Thresholds().Openings()
-	return next, next.Validate()
-}
-
-// Follows says why r is not of the epoch after another roster.
-func (r *Roster) Follows(previous *Roster) error {
-	switch {
-	case r.Federation != previous.Federation:
-		return fmt.Errorf("it is of federation %s, and the one before of %s", r.Federation, previous.Federation)
-	case r.Epoch != previous.Epoch+1:
-		return fmt.Errorf("it is of epoch %d, and the one before of epoch %d", r.Epoch, previous.Epoch)
-	case r.Previous != previous.Hash().String():
-		return fmt.Errorf("it follows another roster of epoch %d: %s, and this is %s", previous.Epoch, r.Previous, previous.Hash())
 	}
 	return nil
 }
@@ -199,29 +166,6 @@ func (r *Roster) Sign(id *identity.Identity) error {
 	return nil
 }
 
-// SignatureOf is the signature of the member with a key.
-func (r *Roster) SignatureOf(key ed25519.PublicKey) ([]byte, error) {
-	p, _ := r.Find(key)
-	for _, s := range r.Signatures {
-		if p > 0 && s.Member == r.Name(p) {
-			return base64.StdEncoding.DecodeString(s.Signature)
-		}
-	}
-	return nil, fmt.Errorf("the roster is not signed with the key %s", identity.Fingerprint(key))
-}
-
-// AddSignature adds a member's signature, if it is one.
-func (r *Roster) AddSignature(p protocol.Party, signature []byte) error {
-	if p < 1 || int(p) > len(r.Members) {
-		return fmt.Errorf("a signature of hospital %d of %d", p, len(r.Members))
-	}
-	if hash := r.Hash(); !identity.Verify(r.Members[p-1].PublicKey(), rosterDomain, hash[:], signature) {
-		return fmt.Errorf("the signature of %s does not verify", r.Name(p))
-	}
-	r.add(Signature{r.Name(p), base64.StdEncoding.EncodeToString(signature)})
-	return nil
-}
-
 // Merge adds the signatures of another copy of the same roster.
 func (r *Roster) Merge(other *Roster) error {
 	if r.Hash() != other.Hash() {
@@ -230,6 +174,9 @@ func (r *Roster) Merge(other *Roster) error {
 	for _, s := range other.Signatures {
 		r.add(s)
 	}
+	for _, s := range other.Consents {
+		r.consent(s)
+	}
 	return nil
 }
 
@@ -237,34 +184,6 @@ func (r *Roster) add(s Signature) {
 	r.Signatures = slices.DeleteFunc(r.Signatures, func(old Signature) bool { return old.Member == s.Member })
 	r.Signatures = append(r.Signatures, s)
 	slices.SortFunc(r.Signatures, func(a, b Signature) int { return int(r.number(a.Member)) - int(r.number(b.Member)) })
-}
-
-// Unsigned lists the members that have not signed. A signature that does not
-// verify is an error.
-func (r *Roster) Unsigned() ([]string, error) {
-	hash := r.Hash()
-	signed := map[string]bool{}
-	for _, s := range r.Signatures {
-		p := r.number(s.Member)
-		if p == 0 {
-			return nil, fmt.Errorf("a signature of %s, who is not in the roster", s.Member)
-		}
-		if signed[s.Member] {
-			return nil, fmt.Errorf("two signatures of %s", s.Member)
-		}
-		signature, err := base64.StdEncoding.DecodeString(s.Signature)
-		if err != nil || !identity.Verify(r.Members[p-1].PublicKey(), rosterDomain, hash[:], signature) {
-			return nil, fmt.Errorf("the signature of %s does not verify: the roster was changed after it signed, or by somebody else", s.Member)
-		}
-		signed[s.Member] = true
-	}
-	var missing []string
-	for _, m := range r.Members {
-		if !signed[m.Name] {
-			missing = append(missing, m.Name)
-		}
-	}
-	return missing, nil
 }
 
 // Find is the number of the member with a key.
@@ -338,6 +257,9 @@ func Parse(data []byte) (*Roster, error) {
 	}
 	r := &Roster{}
 	if err := strict.TOML(data, r); err != nil {
+		return nil, err
+	}
+	if err := r.link(); err != nil {
 		return nil, err
 	}
 	return r, r.Validate()
