@@ -225,6 +225,9 @@ func dropouts(a *app, r *testnet.DemoReport) {
 func visibility(a *app, r *testnet.DemoReport) {
 	n, k := len(r.Hospitals), r.Threshold
 	hidden := fmt.Sprintf("one sealed share of each other update, of which %d hospitals\ntogether learn an update and %d learn nothing", k, k-1)
+	if r.Scheme == protocol.SchemeMasked {
+		hidden = fmt.Sprintf("each other update under masks, of which %d hospitals\ntogether can remove them and %d cannot", k, k-1)
+	}
 	if r.Scheme == protocol.SchemePaillier {
 		hidden = fmt.Sprintf("each other update encrypted under a key with which\n%d hospitals together decrypt and %d learn nothing", k, k-1)
 	}

@@ -24,7 +24,7 @@ import (
 type Study struct {
 	Name         string      `toml:"name"`
 	Task         string      `toml:"task"`          // an embedded task, or the name of a file beside the study
-	Scheme       string      `toml:"scheme"`        // how updates are hidden: "shamir", "paillier"; "spdz" shares the rows; empty chooses
+	Scheme       string      `toml:"scheme"`        // how updates are hidden: "shamir", "masked", "paillier"; "spdz" shares the rows; empty chooses
 	Trainer      string      `toml:"trainer"`       // these five: empty or zero takes the task's
 	Rounds       int         `toml:"rounds"`        //
 	Rate         float64     `toml:"rate"`          //
@@ -38,8 +38,9 @@ type Study struct {
 
 	Shares *Shares `toml:"spdz"` // of scheme spdz
 
-	task *model.Task
-	hash protocol.Hash
+	task    *model.Task
+	hash    protocol.Hash
+	chooses bool // the file leaves the scheme open
 }
 
 // Thresholds repeat what the study counts on.
@@ -70,7 +71,7 @@ var defaultDeadlines = Deadlines{Commit: 100, Deal: 100, Attest: 100, View: 20}
 
 // Schemes are the values of scheme that this version knows: those of rounds that
 // sum updates, and training on secret shares.
-var Schemes = []string{protocol.SchemeShamir, protocol.SchemePaillier, SchemeShares}
+var Schemes = []string{protocol.SchemeShamir, protocol.SchemeMasked, protocol.SchemePaillier, SchemeShares}
 
 // SchemeShares trains on secret shares of the rows (SPDZ's kind of computation).
 const SchemeShares = "spdz"
@@ -162,7 +163,7 @@ func (s *Study) setDefaults() {
 		s.Name = s.task.Name
 	}
 	if s.Scheme == "" || s.Scheme == "auto" {
-		s.Scheme = DefaultScheme
+		s.Scheme, s.chooses = DefaultScheme, true
 	}
 	if s.TestFraction == nil {
 		fraction := DefaultTestFraction
@@ -200,6 +201,20 @@ func (s *Study) validate() error {
 
 // Hash names the study together with its task.
 func (s *Study) Hash() protocol.Hash { return s.hash }
+
+// Settle chooses the scheme for a federation with these thresholds, when the file
+// leaves it open, and says why. All hospitals come to the same.
+func (s *Study) Settle(t protocol.Thresholds) (why string, err error) {
+	if !s.chooses {
+		return "", nil
+	}
+	program, err := s.Program(t)
+	if err != nil {
+		return "", err
+	}
+	s.Scheme, why = protocol.Choose(t, uint64(program.Values()), uint64(program.Limit()))
+	return why, nil
+}
 
 // ModelTask is the task that the study names.
 func (s *Study) ModelTask() *model.Task { return s.task }
