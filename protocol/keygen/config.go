@@ -78,14 +78,14 @@ type Found struct {
 // Made is a key that decrypts, and that not all parties are known to have signed.
 type Made struct {
 	Key        []byte
-	Share      []byte
+	Share      []byte `json:",omitempty"` // empty: its owner keeps it elsewhere by now
 	Transcript []byte
 }
 
 // Result is what a party has in the end.
 type Result struct {
 	Key          *paillier.ThresholdKey
-	Share        *paillier.KeyShare
+	Share        *paillier.KeyShare // nil after a resumption without it
 	Transcript   []byte   // digest of everything that was said to all
 	Endorsements [][]byte // by party, 0 unused
 	Products     int
