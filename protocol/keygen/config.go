@@ -2,6 +2,7 @@ package keygen
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"math/big"
 
@@ -34,6 +35,8 @@ type Config struct {
 
 // DefaultCandidates is how many candidates a batch has.
 const DefaultCandidates = 128
+
+const minCandidates = 16
 
 // Progress is how far a ceremony is. Tries have no memory: however many
 // candidates were looked at, as many as expected on average are still ahead.
@@ -86,8 +89,8 @@ type Made struct {
 type Result struct {
 	Key          *paillier.ThresholdKey
 	Share        *paillier.KeyShare // nil after a resumption without it
-	Transcript   []byte   // digest of everything that was said to all
-	Endorsements [][]byte // by party, 0 unused
+	Transcript   []byte             // digest of everything that was said to all
+	Endorsements [][]byte           // by party, 0 unused
 	Products     int
 	Tested       int
 }
@@ -103,6 +106,9 @@ func (c *Config) validate() error {
 	}
 	if c.Candidates == 0 {
 		c.Candidates = DefaultCandidates
+	}
+	if c.Candidates < minCandidates {
+		return fmt.Errorf("make a key: %d candidates at once are too few to tell a liar from chance; %d are the least", c.Candidates, minCandidates)
 	}
 	return nil
 }
