@@ -3,6 +3,7 @@ module consilium
 go 1.26.0
 
 require (
+	filippo.io/age v1.2.1
 	filippo.io/bigmod v0.1.1-0.20260103110540-f8a47775ebe5
 	github.com/BurntSushi/toml v1.6.0
 	github.com/gtank/ristretto255 v0.2.0
