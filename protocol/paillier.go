@@ -111,9 +111,12 @@ func (s *Paillier) Name() string { return SchemePaillier }
 // MostDropoutsOf is the largest c for n hospitals and f liars with a scheme; −1
 // when n hospitals do not stand f liars at all.
 func MostDropoutsOf(scheme string, n, f int) int {
-	c := MostDropouts(n, f)
-	if t := (Thresholds{Parties: n, Liars: f}); scheme == SchemePaillier {
+	c, t := MostDropouts(n, f), Thresholds{Parties: n, Liars: f}
+	switch {
+	case scheme == SchemePaillier:
 		c = min(c, Holders(t)-HolderThreshold(t)-f)
+	case scheme == SchemeShamir && f > 0:
+		c = max(-1, min(c, n-t.Openings()-2*f))
 	}
 	return c
 }

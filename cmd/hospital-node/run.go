@@ -142,7 +142,7 @@ func nodeConfig(a *app, f *runFlags) (node.Config, node.Training, error) {
 	if err != nil {
 		return fail(err)
 	}
-	why, err := s.Choose(r.Thresholds())
+	why, err := s.Settle(r.Thresholds())
 	if err != nil {
 		return fail(err)
 	}

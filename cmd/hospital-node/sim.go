@@ -131,6 +131,8 @@ func (f *simFlags) options() (protocoltest.Options, error) {
 		return opt, err
 	}
 	switch {
+	case f.scheme == study.SchemeShares:
+		return opt, fmt.Errorf("--scheme %s: sim runs rounds that sum updates; see bench %s and demo", f.scheme, f.scheme)
 	case f.scheme != "auto" && !slices.Contains(study.Schemes, f.scheme):
 		return opt, fmt.Errorf("--scheme %s: this version knows auto, %s", f.scheme, strings.Join(study.Schemes, ", "))
 	case f.modulus != 32 && f.modulus != 64:

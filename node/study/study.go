@@ -17,13 +17,14 @@ import (
 	"consilium/internal/strict"
 	"consilium/model"
 	"consilium/protocol"
+	"consilium/protocol/spdz/learning"
 )
 
 // Study is the file, with its task.
 type Study struct {
 	Name         string      `toml:"name"`
 	Task         string      `toml:"task"`          // an embedded task, or the name of a file beside the study
-	Scheme       string      `toml:"scheme"`        // how updates are hidden: "shamir", "masked", "paillier"; empty or "auto" chooses
+	Scheme       string      `toml:"scheme"`        // how updates are hidden: "shamir", "masked", "paillier"; "spdz" shares the rows; empty chooses
 	Trainer      string      `toml:"trainer"`       // these five: empty or zero takes the task's
 	Rounds       int         `toml:"rounds"`        //
 	Rate         float64     `toml:"rate"`          //
@@ -35,9 +36,11 @@ type Study struct {
 	Thresholds   *Thresholds `toml:"thresholds"`    // must be those of the roster; left out, they are
 	Deadlines    Deadlines   `toml:"deadlines"`     // in ticks
 
-	task *model.Task
-	hash protocol.Hash
-	auto bool // the scheme is not fixed by the file
+	Shares *Shares `toml:"spdz"` // of scheme spdz
+
+	task    *model.Task
+	hash    protocol.Hash
+	chooses bool // the file leaves the scheme open
 }
 
 // Thresholds repeat what the study counts on.
@@ -66,8 +69,19 @@ const (
 
 var defaultDeadlines = Deadlines{Commit: 100, Deal: 100, Attest: 100, View: 20}
 
-// Schemes are the values of scheme that this version knows.
-var Schemes = []string{protocol.SchemeShamir, protocol.SchemeMasked, protocol.SchemePaillier}
+// Schemes are the values of scheme that this version knows: those of rounds that
+// sum updates, and training on secret shares.
+var Schemes = []string{protocol.SchemeShamir, protocol.SchemeMasked, protocol.SchemePaillier, SchemeShares}
+
+// SchemeShares trains on secret shares of the rows (SPDZ's kind of computation).
+const SchemeShares = "spdz"
+
+// Shares are what a study of scheme spdz says.
+type Shares struct {
+	Threshold int    `toml:"threshold"` // so many hospitals together learn nothing; 0 takes the most, (n−1)/2
+	Passive   bool   `toml:"passive"`   // trust that all follow the protocol
+	Reveal    string `toml:"reveal"`    // what opens in the end: "weights" or "predictions"
+}
 
 // Read reads a study and its task.
 func Read(file string) (*Study, error) {
@@ -148,7 +162,7 @@ func (s *Study) setDefaults() {
 		s.Name = s.task.Name
 	}
 	if s.Scheme == "" || s.Scheme == "auto" {
-		s.Scheme, s.auto = DefaultScheme, true
+		s.Scheme, s.chooses = DefaultScheme, true
 	}
 	if s.TestFraction == nil {
 		fraction := DefaultTestFraction
@@ -171,6 +185,9 @@ func (s *Study) validate() error {
 	if !slices.Contains(Schemes, s.Scheme) {
 		return fmt.Errorf("scheme %q: this version knows %s", s.Scheme, strings.Join(Schemes, ", "))
 	}
+	if s.Shares != nil && s.Scheme != SchemeShares {
+		return fmt.Errorf("[spdz] is about scheme %s; the scheme is %s", SchemeShares, s.Scheme)
+	}
 	if f := *s.TestFraction; !(f >= 0 && f < 1) {
 		return fmt.Errorf("test_fraction %v: it is in [0, 1)", f)
 	}
@@ -183,6 +200,20 @@ func (s *Study) validate() error {
 
 // Hash names the study together with its task.
 func (s *Study) Hash() protocol.Hash { return s.hash }
+
+// Settle chooses the scheme for a federation with these thresholds, when the file
+// leaves it open, and says why. All hospitals come to the same.
+func (s *Study) Settle(t protocol.Thresholds) (why string, err error) {
+	if !s.chooses {
+		return "", nil
+	}
+	program, err := s.Program(t)
+	if err != nil {
+		return "", err
+	}
+	s.Scheme, why = protocol.Choose(t, uint64(program.Values()), uint64(program.Limit()))
+	return why, nil
+}
 
 // ModelTask is the task that the study names.
 func (s *Study) ModelTask() *model.Task { return s.task }
@@ -198,20 +229,6 @@ func (s *Study) RoundDeadlines() protocol.Deadlines {
 	return protocol.Deadlines{Commit: s.Deadlines.Commit, Deal: s.Deadlines.Deal, Attest: s.Deadlines.Attest, View: s.Deadlines.View}
 }
 
-// Choose settles the scheme of a study that leaves it open, for a federation with
-// these thresholds, and says why. All hospitals come to the same.
-func (s *Study) Choose(t protocol.Thresholds) (why string, err error) {
-	if !s.auto {
-		return "", nil
-	}
-	program, err := s.Program(t)
-	if err != nil {
-		return "", err
-	}
-	s.Scheme, why = protocol.Choose(t, uint64(program.Values()), uint64(program.Limit()))
-	return why, nil
-}
-
 // Program is what the study computes, for a federation with these thresholds.
 func (s *Study) Program(t protocol.Thresholds) (*model.Program, error) {
 	if want := s.Thresholds; want != nil && (want.Liars != t.Liars || want.Dropouts != t.Dropouts) {
@@ -221,4 +238,13 @@ func (s *Study) Program(t protocol.Thresholds) (*model.Program, error) {
 		Task: s.task, Trainer: s.Trainer, Rounds: s.Rounds, Rate: s.Rate, LocalEpochs: s.LocalEpochs, L2: s.L2,
 		Hospitals: t.Parties, Evaluate: *s.TestFraction > 0,
 	})
+}
+
+// SharesPlan is what the hospitals of a study of scheme spdz do.
+func (s *Study) SharesPlan(p *model.Program, hospitals int) (*learning.Plan, error) {
+	var settings learning.Settings
+	if w := s.Shares; w != nil {
+		settings = learning.Settings{Threshold: w.Threshold, Passive: w.Passive, Reveal: w.Reveal}
+	}
+	return learning.NewPlan(p, hospitals, settings)
 }

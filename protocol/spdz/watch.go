@@ -6,6 +6,9 @@ import (
 	"consilium/sharing/wide"
 )
 
+// watchBits are enough to tell ½ from 1 in powers.
+const watchBits = 8
+
 // AnyNear opens whether entries come near ±1: yes if one is beyond, no if all
 // are within ½; between, it may say either. Where others may lie, a comparison
 // of each entry is dear (AnyBeyond), so one stands for many: the sum of the
@@ -31,11 +34,11 @@ func (e *Engine) AnyNear(list ...*Secret) (bool, error) {
 	e.Name("range guard")
 	var err error
 	for ; power > 2; power /= 2 {
-		if all, err = e.one(e.Hadamard(all, all)); err != nil {
+		if all, err = e.one(e.Hadamard(all, all).Keep(watchBits)); err != nil {
 			return false, err
 		}
 	}
-	sums, err := e.one(e.groupDots(all, all, group))
+	sums, err := e.one(e.groupDots(all, all, group).Keep(watchBits))
 	if err != nil {
 		return false, err
 	}
@@ -56,7 +59,7 @@ func (e *Engine) AnyNear(list ...*Secret) (bool, error) {
 func (e *Engine) watching(reach float64, fraction int) (power, group int) {
 	wide := math.Log2(max(1, reach)) + 0.01
 	for _, c := range []struct{ power, group, bits int }{{8, 64, 6}, {4, 16, 4}} {
-		last := float64(c.power)*wide + float64(c.bits+2*e.Fraction)
+		last := float64(c.power)*wide + float64(c.bits+2*watchBits)
 		if first := 2 * (wide + float64(fraction)); max(first, last)+2 < float64(e.magnitude) {
 			return c.power, c.group
 		}
