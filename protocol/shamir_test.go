@@ -127,3 +127,73 @@ func BenchmarkShamirDeal(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkSumOfThree is all that three hospitals compute to sum 10⁵ values:
+// deal, encode, check, add up, open, combine. Beside it what they send each other
+// together, every opening to one of the others.
+func BenchmarkSumOfThree(b *testing.B) {
+	const n, length = 3, 100_000
+	schemes := make([]*Shamir, n+1)
+	for p := 1; p <= n; p++ {
+		var err error
+		if schemes[p], err = newShamir(Party(p), Thresholds{n, 0, 1}, length, 1); err != nil {
+			b.Fatal(err)
+		}
+	}
+	update := make(Vector, length)
+	sent := uint64(0)
+	spent := processorTime(b)
+	for b.Loop() {
+		sent = 0
+		posts := make([]Body, n+1)
+		for p := 1; p <= n; p++ {
+			deal, err := schemes[p].Deal(update, maskedSeed(p))
+			if err != nil {
+				b.Fatal(err)
+			}
+			posts[p].Parts = map[Party]Source{}
+			for q, part := range deal.Parts {
+				content, err := inMemory(part)
+				if err != nil {
+					b.Fatal(err)
+				}
+				posts[p].Parts[q] = content
+				for _, chunk := range content {
+					if q != Party(p) {
+						sent += uint64(len(chunk))
+					}
+				}
+			}
+		}
+		var openings []Post
+		for p := 1; p <= n; p++ {
+			set := Certified{}
+			for from := 1; from <= n; from++ {
+				mine := Body{Parts: map[Party]Source{Party(p): posts[from].Parts[Party(p)]}}
+				if err := schemes[p].Check(Party(from), mine); err != nil {
+					b.Fatal(err)
+				}
+				set.Included = append(set.Included, Post{Party(from), mine})
+			}
+			opening, err := schemes[p].Open(set, Seed{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			content, err := inMemory(opening.Parts[0])
+			if err != nil {
+				b.Fatal(err)
+			}
+			for _, chunk := range content {
+				sent += uint64(len(chunk))
+			}
+			openings = append(openings, Post{Party(p), Body{Parts: map[Party]Source{0: content}}})
+		}
+		for p := 1; p <= n; p++ {
+			if _, err := schemes[p].Combine(Certified{}, openings[:2]); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	spent()
+	b.ReportMetric(float64(sent)/1e6, "MB-sent")
+}
