@@ -118,7 +118,13 @@ func TestShamirBlamesBeforeItDespairs(t *testing.T) {
 	}
 	var openings []Post
 	for p := Party(1); p <= n; p++ {
-		content, err := inMemory(deal.Parts[p])
+		holder := *scheme
+		holder.self = p
+		opening, err := holder.Open(Certified{Included: []Post{{1, deal}}}, Seed{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := inMemory(opening.Parts[0])
 		if err != nil {
 			t.Fatal(err)
 		}
