@@ -62,14 +62,14 @@ func multipleOf(v *big.Int, f int64) *big.Int {
 	return out
 }
 
-// A short key needs the word insecure, and no word makes it shorter than 512.
+// A short key needs the word insecure, and no word makes it shorter than 256.
 func TestShortKeysNeedTheirName(t *testing.T) {
 	n := testPrivateKey(t).Public().N()
 	if _, err := NewPublicKey(n, MinBits); err == nil {
 		t.Error("512 bits pass for 2048")
 	}
-	if _, err := NewPublicKey(n, 256); err == nil || !strings.Contains(err.Error(), "256") {
-		t.Errorf("a least length of 256 bits: %v", err)
+	if _, err := NewPublicKey(n, 128); err == nil || !strings.Contains(err.Error(), "128") {
+		t.Errorf("a least length of 128 bits: %v", err)
 	}
 	if _, err := GenerateKey(rand.Reader, 1024, MinBits); err == nil {
 		t.Error("a key of 1024 bits was generated")

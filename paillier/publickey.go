@@ -18,6 +18,10 @@ const (
 	// want speed and protect nothing. Below it the challenges of 128 bits would no
 	// longer be shorter than the factors by a margin.
 	InsecureTestBits = 512
+
+	// InsecureCeremonyBits is the same for tests of the making of keys, of which they
+	// want thousands: its factors are no longer than the challenges.
+	InsecureCeremonyBits = 256
 )
 
 // PublicKey is N. It encrypts and adds. Safe for concurrent use.
@@ -29,7 +33,7 @@ type PublicKey struct {
 
 // NewPublicKey takes N from somebody else, and refuses what cannot be a product
 // of two primes ≡ 3 mod 4 of the right length: fewer than minBits bits (MinBits,
-// or InsecureTestBits by name), more than MaxBits, a length that is no multiple
+// InsecureTestBits or InsecureCeremonyBits by name), more than MaxBits, a length that is no multiple
 // of 64, N ≢ 1 mod 4, a prime, a square, a factor below 1000. It cannot tell
 // whether N has more or other factors (CVE-2023-33241): take no N but one that
 // its group has made, or a dealer whom the group trusts.
@@ -62,7 +66,7 @@ func newPublicKey(n *big.Int) *PublicKey {
 
 func checkBits(bits, minBits int) error {
 	switch {
-	case minBits < InsecureTestBits:
+	case minBits < InsecureCeremonyBits:
 		return fmt.Errorf("the least length of N is given as %d bits; MinBits is %d", minBits, MinBits)
 	case bits < minBits || bits > MaxBits:
 		return fmt.Errorf("N of %d bits is not in %d…%d", bits, minBits, MaxBits)

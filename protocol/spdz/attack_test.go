@@ -1,0 +1,201 @@
+package spdz
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"testing"
+
+	"consilium/protocol/protocoltest/interactivetest"
+	"consilium/sharing/wide"
+)
+
+// small computes something of everything, and returns what it opened.
+func small(e *Engine) ([]float64, error) {
+	shapes := make([]Shape, e.Parties()+1)
+	for j := range shapes {
+		shapes[j] = Shape{2, 3}
+	}
+	own := []float64{0.5, -0.25, float64(e.Self()) / 8, 0.1, 0.2, -0.3}
+	in, err := e.Input(shapes, own, 1)
+	if err != nil {
+		return nil, err
+	}
+	list, err := e.Reduce(e.MatMul(in[1], e.Transpose(in[2])), e.MatMul(in[3], e.Transpose(in[1])).PlusSecret(e, e.Constant(2, 2, 4, []float64{1, 2, 3, 4})))
+	if err != nil {
+		return nil, err
+	}
+	negative, err := e.Negative(list[0])
+	if err != nil {
+		return nil, err
+	}
+	if list, err = e.Reduce(e.Hadamard(list[1], negative[0]), e.Hadamard(list[0], list[1])); err != nil {
+		return nil, err
+	}
+	opened, err := e.Open(e.Add(list[0], list[1]))
+	return opened, err
+}
+
+// Every message of a corrupted party, one after the other, in every way, in
+// comparisons, products, checks and openings: what the honest open is right, or
+// nothing.
+func TestEveryCorruptedMessageIsCaught(t *testing.T) {
+	for _, size := range [][2]int{{3, 1}, {4, 1}} {
+		n := size[0]
+		honest := make([][]float64, n+1)
+		cfg := Config{Threshold: size[1]}
+		program := func(results [][]float64) func(e *Engine) error {
+			return func(e *Engine) error {
+				var err error
+				results[e.Self()], err = small(e)
+				return err
+			}
+		}
+		messages := run(t, n, cfg, 5, program(honest)).Messages[n] // of the last party
+		if n == 4 {
+			messages = run(t, n, cfg, 5, program(honest)).Messages[3]
+		}
+		liar := 3
+		caught, silent := 0, 0
+		for number := range (messages + n - 2) / (n - 1) {
+			for kind, corrupt := range corruptions {
+				for _, victims := range [][]int{{1}, {1, 2, 4}} {
+					results, touched := make([][]float64, n+1), false
+					report := runWith(n, cfg, interactivetest.Options{Seed: 5, Tamper: func(from, to, k int, body []byte) ([]byte, bool) {
+						if from == liar && k == number && (to == victims[0] || len(victims) > 1) {
+							touched = true
+							return corrupt(append([]byte(nil), body...)), true
+						}
+						return body, true
+					}}, program(results))
+					abort := false
+					for party := 1; party <= n; party++ {
+						if party == liar {
+							continue
+						}
+						if report.Errors[party] != nil {
+							abort = true
+							continue
+						}
+						for i, v := range results[party] {
+							if math.Abs(v-honest[party][i]) > 1e-3 {
+								t.Fatalf("%d parties, message %d, %s to %v: party %d opened %v for %v", n, number, kind, victims, party, v, honest[party][i])
+							}
+						}
+					}
+					switch {
+					case abort:
+						caught++
+					case touched:
+						silent++
+					}
+				}
+			}
+		}
+		t.Logf("%d parties: %d aborts, %d times the right result", n, caught, silent)
+		if caught == 0 || silent > 0 {
+			t.Errorf("%d parties: %d changes of messages went through unnoticed", n, silent)
+		}
+	}
+}
+
+var corruptions = map[string]func([]byte) []byte{
+	"low bit":  func(b []byte) []byte { b[0] ^= 1; return b },
+	"last bit": func(b []byte) []byte { b[len(b)-2] ^= 1; return b },
+	"shorter":  func(b []byte) []byte { return b[:len(b)-1] },
+	"zeros":    func(b []byte) []byte { clear(b); return b },
+	"not canonical": func(b []byte) []byte {
+		for i := range b {
+			b[i] = 0xff
+		}
+		return b
+	},
+}
+
+// The probability that a wrong product passes, where challenges come from a set
+// of q: its coefficient is zero once in q, and of the places of the last step,
+// where two triples lie at 0 and 1 and their polynomial is fixed at 2, two hide
+// it. With all elements that is below 2⁻¹²⁴ for one product.
+func TestWrongProductsPassAsSeldomAsStated(t *testing.T) {
+	const runs = 400
+	for _, q := range []uint64{4, 16, 64} {
+		passed := 0
+		for seed := range uint64(runs) {
+			report := runWith(3, Config{Threshold: 1}, interactivetest.Options{Seed: seed}, func(e *Engine) error {
+				e.checker.challenges = q
+				return addToProduct(e, 1<<20)
+			})
+			if report.Errors[1] == nil && report.Errors[2] == nil {
+				passed++
+				continue
+			}
+			var cheat *CheatError
+			if !errors.As(report.Errors[1], &cheat) {
+				t.Fatalf("seed %d: %v", seed, report.Errors)
+			}
+		}
+		rate, one := float64(passed)/runs, 1/float64(q)
+		want := one + (1-one)*2*one
+		if deviation := math.Sqrt(want * (1 - want) / runs); math.Abs(rate-want) > 4*deviation {
+			t.Errorf("of %d challenges: a wrong product passed %.3f of the time, want %.3f", q, rate, want)
+		}
+	}
+}
+
+// addToProduct is a computation in which party 3 adds a number that it knows.
+func addToProduct(e *Engine, add int64) error {
+	x, err := shared(e, 1, 1, []float64{0.5}, 1)
+	if err != nil {
+		return err
+	}
+	p := e.Hadamard(x, x)
+	if e.Self() == 3 {
+		p.share[0] = wide.Add(p.share[0], wide.FromInt(add))
+	}
+	y, err := e.one(p)
+	if err != nil {
+		return err
+	}
+	opened, err := e.Open(y)
+	if err == nil && math.Abs(opened[0]-0.25) > 1 {
+		return errWrong
+	}
+	return err
+}
+
+var errWrong = errors.New("opened a wrong number")
+
+// A party that adds to a product in the passive engine is not noticed: the
+// check does it, and nothing else.
+func TestThePassiveEngineTrusts(t *testing.T) {
+	report := runWith(3, Config{Threshold: 1, Passive: true}, interactivetest.Options{Seed: 1}, func(e *Engine) error {
+		return addToProduct(e, 1<<40)
+	})
+	if !errors.Is(report.Errors[1], errWrong) {
+		t.Errorf("%v", report.Errors)
+	}
+}
+
+// Dealt shares that are no polynomial of degree t, where n > 2t+1.
+func TestInputsOfAnotherDegreeAreNoticed(t *testing.T) {
+	report := runWith(4, Config{Threshold: 1}, interactivetest.Options{Seed: 1}, func(e *Engine) error {
+		in, err := shared(e, 1, 1, []float64{0.5}, 1)
+		if err != nil {
+			return err
+		}
+		if e.Self() == 2 { // as if party 1 had dealt it another
+			in.share[0] = wide.Add(in.share[0], wide.FromInt(1))
+		}
+		y, err := e.one(e.Hadamard(in, in))
+		if err != nil {
+			return err
+		}
+		_, err = e.Open(y)
+		return err
+	})
+	for party := 1; party <= 4; party++ {
+		if report.Errors[party] == nil {
+			t.Errorf("party %d: %v", party, fmt.Sprint(report.Errors))
+		}
+	}
+}

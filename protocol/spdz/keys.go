@@ -1,0 +1,185 @@
+package spdz
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+
+	"consilium/sharing/wide"
+)
+
+// Streams of a seed that a set shares, one for each use.
+const (
+	streamMasks   = iota // numbers that hide a product
+	streamUniform        // random secrets
+	streamBits           // words
+)
+
+// Streams of a seed that two parties share.
+const (
+	streamZeros = iota
+	streamZeroBits
+	streamFromLower // shares that the lower party deals the higher
+	streamFromHigher
+)
+
+// keyed is a set with its streams.
+type keyed struct {
+	*subset
+	index                int
+	masks, uniform, bits *wide.Expander
+	adds                 bool // this party adds the set's number where one of it must
+}
+
+// pairKeys are the streams shared with one other party.
+type pairKeys struct {
+	zeros, zeroBits    *wide.Expander
+	dealing, receiving *wide.Expander
+}
+
+// exchangeKeys draws all seeds. Each member of a set contributes to its seed,
+// so a seed is fresh if one member is; and members compare what came out.
+func (e *Engine) exchangeKeys() error {
+	own := make([][wide.SeedSize]byte, len(e.sets)+e.n+1)
+	for i := range own {
+		e.private.Bytes(own[i][:])
+	}
+	for j := 1; j <= e.n; j++ {
+		if j == e.self {
+			continue
+		}
+		body := append([]byte(nil), own[len(e.sets)+j][:]...)
+		for i := range e.sets {
+			if s := &e.sets[i]; s.has(e.self) && s.has(j) {
+				body = append(body, own[i][:]...)
+			}
+		}
+		e.send(j, body)
+	}
+	from := make([][]byte, e.n+1)
+	for j := 1; j <= e.n; j++ {
+		if j == e.self {
+			continue
+		}
+		var err error
+		if from[j], err = e.channel.Receive(j); err != nil {
+			return err
+		}
+		if len(from[j]) != wide.SeedSize*(1+e.common(j)) {
+			return &CheatError{Party: j, What: "sent seeds of another length"}
+		}
+	}
+	return e.deriveKeys(own, from)
+}
+
+// common is the number of sets with this party and another.
+func (e *Engine) common(other int) int {
+	count := 0
+	for i := range e.sets {
+		if e.sets[i].has(e.self) && e.sets[i].has(other) {
+			count++
+		}
+	}
+	return count
+}
+
+func (e *Engine) deriveKeys(own [][wide.SeedSize]byte, from [][]byte) error {
+	e.pairs = make([]*pairKeys, e.n+1)
+	digests := make([][]byte, e.n+1)
+	for j := 1; j <= e.n; j++ {
+		if j == e.self {
+			continue
+		}
+		lower, higher := own[len(e.sets)+j][:], from[j][:wide.SeedSize]
+		if j < e.self {
+			lower, higher = higher, lower
+		}
+		e.pairs[j] = newPair(seedOf("pair", lower, higher), e.self < j)
+		from[j] = from[j][wide.SeedSize:]
+	}
+	for i := range e.sets {
+		s := &e.sets[i]
+		if !s.has(e.self) {
+			continue
+		}
+		var parts [][]byte
+		for _, j := range s.members {
+			part := own[i][:]
+			if j != e.self {
+				part, from[j] = from[j][:wide.SeedSize], from[j][wide.SeedSize:]
+			}
+			parts = append(parts, part)
+		}
+		seed := seedOf("set", parts...)
+		s.weight = s.weightOf(e.self, e.n)
+		e.mine = append(e.mine, &keyed{subset: s, index: i, adds: s.members[0] == e.self,
+			masks: wide.NewExpander(seed, streamMasks), uniform: wide.NewExpander(seed, streamUniform), bits: wide.NewExpander(seed, streamBits)})
+		check := seedOf("check", seed[:])
+		for _, j := range s.members {
+			digests[j] = append(digests[j], check[:]...)
+		}
+	}
+	e.findCrossTerms()
+	return e.compareKeys(digests)
+}
+
+// compareKeys makes sure that all members of a set have one seed: what is drawn
+// from two would not lie on one polynomial.
+func (e *Engine) compareKeys(digests [][]byte) error {
+	for j := 1; j <= e.n; j++ {
+		if j != e.self {
+			digest := sha256.Sum256(digests[j])
+			e.send(j, digest[:])
+			digests[j] = digest[:]
+		}
+	}
+	for j := 1; j <= e.n; j++ {
+		if j == e.self {
+			continue
+		}
+		heard, err := e.channel.Receive(j)
+		if err != nil {
+			return err
+		}
+		if subtle.ConstantTimeCompare(heard, digests[j]) != 1 {
+			return &CheatError{Party: j, What: "has another seed"}
+		}
+	}
+	return nil
+}
+
+func newPair(seed [wide.SeedSize]byte, lower bool) *pairKeys {
+	p := &pairKeys{
+		zeros: wide.NewExpander(seed, streamZeros), zeroBits: wide.NewExpander(seed, streamZeroBits),
+		dealing: wide.NewExpander(seed, streamFromLower), receiving: wide.NewExpander(seed, streamFromHigher),
+	}
+	if !lower {
+		p.dealing, p.receiving = p.receiving, p.dealing
+	}
+	return p
+}
+
+// seedOf hashes the parts, all of one length, to a seed.
+func seedOf(purpose string, parts ...[]byte) (seed [wide.SeedSize]byte) {
+	h := sha256.New()
+	h.Write([]byte("consilium/spdz/" + purpose + "/1"))
+	for _, p := range parts {
+		h.Write(p)
+	}
+	h.Sum(seed[:0])
+	return seed
+}
+
+// CheatError says that the computation stopped because a message was not what
+// the protocol makes. Party is 0 where it cannot be known whose.
+type CheatError struct {
+	Party int
+	What  string
+}
+
+func (e *CheatError) Error() string {
+	if e.Party == 0 {
+		return "somebody " + e.What + "; nothing was opened"
+	}
+	return fmt.Sprintf("party %d %s; nothing was opened", e.Party, e.What)
+}

@@ -1,0 +1,87 @@
+package spdz
+
+import (
+	"math"
+
+	"consilium/sharing/wide"
+)
+
+// AnyNear opens whether entries come near ±1: yes if one is beyond, no if all
+// are within ½; between, it may say either. Where others may lie, a comparison
+// of each entry is dear (AnyBeyond), so one stands for many: the sum of the
+// eighth powers of 64 entries, or of the fourth powers of 16 where eighth powers
+// would not fit, is compared with 1; and where neither fits, each entry is.
+func (e *Engine) AnyNear(list ...*Secret) (bool, error) {
+	total, reach, fraction := 0, 0.0, 0
+	for _, s := range list {
+		total += s.Len()
+		reach, fraction = max(reach, s.Reach), max(fraction, s.Bits)
+	}
+	power, group := e.watching(reach, fraction)
+	if power == 1 {
+		return e.AnyBeyond(1, list...)
+	}
+	all := e.secret((total+group-1)/group*group, 1, fraction, reach)
+	at := 0
+	for _, s := range list {
+		up := e.raised(s, fraction)
+		copy(all.err[min(at, len(all.err)):], up.err)
+		at += copy(all.share[at:], up.share)
+	}
+	e.Name("range guard")
+	var err error
+	for ; power > 2; power /= 2 {
+		if all, err = e.one(e.Hadamard(all, all)); err != nil {
+			return false, err
+		}
+	}
+	sums, err := e.one(e.groupDots(all, all, group))
+	if err != nil {
+		return false, err
+	}
+	over := e.AddConstant(e.Negate(sums), 1)
+	if e.plain {
+		return e.anyNegative(over), nil
+	}
+	numbers, width := e.flat([]*Secret{over})
+	signs, err := e.sign(numbers, width)
+	if err != nil {
+		return false, err
+	}
+	return e.anyNumber(&Secret{Rows: len(signs), Cols: 1, Reach: 1, share: signs})
+}
+
+// watching chooses the power and how many entries share a comparison: 1 where
+// no power fits.
+func (e *Engine) watching(reach float64, fraction int) (power, group int) {
+	wide := math.Log2(max(1, reach)) + 0.01
+	for _, c := range []struct{ power, group, bits int }{{8, 64, 6}, {4, 16, 4}} {
+		last := float64(c.power)*wide + float64(c.bits+2*e.Fraction)
+		if first := 2 * (wide + float64(fraction)); max(first, last)+2 < float64(e.magnitude) {
+			return c.power, c.group
+		}
+	}
+	return 1, 1
+}
+
+// groupDots multiplies entry by entry and adds up groups of neighbours.
+func (e *Engine) groupDots(a, b *Secret, group int) *Product {
+	p := e.product(a.Rows/group, 1, a.Bits+b.Bits, float64(group)*a.Reach*b.Reach)
+	p.factors = []factor{{a: a, b: b, entries: true, group: group, times: wide.FromInt(1)}}
+	for i := range p.share {
+		p.share[i] = wide.Dot(a.share[i*group:(i+1)*group], b.share[i*group:(i+1)*group])
+	}
+	for i := range a.err {
+		p.err[i/group] += productError(a, b, i, i)
+	}
+	return p
+}
+
+func (e *Engine) anyNegative(s *Secret) bool {
+	for i := range s.share {
+		if s.value(i) < 0 {
+			return true
+		}
+	}
+	return false
+}
