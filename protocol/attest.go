@@ -62,7 +62,7 @@ func (r *Round) attest() error {
 	r.began[Attest] = r.tick
 	var p attestPayload
 	for _, d := range held.Parties() {
-		p.Held = append(p.Held, named{d, r.deals[d].payload.Body.root()})
+		p.Held = append(p.Held, named{d, r.deals[d].root()})
 	}
 	return r.say(Slot{Phase: Attest, View: view}, p.encode())
 }

@@ -83,7 +83,7 @@ func (r *Round) publicDeal(p Party, d *dealState) (Message, bool) {
 func (r *Round) dealMessage(p Party, d *dealState) (Message, bool) {
 	return r.messageOf(p, Slot{Phase: Deal}, func(content any) bool {
 		deal, ok := content.(dealPayload)
-		return ok && deal.Body.root() == d.payload.Body.root()
+		return ok && deal.Body.root() == d.root()
 	})
 }
 

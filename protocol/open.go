@@ -72,7 +72,7 @@ func (r *Round) certified(c choice) (Certified, int) {
 	set, held := Certified{ID: r.ballot.decidedID, Joined: c.set().Parties()}, 0
 	for _, e := range c.Included {
 		post := Post{From: e.Party}
-		if d := r.deals[e.Party]; d != nil && d.status == dealHeld && d.payload.Body.root() == e.Hash {
+		if d := r.deals[e.Party]; d != nil && d.status == dealHeld && d.root() == e.Hash {
 			post.Body = d.held
 			held++
 		}
@@ -93,8 +93,11 @@ func (r *Round) combine() error {
 		return nil
 	}
 	openings := r.openingsHere()
+	if _, needed := r.scheme.Openers(); len(openings) < needed {
+		return nil
+	}
 	set, held := r.certified(*c)
-	if _, needed := r.scheme.Openers(); len(openings) < needed || len(openings)+held == r.combined {
+	if len(openings)+held == r.combined {
 		return r.giveUp(len(openings))
 	}
 	r.combined = len(openings) + held
