@@ -3,8 +3,10 @@ module consilium
 go 1.26.0
 
 require (
+	filippo.io/age v1.2.1
 	filippo.io/bigmod v0.1.1-0.20260103110540-f8a47775ebe5
 	github.com/BurntSushi/toml v1.6.0
+	github.com/gtank/ristretto255 v0.2.0
 	github.com/libp2p/go-libp2p v0.51.0
 	github.com/libp2p/go-libp2p-pubsub v0.17.0
 	github.com/marcopolo/simnet v0.0.7
@@ -20,6 +22,7 @@ require (
 )
 
 require (
+	filippo.io/edwards25519 v1.1.0 // indirect
 	filippo.io/keygen v1.0.0 // indirect
 	github.com/benbjohnson/clock v1.3.5 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect

@@ -218,7 +218,7 @@ func TestColludingOpenings(t *testing.T) {
 	}
 	var openings []Post
 	post := func(p Party, e sharing.Element) {
-		openings = append(openings, Post{p, Body{Parts: map[Party]Source{0: elements{e}}}})
+		openings = append(openings, Post{p, Body{Parts: map[Party]Source{0: Chunks{sharing.Append(nil, []sharing.Element{e})}}}})
 	}
 	for p := Party(1); int(p) < k; p++ {
 		post(p, value(p))

@@ -60,7 +60,7 @@ func NewPaillier(self Party, d Description, key *PaillierKey) (*Paillier, error)
 	t := d.Thresholds
 	switch {
 	case key == nil:
-		return nil, fmt.Errorf("scheme paillier needs the federation's key, and the roster has none: deal one with `hospital-node cluster deal`")
+		return nil, fmt.Errorf("scheme paillier needs the federation's key, and the roster has none: make one with `hospital-node cluster keygen`, or have one dealt with `hospital-node cluster deal`")
 	case key.Digest() != d.Key:
 		return nil, fmt.Errorf("the key here is not the one that the round is described with")
 	case int(self) < 1 || int(self) > t.Parties:
@@ -220,7 +220,7 @@ func (p paillierPart) Chunk(i int) ([]byte, error) {
 }
 
 // Mask is empty: the scheme has no such phase.
-func (s *Paillier) Mask([]Party) (Body, error) { return Body{}, nil }
+func (s *Paillier) Mask(Certified, Vector, Seed) (Body, error) { return Body{}, nil }
 
 // Prove has nothing to add to the proof of plaintext knowledge.
 func (s *Paillier) Prove(deal Body, _ Seed) ([]byte, error) { return deal.Public, nil }

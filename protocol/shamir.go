@@ -3,6 +3,7 @@ package protocol
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"consilium/sharing"
 )
@@ -78,14 +79,13 @@ func (s *Shamir) Deal(update Vector, seed Seed) (Body, error) {
 	if len(update) != s.length {
 		return Body{}, fmt.Errorf("deal an update of %d values in a round of %d", len(update), s.length)
 	}
-	d := &shamirDeal{secrets: make([]sharing.Element, s.dealt()), seed: seed, n: s.n, k: s.k, shares: map[int][][]sharing.Element{}}
 	for i, v := range update {
-		var err error
-		if d.secrets[i], err = sharing.FromInt(v); err != nil {
+		if _, err := sharing.FromInt(v); err != nil {
 			return Body{}, fmt.Errorf("deal value %d: %w", i, err)
 		}
 	}
-	sharing.NewExpander(seed, streamMasks).Fill(d.secrets[s.length:])
+	d := &shamirDeal{update: update, masks: make([]sharing.Element, s.masks), seed: seed, n: s.n, k: s.k, shares: map[int][][]sharing.Element{}}
+	sharing.NewExpander(seed, streamMasks).Fill(d.masks)
 	body := Body{Parts: map[Party]Source{}}
 	for j := range s.n {
 		body.Parts[Party(j+1)] = shamirPart{d, j}
@@ -96,22 +96,40 @@ func (s *Shamir) Deal(update Vector, seed Seed) (Body, error) {
 // shamirDeal computes blocks of shares when they are asked for, and keeps as
 // many as dealCache allows.
 type shamirDeal struct {
-	secrets []sharing.Element
-	seed    Seed
-	n, k    int
-	shares  map[int][][]sharing.Element // by block, by party
+	update Vector
+	masks  []sharing.Element
+	seed   Seed
+	n, k   int
+	shares map[int][][]sharing.Element // by block, by party
 }
 
-// dealCache bounds the shares that a deal keeps: 64 MiB, which is all of them in
-// the range that the scheme is for. Beyond that blocks are dealt again.
-const dealCache = 8 << 20
+// dealCache bounds the elements that a deal keeps: 8 MiB. Beyond that blocks are
+// dealt again; the parts of one deal are read side by side, so that this is once
+// each time that they are read.
+const dealCache = 1 << 20
+
+func (d *shamirDeal) length() int { return len(d.update) + len(d.masks) }
+
+// secrets are the values that block i deals.
+func (d *shamirDeal) secrets(i int) []sharing.Element {
+	from, to := i*blockLength, min((i+1)*blockLength, d.length())
+	secrets := make([]sharing.Element, to-from)
+	for at := range secrets {
+		if from+at < len(d.update) {
+			secrets[at], _ = sharing.FromInt(d.update[from+at]) // looked at in Deal
+		} else {
+			secrets[at] = d.masks[from+at-len(d.update)]
+		}
+	}
+	return secrets
+}
 
 type shamirPart struct {
 	deal  *shamirDeal
 	party int // from 0
 }
 
-func (p shamirPart) Chunks() int { return blocks(len(p.deal.secrets)) }
+func (p shamirPart) Chunks() int { return blocks(p.deal.length()) }
 
 func (p shamirPart) Chunk(i int) ([]byte, error) {
 	block, err := p.deal.block(i)
@@ -123,13 +141,13 @@ func (p shamirPart) Chunk(i int) ([]byte, error) {
 
 // block deals block i to everybody.
 func (d *shamirDeal) block(i int) ([][]sharing.Element, error) {
-	if i < 0 || i >= blocks(len(d.secrets)) {
-		return nil, fmt.Errorf("deal block %d of %d", i, blocks(len(d.secrets)))
+	if i < 0 || i >= blocks(d.length()) {
+		return nil, fmt.Errorf("deal block %d of %d", i, blocks(d.length()))
 	}
 	if known, ok := d.shares[i]; ok {
 		return known, nil
 	}
-	secrets := d.secrets[i*blockLength : min((i+1)*blockLength, len(d.secrets))]
+	secrets := d.secrets(i)
 	block := make([][]sharing.Element, d.n)
 	for j := range block {
 		block[j] = make([]sharing.Element, len(secrets))
@@ -157,37 +175,37 @@ func (s *Shamir) Check(from Party, deal Body) error {
 		return &Invalid{fmt.Sprintf("a Shamir deal has no public bytes, this one has %d", len(deal.Public))}
 	}
 	for _, part := range deal.Parts {
-		if err := s.eachBlock(part, s.dealt(), func(int, []sharing.Element) {}); err != nil {
-			return err
+		for i := range blocks(s.dealt()) {
+			if err := read(part, s.dealt(), i, room(s.dealt(), i)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// eachBlock decodes a part of so many elements block by block, and calls do with
-// the offset of each.
-func (s *Shamir) eachBlock(part Source, length int, do func(offset int, block []sharing.Element)) error {
+// read decodes block i of a part of so many elements.
+func read(part Source, length, i int, block []sharing.Element) error {
 	if part == nil || part.Chunks() != blocks(length) {
 		return &Invalid{fmt.Sprintf("another number of elements than %d", length)}
 	}
-	room := make([]sharing.Element, min(length, blockLength))
-	for b := range part.Chunks() {
-		offset := b * blockLength
-		chunk, err := part.Chunk(b)
-		if err != nil {
-			return err
-		}
-		block := room[:min(blockLength, length-offset)]
-		if err := sharing.Decode(block, chunk); err != nil {
-			return &Invalid{fmt.Sprintf("block %d: %v", b, err)}
-		}
-		do(offset, block)
+	chunk, err := part.Chunk(i)
+	if err != nil {
+		return err
+	}
+	if err := sharing.Decode(block, chunk); err != nil {
+		return &Invalid{fmt.Sprintf("block %d: %v", i, err)}
 	}
 	return nil
 }
 
+// room is room for block i of so many elements.
+func room(length, i int) []sharing.Element {
+	return make([]sharing.Element, min(blockLength, length-i*blockLength))
+}
+
 // Mask is empty: the scheme has no such phase.
-func (s *Shamir) Mask([]Party) (Body, error) { return Body{}, nil }
+func (s *Shamir) Mask(Certified, Vector, Seed) (Body, error) { return Body{}, nil }
 
 // MostAnswers is k−1−f: with the shares that dealers publish, f liars must still
 // hold fewer than k.
@@ -202,35 +220,43 @@ func (s *Shamir) MostAnswers() int {
 // takes f more that agree.
 func (s *Shamir) Openers() (Set, int) { return AllOf(s.n), s.k + s.f }
 
-// Open sums the shares that this hospital holds of the included deals.
+// Open sums the shares that this hospital holds of the included deals, block by
+// block when it is read.
 func (s *Shamir) Open(set Certified, _ Seed) (Body, error) {
-	sum := make([]sharing.Element, s.dealt())
 	for _, deal := range set.Included {
-		err := s.eachBlock(deal.Body.Parts[s.self], s.dealt(), func(offset int, block []sharing.Element) {
-			sharing.AddTo(sum[offset:offset+len(block)], block)
-		})
-		if err != nil {
-			return Body{}, fmt.Errorf("sum the shares of hospital %d: %w", deal.From, err)
+		if part := deal.Body.Parts[s.self]; part == nil || part.Chunks() != blocks(s.dealt()) {
+			return Body{}, fmt.Errorf("the shares of hospital %d are not here", deal.From)
 		}
 	}
-	return Body{Parts: map[Party]Source{0: elements(sum[:s.length])}}, nil
+	return Body{Parts: map[Party]Source{0: shamirOpening{s, set.Included}}}, nil
 }
 
-// elements is a vector of elements as a source.
-type elements []sharing.Element
+// shamirOpening is without the masks behind the update.
+type shamirOpening struct {
+	scheme *Shamir
+	deals  []Post
+}
 
-func (e elements) Chunks() int { return blocks(len(e)) }
+func (o shamirOpening) Chunks() int { return blocks(o.scheme.length) }
 
-func (e elements) Chunk(i int) ([]byte, error) {
-	if i < 0 || i >= e.Chunks() {
-		return nil, fmt.Errorf("read block %d of %d", i, e.Chunks())
+func (o shamirOpening) Chunk(i int) ([]byte, error) {
+	if i < 0 || i >= o.Chunks() {
+		return nil, fmt.Errorf("open block %d of %d", i, o.Chunks())
 	}
-	block := e[i*blockLength : min((i+1)*blockLength, len(e))]
-	return sharing.Append(make([]byte, 0, sharing.Size*len(block)), block), nil
+	s := o.scheme
+	sum, block := room(s.length, i), room(s.dealt(), i)
+	for _, deal := range o.deals {
+		if err := read(deal.Body.Parts[s.self], s.dealt(), i, block); err != nil {
+			return nil, fmt.Errorf("sum the shares of hospital %d: %w", deal.From, err)
+		}
+		sharing.AddTo(sum, block[:len(sum)])
+	}
+	return sharing.Append(make([]byte, 0, sharing.Size*len(sum)), sum), nil
 }
 
 // Combine interpolates at 0. With liars it first finds wrong openings; without,
-// openings that contradict each other end the round.
+// openings that contradict each other end the round. It goes block by block:
+// beside the sum it takes memory for one block of each opening.
 func (s *Shamir) Combine(set Certified, openings []Post) (Vector, error) {
 	if len(openings) < s.k+s.f {
 		return nil, ErrMoreOpenings
@@ -239,23 +265,46 @@ func (s *Shamir) Combine(set Certified, openings []Post) (Vector, error) {
 		if err := s.findWrong(set.ID, openings); err != nil {
 			return nil, err
 		}
+		openings = openings[:s.k] // all agree
 	}
-	sum, err := s.interpolate(openings[:s.k], 0)
+	c, err := s.combination(openings)
 	if err != nil {
 		return nil, err
 	}
-	if s.f == 0 {
-		for _, extra := range openings[s.k:] {
-			if err := s.onPolynomial(openings[:s.k], extra); err != nil {
-				return nil, err
-			}
+	sum := make(Vector, s.length)
+	var inconsistent error
+	for i := range blocks(s.length) {
+		err := c.block(i, sum[i*blockLength:min((i+1)*blockLength, s.length)])
+		if errors.As(err, new(*Inconsistent)) {
+			inconsistent = err // a bad opening further on is worth more: it has a sender
+		} else if err != nil {
+			return nil, err
 		}
 	}
-	result := make(Vector, s.length)
-	for i, e := range sum {
-		result[i] = e.Int()
+	if inconsistent != nil {
+		return nil, inconsistent
 	}
-	return result, nil
+	return sum, nil
+}
+
+// shamirCombination is what does not change from block to block: the first k
+// openings determine the polynomials, the others are compared with them.
+type shamirCombination struct {
+	scheme   *Shamir
+	openings []Post
+	at       [][]sharing.Element // Lagrange coefficients: at 0, then at each further opening
+}
+
+func (s *Shamir) combination(openings []Post) (*shamirCombination, error) {
+	c := &shamirCombination{scheme: s, openings: openings}
+	for _, x := range append([]int{0}, abscissae(openings[s.k:])...) {
+		lambda, err := sharing.Lagrange(abscissae(openings[:s.k]), x)
+		if err != nil {
+			return nil, err
+		}
+		c.at = append(c.at, lambda)
+	}
+	return c, nil
 }
 
 func abscissae(posts []Post) []int {
@@ -266,39 +315,29 @@ func abscissae(posts []Post) []int {
 	return xs
 }
 
-func (s *Shamir) interpolate(openings []Post, at int) ([]sharing.Element, error) {
-	lambda, err := sharing.Lagrange(abscissae(openings), at)
-	if err != nil {
-		return nil, err
-	}
-	sum := make([]sharing.Element, s.length)
-	for i, opening := range openings {
-		err := s.eachBlock(opening.Body.Parts[0], s.length, func(offset int, block []sharing.Element) {
-			sharing.Accumulate(sum[offset:offset+len(block)], lambda[i], block)
-		})
-		if err != nil {
-			return nil, blame(opening.From, err)
+// block combines block i of the openings into sum.
+func (c *shamirCombination) block(i int, sum []int64) error {
+	k, length := c.scheme.k, c.scheme.length
+	shares := make([][]sharing.Element, len(c.openings))
+	for j, opening := range c.openings {
+		shares[j] = room(length, i)
+		if err := read(opening.Body.Parts[0], length, i, shares[j]); err != nil {
+			return blame(opening.From, err)
 		}
 	}
-	return sum, nil
-}
-
-func (s *Shamir) onPolynomial(openings []Post, extra Post) error {
-	want, err := s.interpolate(openings, int(extra.From))
-	if err != nil {
-		return err
-	}
-	inconsistent := false
-	err = s.eachBlock(extra.Body.Parts[0], s.length, func(offset int, block []sharing.Element) {
-		for i, e := range block {
-			inconsistent = inconsistent || e != want[offset+i]
+	value := room(length, i)
+	for point, lambda := range c.at {
+		clear(value)
+		for j := range lambda {
+			sharing.Accumulate(value, lambda[j], shares[j])
 		}
-	})
-	if err != nil {
-		return blame(extra.From, err)
-	}
-	if inconsistent {
-		return &Inconsistent{fmt.Sprintf("the openings of hospitals %v and %d do not lie on one polynomial", abscissae(openings), extra.From)}
+		if point == 0 {
+			for at, e := range value {
+				sum[at] = e.Int()
+			}
+		} else if extra := k + point - 1; !slices.Equal(value, shares[extra]) {
+			return &Inconsistent{fmt.Sprintf("the openings of hospitals %v and %d do not lie on one polynomial", abscissae(c.openings[:k]), c.openings[extra].From)}
+		}
 	}
 	return nil
 }

@@ -226,9 +226,6 @@ func (r *reading) thresholds(s *scenario) error {
 		}
 		return r.atMember(0, err)
 	}
-	if err := s.study.Settle(s.t); err != nil {
-		return r.atMember(0, err)
-	}
 	return nil
 }
 

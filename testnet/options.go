@@ -32,6 +32,10 @@ type DemoOptions struct {
 	Bits         int  // of the Paillier key; 0: TestKeyBits
 	FreshKey     bool // deal a Paillier key instead of using the published one
 
+	// Passive runs scheme spdz without the checks that catch a hospital that
+	// does not follow the protocol.
+	Passive bool
+
 	patience time.Duration // for a quorum to come back; 0: quorumWait
 }
 
@@ -79,6 +83,9 @@ func (opt DemoOptions) check() error {
 	if opt.Seed > math.MaxInt64 { // TOML has no larger number, and the seed is in the study
 		return fmt.Errorf("--seed %d: at most %d", opt.Seed, int64(math.MaxInt64))
 	}
+	if opt.Passive && opt.Scheme != study.SchemeShares {
+		return fmt.Errorf("--passive is about scheme %s", study.SchemeShares)
+	}
 	if n := opt.Hospitals; n != 0 {
 		return mostDropouts(n, opt.Scheme).Validate()
 	}
@@ -113,8 +120,13 @@ func (s *scenario) load(opt DemoOptions) error {
 }
 
 func (s *scenario) agreeDemo(opt DemoOptions) error {
+	var shares *study.Shares
+	if opt.Passive {
+		shares = &study.Shares{Passive: true}
+	}
 	return s.agree(study.Study{
-		Name: "demo", Task: opt.Task, Scheme: opt.Scheme, Trainer: opt.Trainer, Rounds: opt.Rounds,
+		Shares: shares,
+		Name:   "demo", Task: opt.Task, Scheme: opt.Scheme, Trainer: opt.Trainer, Rounds: opt.Rounds,
 		TestFraction: opt.TestFraction, Seed: opt.Seed, Tick: demoTick.String(),
 		Deadlines: study.Deadlines{Commit: 75, Deal: 75, Attest: 50, View: 25},
 	}, func(name string) ([]byte, error) { return nil, fmt.Errorf("task %q is not embedded", name) })

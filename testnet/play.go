@@ -21,6 +21,9 @@ type Options struct {
 // an error, as far as it goes, once the hospitals have started. However it
 // ends, nothing that it started is left, but what is in opt.Dir.
 func play(ctx context.Context, s *scenario, opt Options) (*Report, error) {
+	if s.shares != nil {
+		return s.playShares(ctx, opt)
+	}
 	started := time.Now()
 	n, err := s.perform(ctx, opt)
 	if n == nil {

@@ -31,6 +31,7 @@ type DemoReport struct {
 	WeightsBound   *float64            `json:"weights_bound"` // what fixed point can make of it, where known
 	Coefficients   []model.Coefficient `json:"coefficients"`  // of a trainer that gives them
 	Rows           []Rows              `json:"rows"`
+	Shares         *SharesResult       `json:"spdz"`   // of scheme spdz
 	Replay         string              `json:"replay"` // the command that shows the same again
 	Seed           uint64              `json:"seed"`
 	Seconds        float64             `json:"seconds"`

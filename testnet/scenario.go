@@ -13,6 +13,7 @@ import (
 	"consilium/node/study"
 	"consilium/protocol"
 	"consilium/protocol/protocoltest"
+	"consilium/protocol/spdz/learning"
 )
 
 // How the hospitals run.
@@ -38,10 +39,12 @@ type scenario struct {
 	faults     []protocoltest.Fault
 	t          protocol.Thresholds
 	links      Links
-	patience   time.Duration // for a quorum to come back
-	keyBits    int           // of the Paillier key; 0: the default
-	freshKey   bool          // not the published one
-	key        *dealtKey     // of scheme paillier
+	patience   time.Duration  // for a quorum to come back
+	keyBits    int            // of the Paillier key; 0: the default
+	freshKey   bool           // not the published one
+	key        *dealtKey      // of scheme paillier
+	shares     *learning.Plan // of scheme spdz
+	why        string         // the scheme was chosen, empty when it was given
 }
 
 // InputError is what is wrong with arguments or files.
@@ -69,6 +72,9 @@ func (s *scenario) agree(settings study.Study, readTask func(name string) ([]byt
 // plan makes the program that the hospitals run, splits their rows, and deals
 // the key that the scheme needs.
 func (s *scenario) plan() (err error) {
+	if s.why, err = s.study.Settle(s.t); err != nil {
+		return err
+	}
 	if err := s.dealKey(); err != nil {
 		return err
 	}
@@ -76,6 +82,9 @@ func (s *scenario) plan() (err error) {
 		return err
 	}
 	if s.program, err = s.study.Program(s.t); err != nil {
+		return err
+	}
+	if err := s.planShares(); err != nil {
 		return err
 	}
 	rows := 0
@@ -95,7 +104,10 @@ func (s *scenario) plan() (err error) {
 
 // checkScheme refuses thresholds that the scheme does not stand.
 func (s *scenario) checkScheme() error {
-	d := protocol.Description{Scheme: s.study.Scheme, Thresholds: s.t, Length: 1, Limit: 1}
+	if s.study.Scheme == study.SchemeShares {
+		return nil // planShares does
+	}
+	d := protocol.Description{Scheme: s.study.Scheme, Thresholds: s.t, Length: 1, Limit: 1, Modulus: protocol.Modulus(s.study.Scheme, s.t, 1)}
 	key := s.key.of(1)
 	if key != nil {
 		d.Key = key.Digest()
@@ -129,6 +141,9 @@ func (s *scenario) tables(dir string) ([]string, error) {
 
 // addFault takes a fault in, unless it cannot happen here.
 func (s *scenario) addFault(text string) error {
+	if s.shares != nil {
+		return fmt.Errorf("fault %s: scheme %s runs without faults here; its dropouts are in the tests of protocol/spdz", text, s.study.Scheme)
+	}
 	f, err := protocoltest.ParseFault(text, s.names())
 	if err != nil {
 		return err
@@ -178,8 +193,14 @@ func (s *scenario) names() []string {
 }
 
 func (s *scenario) summary() string {
+	if s.shares != nil {
+		return s.sharesSummary()
+	}
 	text := fmt.Sprintf("%d hospitals (%s), scheme %s: any %d open a sum, %d learn nothing; up to %d may drop out",
 		s.t.Parties, strings.Join(s.names(), ", "), s.study.Scheme, s.openings(), s.openings()-1, s.t.Dropouts)
+	if s.why != "" {
+		text += "\nthe scheme was chosen: " + s.why
+	}
 	if s.key != nil {
 		text += "\n" + s.key.describe()
 	}
@@ -188,6 +209,9 @@ func (s *scenario) summary() string {
 
 // openings is how many hospitals open a sum.
 func (s *scenario) openings() int {
+	if s.shares != nil {
+		return s.shares.Threshold + 1
+	}
 	if s.key != nil {
 		return s.key.public.Threshold()
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 	"time"
 
 	"consilium/model"
@@ -46,7 +47,7 @@ type SharesBenched struct {
 	Messages       int          `json:"messages_sent"`     // by a party, mean
 	SecondsAt20ms  float64      `json:"seconds_at_20_ms"`  // with 20 ms of round trip: a round is half of one
 	WeightsMaxDiff float64      `json:"weights_max_diff"`  // against the same computation in the clear
-	WeightsBound   float64      `json:"weights_bound"`     // what truncation can make of it
+	WeightsBound   *float64     `json:"weights_bound"`     // what truncation can make of it; null where no bound is known
 	Ranges         []spdz.Range `json:"ranges"`            // of intermediate results
 	Yardstick      *Yardstick   `json:"mp_spdz,omitempty"` // the same job there
 }
@@ -256,13 +257,19 @@ func (b *sharesBench) compare(job sharesJob, weights [][]float64, done *SharesBe
 	if err != nil {
 		return err
 	}
-	for _, bound := range out.Weights.Errors(e) {
-		done.WeightsBound = max(done.WeightsBound, bound)
-	}
+	done.WeightsBound = finite(slices.Max(out.Weights.Errors(e)))
 	for _, list := range weights {
 		for i, w := range list {
 			done.WeightsMaxDiff = max(done.WeightsMaxDiff, math.Abs(w-want[i]))
 		}
 	}
 	return nil
+}
+
+// finite is nil for what is no number to print.
+func finite(v float64) *float64 {
+	if math.IsInf(v, 0) || math.IsNaN(v) {
+		return nil
+	}
+	return &v
 }

@@ -55,8 +55,12 @@ func printBenchShares(a *app, r *testnet.SharesBenchReport) {
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "job\tsecurity\twall s\tCPU s\tsent by a party\trounds\tat 20 ms\tdifference ≤ bound\tMP-SPDZ")
 	for _, j := range r.Jobs {
-		fmt.Fprintf(w, "%s\t%s\t%.3f\t%.3f\t%s\t%d\t%.2f s\t%.1e ≤ %.1e\t%.2f s, %.1f MB\n", j.Name, j.Security, j.Seconds, j.CPUSeconds,
-			bytesText(j.Bytes), j.Rounds, j.SecondsAt20ms, j.WeightsMaxDiff, j.WeightsBound, j.Yardstick.Seconds, j.Yardstick.Megabytes)
+		bound := "no bound"
+		if j.WeightsBound != nil {
+			bound = fmt.Sprintf("%.1e", *j.WeightsBound)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%.3f\t%.3f\t%s\t%d\t%.2f s\t%.1e ≤ %s\t%.2f s, %.1f MB\n", j.Name, j.Security, j.Seconds, j.CPUSeconds,
+			bytesText(j.Bytes), j.Rounds, j.SecondsAt20ms, j.WeightsMaxDiff, bound, j.Yardstick.Seconds, j.Yardstick.Megabytes)
 	}
 	w.Flush()
 	a.printf("\n")

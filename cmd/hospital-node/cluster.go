@@ -43,7 +43,7 @@ func newCluster(a *app) *cobra.Command {
 		Args: cobra.ArbitraryArgs,
 		RunE: a.helpOrFail,
 	}
-	cmd.AddCommand(newClusterNew(a, runClusterNew), newClusterDeal(a, runClusterDeal), newClusterSign(a, runClusterSign),
+	cmd.AddCommand(newClusterNew(a, runClusterNew), newClusterDeal(a, runClusterDeal), newClusterKeygen(a, runClusterKeygen), newClusterSign(a, runClusterSign),
 		newClusterVerify(a, runClusterVerify), newClusterShow(a, runClusterShow))
 	return cmd
 }
@@ -101,9 +101,6 @@ func makeRoster(f *clusterNewFlags) (*roster.Roster, error) {
 		cards = append(cards, card)
 	}
 	r, err := newRoster(f, cards)
-	if err == nil {
-		_, err = protocol.ChooseScheme(r.Thresholds())
-	}
 	if err != nil {
 		return nil, &usageError{err}
 	}
@@ -148,10 +145,19 @@ func stands(a *app, r *roster.Roster) {
 		k = key.Threshold()
 	}
 	a.printf("Hospitals that may be away at any time: %d. Hospitals that may lie: %d.\n", t.Dropouts, t.Liars)
+	curious := k - 1
+	if key, err := r.PaillierKey(); err == nil && key != nil && r.JointKey {
+		// So many could factor N if they kept what they drew when it was made.
+		curious = min(curious, (key.Holders()-1)/2)
+	}
 	a.printf("A sum is opened by %d hospitals, and has at least %d in it. Up to %d that compare notes learn nothing but the\n"+
-		"sum of the others; %d could open any update.\n", k, t.SmallestSet(), k-1, k)
+		"sum of the others; %d could open any update.\n", k, t.SmallestSet(), curious, curious+1)
 	if key, err := r.PaillierKey(); err == nil && key != nil {
-		a.printf("Paillier key of %d bits: %d holders, any %d of whom decrypt; whoever dealt it could decrypt alone.\n", key.Bits(), key.Holders(), key.Threshold())
+		origin := "whoever dealt it could decrypt alone"
+		if r.JointKey {
+			origin = "they made it together, and nobody ever held it"
+		}
+		a.printf("Paillier key of %d bits: %d holders, any %d of whom decrypt; %s.\n", key.Bits(), key.Holders(), key.Threshold(), origin)
 	}
 	if r.InsecureTestKey {
 		a.printf("THE PAILLIER KEY IS A TEST KEY AND PROTECTS NOTHING.\n")
@@ -166,11 +172,12 @@ func stands(a *app, r *roster.Roster) {
 
 func standsLiars(a *app, t protocol.Thresholds) {
 	if err := protocol.CheckCorrection(t); err != nil {
-		a.printf("With liars the scheme is paillier: deal a key now with `hospital-node cluster deal`.\n(%v.)\n", err)
+		a.printf("With liars the scheme is masked, or paillier with a key (`hospital-node cluster keygen`).\n(%v.)\n", err)
 	} else {
-		a.printf("Scheme shamir stands the liars. Each of them can make every other hospital publish one of its shares, which the liar\n" +
-			"holds already; a share that is published because a hospital was too slow counts as one more that compares notes.\n")
+		a.printf("Schemes shamir and masked stand the liars.\n")
 	}
+	a.printf("With both, each liar can make every other hospital publish one of its shares, which the liar holds already; a share\n" +
+		"that is published because a hospital was too slow counts as one more that compares notes.\n")
 	a.printf("A liar is refused, and named where there is proof. It cannot stop a round or show two hospitals different sums; it can\n" +
 		"still contribute a false update.\n")
 }
@@ -182,7 +189,7 @@ func reportOf(r *roster.Roster, file string) *clusterReport {
 		Threshold: r.Threshold, Unsigned: append([]string{}, unsigned...), File: file,
 	}
 	if key, err := r.PaillierKey(); err == nil && key != nil {
-		report.Paillier = &keyReport{key.Bits(), key.Holders(), key.Threshold(), r.InsecureTestKey}
+		report.Paillier = &keyReport{key.Bits(), key.Holders(), key.Threshold(), r.InsecureTestKey, r.JointKey}
 	}
 	for i, m := range r.Members {
 		report.Members = append(report.Members, memberReport{i + 1, m.Name, m.Fingerprint(), m.Addresses})

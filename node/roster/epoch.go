@@ -25,10 +25,18 @@ const consentDomain = "consilium/successor/1"
 // Successor is the roster of the next epoch, with these members. It carries this
 // one, so that whoever holds it can check the whole way from the first epoch.
 func (r *Roster) Successor(cards []Card, liars, dropouts int) (*Roster, error) {
+	var members []Member
+	for _, c := range cards {
+		members = append(members, c.member())
+	}
+	return r.successor(members, liars, dropouts)
+}
+
+func (r *Roster) successor(members []Member, liars, dropouts int) (*Roster, error) {
 	if missing, err := r.Unsigned(); err != nil || len(missing) > 0 {
 		return nil, fmt.Errorf("the roster of epoch %d is not signed yet: %v, %w", r.Epoch, missing, err)
 	}
-	next, err := New(r.Federation, cards, liars, dropouts)
+	next, err := of(r.Federation, members, liars, dropouts)
 	if err != nil {
 		return nil, err
 	}

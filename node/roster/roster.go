@@ -30,6 +30,9 @@ type Roster struct {
 	Dropouts   int    `toml:"dropouts"`           // c
 	Threshold  int    `toml:"threshold"`          // k, for people: it follows from the others
 	Paillier   string `toml:"paillier,omitempty"` // public part of the key for scheme paillier, base64; the first members hold its shares
+	// JointKey says that the members made the key together and nobody dealt it; each
+	// signs that it took part.
+	JointKey bool `toml:"joint_key,omitempty"`
 	// InsecureTestKey admits a Paillier key that is too short to protect anything.
 	InsecureTestKey bool        `toml:"insecure_test_key,omitempty"`
 	Members         []Member    `toml:"member"`
@@ -50,10 +53,15 @@ type Signature struct {
 
 // New puts a roster together from cards.
 func New(federation string, cards []Card, liars, dropouts int) (*Roster, error) {
-	r := &Roster{Federation: federation, Epoch: 1, Liars: liars, Dropouts: dropouts}
+	var members []Member
 	for _, c := range cards {
-		r.Members = append(r.Members, c.member())
+		members = append(members, c.member())
 	}
+	return of(federation, members, liars, dropouts)
+}
+
+func of(federation string, members []Member, liars, dropouts int) (*Roster, error) {
+	r := &Roster{Federation: federation, Epoch: 1, Liars: liars, Dropouts: dropouts, Members: members}
 	r.Threshold = r.Thresholds().Openings()
 	return r, r.Validate()
 }
@@ -140,6 +148,9 @@ func (r *Roster) Hash() protocol.Hash {
 	}
 	b = appendString(b, r.Paillier)
 	b = appendString(b, fmt.Sprint(r.InsecureTestKey))
+	if r.JointKey {
+		b = appendString(b, "joint")
+	}
 	return sha256.Sum256(b)
 }
 

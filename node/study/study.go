@@ -17,13 +17,14 @@ import (
 	"consilium/internal/strict"
 	"consilium/model"
 	"consilium/protocol"
+	"consilium/protocol/spdz/learning"
 )
 
 // Study is the file, with its task.
 type Study struct {
 	Name         string      `toml:"name"`
 	Task         string      `toml:"task"`          // an embedded task, or the name of a file beside the study
-	Scheme       string      `toml:"scheme"`        // how updates are hidden: "shamir", "paillier"; empty chooses
+	Scheme       string      `toml:"scheme"`        // how updates are hidden: "shamir", "masked", "paillier"; "spdz" shares the rows; empty chooses
 	Trainer      string      `toml:"trainer"`       // these five: empty or zero takes the task's
 	Rounds       int         `toml:"rounds"`        //
 	Rate         float64     `toml:"rate"`          //
@@ -34,6 +35,8 @@ type Study struct {
 	Tick         string      `toml:"tick"`          // how long a tick lasts, such as "100ms"
 	Thresholds   *Thresholds `toml:"thresholds"`    // must be those of the roster; left out, they are
 	Deadlines    Deadlines   `toml:"deadlines"`     // in ticks
+
+	Shares *Shares `toml:"spdz"` // of scheme spdz
 
 	task    *model.Task
 	hash    protocol.Hash
@@ -67,8 +70,20 @@ const (
 
 var defaultDeadlines = Deadlines{Commit: 100, Deal: 100, Attest: 100, View: 20}
 
-// Schemes are the values of scheme that this version knows.
-var Schemes = []string{protocol.SchemeShamir, protocol.SchemePaillier}
+// Schemes are the values of scheme that this version knows: those of rounds that
+// sum updates, and training on secret shares.
+var Schemes = []string{protocol.SchemeShamir, protocol.SchemeMasked, protocol.SchemePaillier, SchemeShares}
+
+// SchemeShares trains on secret shares of the rows (SPDZ's kind of computation).
+const SchemeShares = "spdz"
+
+// Shares are what a study of scheme spdz says.
+type Shares struct {
+	Threshold int    `toml:"threshold"` // so many hospitals together learn nothing; 0 takes the most, (n−1)/2
+	Least     int    `toml:"least"`     // the threshold never goes below, when hospitals have gone for good; 1 unless said
+	Passive   bool   `toml:"passive"`   // trust that all follow the protocol
+	Reveal    string `toml:"reveal"`    // what opens in the end: "weights" or "predictions"
+}
 
 // Read reads a study and its task.
 func Read(file string) (*Study, error) {
@@ -172,6 +187,9 @@ func (s *Study) validate() error {
 	if !slices.Contains(Schemes, s.Scheme) {
 		return fmt.Errorf("scheme %q: this version knows %s", s.Scheme, strings.Join(Schemes, ", "))
 	}
+	if s.Shares != nil && s.Scheme != SchemeShares {
+		return fmt.Errorf("[spdz] is about scheme %s; the scheme is %s", SchemeShares, s.Scheme)
+	}
 	if f := *s.TestFraction; !(f >= 0 && f < 1) {
 		return fmt.Errorf("test_fraction %v: it is in [0, 1)", f)
 	}
@@ -186,12 +204,17 @@ func (s *Study) validate() error {
 func (s *Study) Hash() protocol.Hash { return s.hash }
 
 // Settle chooses the scheme for a federation with these thresholds, when the file
-// leaves it open.
-func (s *Study) Settle(t protocol.Thresholds) (err error) {
-	if s.chooses {
-		s.Scheme, err = protocol.ChooseScheme(t)
+// leaves it open, and says why. All hospitals come to the same.
+func (s *Study) Settle(t protocol.Thresholds) (why string, err error) {
+	if !s.chooses {
+		return "", nil
 	}
-	return err
+	program, err := s.Program(t)
+	if err != nil {
+		return "", err
+	}
+	s.Scheme, why = protocol.Choose(t, uint64(program.Values()), uint64(program.Limit()))
+	return why, nil
 }
 
 // ModelTask is the task that the study names.
@@ -217,4 +240,13 @@ func (s *Study) Program(t protocol.Thresholds) (*model.Program, error) {
 		Task: s.task, Trainer: s.Trainer, Rounds: s.Rounds, Rate: s.Rate, LocalEpochs: s.LocalEpochs, L2: s.L2,
 		Hospitals: t.Parties, Evaluate: *s.TestFraction > 0,
 	})
+}
+
+// SharesPlan is what the hospitals of a study of scheme spdz do.
+func (s *Study) SharesPlan(p *model.Program, hospitals int) (*learning.Plan, error) {
+	var settings learning.Settings
+	if w := s.Shares; w != nil {
+		settings = learning.Settings{Threshold: w.Threshold, Least: w.Least, Passive: w.Passive, Reveal: w.Reveal}
+	}
+	return learning.NewPlan(p, hospitals, settings)
 }

@@ -107,5 +107,26 @@ func (c *Config) validate() error {
 	return nil
 }
 
+// check refuses what cannot have been found with this layout: a file that was
+// damaged.
+func (f *Found) check(l *layout) error {
+	if f == nil {
+		return nil
+	}
+	seeds := 1 + 2*len(l.groups)
+	lists := append([][][]byte{f.Seeds}, f.Hashes...)
+	right := f.Batch >= 0 && f.modulus().BitLen() == l.bits && len(f.Hashes) == l.parties
+	for _, list := range lists {
+		right = right && len(list) == seeds
+		for _, entry := range list {
+			right = right && len(entry) == seedSize
+		}
+	}
+	if !right {
+		return errors.New("the checkpoint is damaged: delete it to begin anew")
+	}
+	return nil
+}
+
 // modulus is N of a found candidate.
 func (f *Found) modulus() *big.Int { return new(big.Int).SetBytes(f.N) }

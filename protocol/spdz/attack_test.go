@@ -59,7 +59,14 @@ func TestEveryCorruptedMessageIsCaught(t *testing.T) {
 		caught, silent := 0, 0
 		for number := range (messages + n - 2) / (n - 1) {
 			for kind, corrupt := range corruptions {
-				for _, victims := range [][]int{{1}, {1, 2, 4}} {
+				victims := [][]int{{1}, {1, 2, 4}}
+				if n == 4 || kind != "low bit" {
+					victims = victims[number%2 : number%2+1]
+				}
+				if n == 4 && kind != "low bit" {
+					continue
+				}
+				for _, victims := range victims {
 					results, touched := make([][]float64, n+1), false
 					report := runWith(n, cfg, interactivetest.Options{Seed: 5, Tamper: func(from, to, k int, body []byte) ([]byte, bool) {
 						if from == liar && k == number && (to == victims[0] || len(victims) > 1) {

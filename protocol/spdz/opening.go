@@ -1,6 +1,8 @@
 package spdz
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"math"
 
@@ -31,9 +33,13 @@ func (e *Engine) Input(shapes []Shape, values []float64, reach float64) ([]*Secr
 		}
 		secrets[i] = fixed(v, e.Fraction)
 	}
+	return e.inputElements(shapes, secrets, e.Fraction, reach+math.Ldexp(0.5, -e.Fraction))
+}
+
+func (e *Engine) inputElements(shapes []Shape, secrets []wide.Element, fraction int, reach float64) ([]*Secret, error) {
 	list := make([]*Secret, e.n+1)
 	for party := 1; party <= e.n; party++ {
-		list[party] = e.secret(shapes[party].Rows, shapes[party].Cols, e.Fraction, reach+math.Ldexp(0.5, -e.Fraction))
+		list[party] = e.secret(shapes[party].Rows, shapes[party].Cols, fraction, reach)
 	}
 	if err := e.shareOut(secrets, list); err != nil {
 		return nil, fmt.Errorf("share inputs: %w", err)
@@ -42,6 +48,42 @@ func (e *Engine) Input(shapes []Shape, values []float64, reach float64) ([]*Secr
 		e.checker.dealt = append(e.checker.dealt, list[1:]...)
 	}
 	return list, nil
+}
+
+// Sum opens the sum of one list of integers of every party, all of one length
+// and below 2^Magnitude together, and nothing else.
+func (e *Engine) Sum(values []int64) ([]int64, error) {
+	shapes := make([]Shape, e.n+1)
+	for party := 1; party <= e.n; party++ {
+		shapes[party] = Shape{Rows: len(values), Cols: 1}
+	}
+	secrets := make([]wide.Element, len(values))
+	for i, v := range values {
+		secrets[i] = wide.FromInt(v)
+	}
+	list, err := e.inputElements(shapes, secrets, 0, math.Ldexp(1, 62))
+	if err != nil {
+		return nil, err
+	}
+	sum := list[1]
+	for _, s := range list[2:] {
+		sum = e.Add(sum, s)
+	}
+	if err := e.Check(); err != nil {
+		return nil, err
+	}
+	opened, err := e.openElements(sum)
+	if err != nil {
+		return nil, fmt.Errorf("open a sum: %w", err)
+	}
+	sums := make([]int64, len(opened))
+	for i, v := range opened {
+		var fits bool
+		if sums[i], fits = v.Int(); !fits {
+			return nil, fmt.Errorf("open a sum: value %d has more than 64 bits; somebody shared a number that is out of range", i)
+		}
+	}
+	return sums, nil
 }
 
 // shareOut deals this party's elements, and fills list with the shares of what
@@ -190,4 +232,23 @@ func (s *Secret) floats(elements []wide.Element) []float64 {
 		values[i] = math.Ldexp(v.Float(), -s.Bits)
 	}
 	return values
+}
+
+// Announce tells everybody a public count, and returns those of all parties, 0
+// unused. Who tells two different ones is noticed.
+func (e *Engine) Announce(count int) ([]int, error) {
+	bodies, err := e.channel.Broadcast(binary.LittleEndian.AppendUint32(nil, uint32(count)))
+	if err != nil {
+		return nil, fmt.Errorf("announce: %w", err)
+	}
+	e.cost.Bytes += int64((e.n - 1) * (4 + sha256.Size))
+	e.cost.Messages += int64(2 * (e.n - 1))
+	counts := make([]int, e.n+1)
+	for party := 1; party <= e.n; party++ {
+		if len(bodies[party]) != 4 {
+			return nil, &CheatError{Party: party, What: "announced what is no count"}
+		}
+		counts[party] = int(binary.LittleEndian.Uint32(bodies[party]))
+	}
+	return counts, nil
 }

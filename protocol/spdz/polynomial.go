@@ -31,6 +31,41 @@ func (e *Engine) Polynomials(t *Secret, how Evaluation, list ...[]float64) ([]*S
 			return nil, fmt.Errorf("evaluate a polynomial: no coefficient but zeros")
 		}
 	}
+	if !e.plain {
+		return e.polynomials(t, how, list)
+	}
+	exact := *t
+	exact.err = make([]float64, len(t.err))
+	results, err := e.polynomials(&exact, how, list)
+	if err != nil {
+		return nil, err
+	}
+	stepwise, err := e.polynomials(t, how, list)
+	for k := range stepwise {
+		addSlopes(results[k], t, list[k])
+		for i, bound := range stepwise[k].err {
+			results[k].err[i] = min(results[k].err[i], bound)
+		}
+	}
+	return results, err
+}
+
+// addSlopes adds to the errors of p(t), where those of t were left out, what they
+// make: by the largest slope between t − error and t + error.
+func addSlopes(value, t *Secret, c []float64) {
+	for i, err := range t.err {
+		at, slope, curve := t.value(i), 0.0, 0.0
+		for k := len(c) - 1; k >= 1; k-- {
+			slope = slope*at + float64(k)*c[k]
+			if k >= 2 {
+				curve = curve*(math.Abs(at)+err) + float64(k*(k-1))*math.Abs(c[k])
+			}
+		}
+		value.err[i] += err * (math.Abs(slope) + err*curve)
+	}
+}
+
+func (e *Engine) polynomials(t *Secret, how Evaluation, list [][]float64) ([]*Secret, error) {
 	if how == Horner {
 		results := make([]*Secret, len(list))
 		var err error

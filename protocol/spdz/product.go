@@ -12,6 +12,7 @@ import (
 type Product struct {
 	rows, cols int
 	bits       int
+	keep       int // bits behind the point after the reduction
 	reach      float64
 	share      []wide.Element
 	err        []float64
@@ -28,7 +29,7 @@ type factor struct {
 }
 
 func (e *Engine) product(rows, cols, fraction int, reach float64) *Product {
-	p := &Product{rows: rows, cols: cols, bits: fraction, reach: reach, share: make([]wide.Element, rows*cols)}
+	p := &Product{rows: rows, cols: cols, bits: fraction, keep: e.Fraction, reach: reach, share: make([]wide.Element, rows*cols)}
 	if e.plain {
 		p.err = make([]float64, rows*cols)
 	}
@@ -67,6 +68,9 @@ func (e *Engine) Hadamard(a, b *Secret) *Product {
 
 // productError bounds |a'b'−ab| for |a'−a| and |b'−b| within their errors.
 func productError(a, b *Secret, i, j int) float64 {
+	if a.err[i] == 0 && b.err[j] == 0 {
+		return 0 // the other may be infinite
+	}
 	return a.err[i]*(math.Abs(b.value(j))+b.err[j]) + math.Abs(a.value(i))*b.err[j]
 }
 
@@ -130,5 +134,12 @@ func (p *Product) Times(value float64, fraction int) *Product {
 	for i := range p.factors {
 		p.factors[i].times = wide.Mul(p.factors[i].times, c)
 	}
+	return p
+}
+
+// Keep leaves so many bits behind the point in the reduction, instead of the
+// engine's.
+func (p *Product) Keep(fraction int) *Product {
+	p.keep = fraction
 	return p
 }

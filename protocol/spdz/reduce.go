@@ -8,7 +8,7 @@ import (
 )
 
 // Reduce makes secrets of products, all in one round. Those with more than the
-// engine's fraction bits are truncated to them.
+// engine's fraction bits are truncated to them (or to those of Keep).
 func (e *Engine) Reduce(products ...*Product) ([]*Secret, error) {
 	riders := e.riders
 	e.riders = nil
@@ -49,7 +49,7 @@ func (e *Engine) reduce(products []*Product) ([]*Secret, error) {
 	results, products2t := make([]*Secret, len(products)), make([][]wide.Element, len(products))
 	message := make([]wide.Element, 0, total)
 	for i, p := range products {
-		results[i] = e.secret(p.rows, p.cols, min(p.bits, e.Fraction), p.reach)
+		results[i] = e.secret(p.rows, p.cols, min(p.bits, p.keep), p.reach)
 		if e.active() {
 			products2t[i] = make([]wide.Element, len(p.share))
 		}
@@ -198,7 +198,7 @@ func (e *Engine) offset(shift, masks int) (offset, back wide.Element) {
 func (e *Engine) reduceClear(products []*Product) []*Secret {
 	results := make([]*Secret, len(products))
 	for i, p := range products {
-		r := e.secret(p.rows, p.cols, min(p.bits, e.Fraction), p.reach)
+		r := e.secret(p.rows, p.cols, min(p.bits, p.keep), p.reach)
 		copy(r.err, p.err)
 		copy(r.share, p.share)
 		results[i] = r
@@ -209,15 +209,15 @@ func (e *Engine) reduceClear(products []*Product) []*Secret {
 		offset, back := e.offset(shift, 0)
 		for j, v := range r.share {
 			r.share[j] = wide.Sub(wide.Add(v, offset).Shift(uint(shift)), back)
-			r.err[j] += e.TruncationError()
+			r.err[j] += e.TruncationError(r.Bits)
 		}
 	}
 	return results
 }
 
-// TruncationError bounds the difference between a truncated number on shares
-// and in the clear: C/2 ulp and a half there for the low bits of C numbers and
+// TruncationError bounds the difference between a number truncated to so many
+// bits on shares and in the clear: C/2 ulp and a half there for the low bits of C numbers and
 // rounding, and half a ulp here.
-func (e *Engine) TruncationError() float64 {
-	return math.Ldexp(float64(len(e.sets))/2+1, -e.Fraction)
+func (e *Engine) TruncationError(fraction int) float64 {
+	return math.Ldexp(float64(len(e.sets))/2+1, -fraction)
 }

@@ -187,7 +187,13 @@ func (e *Engine) checkProducts(records []record) error {
 
 // joinRecords combines all claims to one, with random coefficients.
 func (e *Engine) joinRecords(records []record, coins *wide.Expander) triple {
-	var t triple
+	length := 0
+	for _, r := range records {
+		for _, f := range r.factors {
+			length += f.length()
+		}
+	}
+	t := triple{a: make([]wide.Element, 0, length+foldParts), b: make([]wide.Element, 0, length+foldParts)}
 	for _, r := range records {
 		lambda := make([]wide.Element, len(r.z))
 		for i := range lambda {
@@ -195,12 +201,23 @@ func (e *Engine) joinRecords(records []record, coins *wide.Expander) triple {
 		}
 		t.c = wide.Add(t.c, wide.Dot(lambda, r.z))
 		for _, f := range r.factors {
-			scaled := make([]wide.Element, len(lambda))
-			wide.Accumulate(scaled, f.times, lambda)
+			scaled := lambda
+			if f.times != wide.FromInt(1) {
+				scaled = make([]wide.Element, len(lambda))
+				wide.Accumulate(scaled, f.times, lambda)
+			}
 			t.addFactor(f, scaled)
 		}
 	}
 	return t
+}
+
+// length is how many products stand for the factor in an inner product.
+func (f factor) length() int {
+	if f.entries || f.a.Rows <= f.b.Cols {
+		return f.a.Len()
+	}
+	return f.b.Len()
 }
 
 // addFactor appends Σ λ[o]·(a·b)[o] as an inner product: of matrices, whichever
@@ -210,11 +227,10 @@ func (t *triple) addFactor(f factor, lambda []wide.Element) {
 	switch {
 	case f.entries:
 		group := max(1, f.group)
-		joined := make([]wide.Element, a.Len())
-		for i := range joined {
-			joined[i] = wide.Mul(lambda[i/group], a.share[i])
+		for i, v := range a.share {
+			t.a = append(t.a, wide.Mul(lambda[i/group], v))
 		}
-		t.a, t.b = append(t.a, joined...), append(t.b, b.share...)
+		t.b = append(t.b, b.share...)
 	case a.Rows <= b.Cols:
 		turned := make([]wide.Element, b.Len())
 		wide.Transpose(turned, b.share, b.Rows, b.Cols)
@@ -283,9 +299,7 @@ func (e *Engine) foldParts(t triple, parts int, last []wide.Element) (triple, er
 // combined is Σ λ[j]·part j of v.
 func combined(lambda, v []wide.Element, length int) []wide.Element {
 	sum := make([]wide.Element, length)
-	for j, c := range lambda {
-		wide.Accumulate(sum, c, v[j*length:(j+1)*length])
-	}
+	wide.Combine(sum, lambda, v)
 	return sum
 }
 

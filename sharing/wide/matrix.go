@@ -100,3 +100,14 @@ func Accumulate(a []Element, factor Element, b []Element) {
 		a[i] = Add(a[i], Mul(factor, b[i]))
 	}
 }
+
+// Combine writes Σ factors[j]·v[j·len(dst)+i] to dst[i]: a sum of the parts of v.
+func Combine(dst, factors, v []Element) {
+	for i := range dst {
+		var s sum
+		for j, at := 0, i; j < len(factors); j, at = j+1, at+len(dst) {
+			s.add(factors[j], v[at])
+		}
+		dst[i] = s.reduced()
+	}
+}

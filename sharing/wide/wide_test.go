@@ -90,6 +90,22 @@ func TestLongSumsOfLargeTerms(t *testing.T) {
 	}
 }
 
+func TestCombine(t *testing.T) {
+	v := make([]Element, 12)
+	NewExpander([SeedSize]byte{1}, 0).Fill(v)
+	factors := []Element{FromInt(-3), FromInt(5), FromInt(1 << 40)}
+	got, want := make([]Element, 4), make([]Element, 4)
+	Combine(got, factors, v)
+	for j, f := range factors {
+		Accumulate(want, f, v[4*j:4*j+4])
+	}
+	for i := range got {
+		if got[i] != want[i] {
+			t.Errorf("entry %d: %v, want %v", i, got[i], want[i])
+		}
+	}
+}
+
 func TestIntRoundTrip(t *testing.T) {
 	for _, v := range []int64{0, 1, -1, 1<<62 + 5, -1<<62 - 5, 1<<63 - 1, -1 << 63} {
 		e := FromInt(v)

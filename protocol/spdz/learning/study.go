@@ -1,0 +1,286 @@
+package learning
+
+import (
+	"fmt"
+	"math"
+
+	"consilium/model"
+	"consilium/protocol/interactive"
+	"consilium/protocol/spdz"
+	"consilium/sharing/wide"
+)
+
+// Study is one hospital's part.
+type Study struct {
+	*Plan
+	Train, Test *model.Dataset
+	Seed        [wide.SeedSize]byte // fresh from a cryptographic source
+	Tell        func(Progress)      // may be nil
+
+	// Kept are what Keep was given in earlier runs of the same study, the last
+	// two of them. If every hospital has one, the study goes on from there: with
+	// fewer hospitals than before, the shares are shared again. Otherwise it
+	// begins.
+	Kept [][]byte
+	Keep func([]byte) error // may be nil
+}
+
+// Progress is told as the study goes on.
+type Progress struct {
+	Step  string // "standardise" and "share", or "resume"; "train", "open", "evaluate"
+	Epoch int    // behind, while training
+	Cost  spdz.Cost
+}
+
+// Result is what a hospital has in the end.
+type Result struct {
+	State       model.State // weights zero where only predictions open
+	Rows        []int       // training rows of each party, from 1: public
+	Predictions []float64   // of this hospital's test rows, where they open
+	Ranges      []spdz.Range
+	Cost        spdz.Cost
+	Rate        float64 // in the end: the range guard halves it
+	Halvings    int
+	training    spdz.Cost // of the training alone
+}
+
+// PerEpoch is how many rounds an epoch took, and how many bytes this hospital
+// sent in it.
+func (r *Result) PerEpoch(epochs float64) (rounds, bytes float64) {
+	return float64(r.training.Rounds) / epochs, float64(r.training.Bytes) / epochs
+}
+
+// Run is the study as a program for a channel.
+func (s *Study) Run(c *interactive.Channel) (*Result, error) {
+	if c.Parties() != s.Parties {
+		return nil, fmt.Errorf("%d hospitals for a plan of %d", c.Parties(), s.Parties)
+	}
+	cfg := s.config()
+	cfg.Seed = s.Seed
+	e, err := spdz.New(c, cfg)
+	if err != nil {
+		return nil, err
+	}
+	r := &run{Study: s, engine: e, result: &Result{State: s.Program.Start()}}
+	steps := []step{{"standardise", r.sum}, {"share", r.share}, {"train", r.train}, {"open", r.open}, {"evaluate", r.evaluate}}
+	resumes, err := r.agreeToResume()
+	if err != nil {
+		return nil, err
+	}
+	if resumes {
+		steps = append([]step{{"resume", r.resume}}, steps[2:]...)
+	}
+	for _, step := range steps {
+		r.tell(step.name, r.Training.First)
+		if err := step.do(); err != nil {
+			return nil, fmt.Errorf("%s: %w", step.name, err)
+		}
+	}
+	r.result.Ranges, r.result.Cost = e.Ranges(), e.Cost()
+	return r.result, nil
+}
+
+type step struct {
+	name string
+	do   func() error
+}
+
+type run struct {
+	*Study
+	engine  *spdz.Engine
+	result  *Result
+	x, y    *spdz.Secret
+	weights spdz.Weights
+	kept    []kept
+	resumed *spdz.Continued
+}
+
+func (r *run) tell(step string, epoch int) {
+	if r.Tell != nil {
+		r.Tell(Progress{Step: step, Epoch: epoch, Cost: r.engine.Cost()})
+	}
+}
+
+// sum is a round of the program, by a secure sum.
+func (r *run) sum() error {
+	step, more := r.Program.Next(r.result.State)
+	if !more {
+		return nil
+	}
+	update, err := r.Program.Update(r.result.State, r.Train, r.Test)
+	if err != nil {
+		return err
+	}
+	encoded := make([]int64, step.Length)
+	if err := step.Codec.Encode(encoded, update); err != nil {
+		return err
+	}
+	sums, err := r.engine.Sum(encoded)
+	if err != nil {
+		return err
+	}
+	values := make([]float64, step.Length)
+	if err := step.Codec.Decode(values, sums); err != nil {
+		return err
+	}
+	r.result.State, err = r.Program.Apply(r.result.State, values)
+	return err
+}
+
+// share shares the rows. How many each hospital has is public.
+func (r *run) share() error {
+	z := *r.result.State.Standardiser
+	x, y := r.rows(z, r.Train)
+	var err error
+	if r.result.Rows, err = r.engine.Announce(r.Train.Rows()); err != nil {
+		return err
+	}
+	limit := r.Program.Plan().Task.MaxRows
+	features, labels := make([]spdz.Shape, r.Parties+1), make([]spdz.Shape, r.Parties+1)
+	for party, rows := range r.result.Rows {
+		if rows > limit {
+			return fmt.Errorf("party %d announces %d rows, the task's max_rows is %d", party, rows, limit)
+		}
+		features[party], labels[party] = spdz.Shape{Rows: rows, Cols: r.Training.Inputs}, spdz.Shape{Rows: rows, Cols: 1}
+	}
+	xs, err := r.engine.Input(features, x, r.reach(z))
+	if err != nil {
+		return err
+	}
+	ys, err := r.engine.Input(labels, y, 1)
+	if err != nil {
+		return err
+	}
+	r.x, r.y = r.engine.Stack(xs[1:]...), r.engine.Stack(ys[1:]...)
+	return nil
+}
+
+func (r *run) train() error {
+	start := r.weights
+	if start == nil {
+		var err error
+		if start, err = r.Training.Constant(r.engine, r.start()); err != nil {
+			return err
+		}
+	}
+	training := r.Training
+	if r.resumed != nil {
+		training = r.resumed.Apply(training)
+	}
+	training.Save = r.keep
+	training.Each = func(epoch int, _ spdz.Weights) error {
+		r.tell("train", epoch)
+		return nil
+	}
+	before := r.engine.Cost()
+	out, err := training.Train(r.engine, r.x, r.y, start)
+	if err != nil {
+		return err
+	}
+	after := r.engine.Cost()
+	r.result.training = spdz.Cost{Rounds: after.Rounds - before.Rounds, Bytes: after.Bytes - before.Bytes}
+	r.weights, r.result.Rate, r.result.Halvings = out.Weights, out.Rate, out.Halvings
+	return nil
+}
+
+// open opens the weights, or each hospital's predictions to itself.
+func (r *run) open() error {
+	if r.Reveal == RevealPredictions {
+		return r.predict()
+	}
+	w, err := r.weights.Open(r.engine)
+	if err != nil {
+		return err
+	}
+	r.result.State.Weights = r.unscaled(w)
+	r.result.State.Round = r.Program.Plan().Rounds + 1
+	r.result.State.TrainRows = int64(r.x.Rows)
+	return nil
+}
+
+func (r *run) predict() error {
+	x, _ := r.rows(*r.result.State.Standardiser, r.Test)
+	rows, err := r.engine.Announce(r.Test.Rows())
+	if err != nil {
+		return err
+	}
+	shapes := make([]spdz.Shape, r.Parties+1)
+	for party, count := range rows {
+		shapes[party] = spdz.Shape{Rows: count, Cols: r.Training.Inputs}
+	}
+	xs, err := r.engine.Input(shapes, x, r.reach(*r.result.State.Standardiser))
+	if err != nil {
+		return err
+	}
+	for party := 1; party <= r.Parties; party++ {
+		if rows[party] == 0 {
+			continue
+		}
+		p, err := r.Training.Predict(r.engine, r.weights, xs[party])
+		if err != nil {
+			return err
+		}
+		opened, err := r.engine.OpenTo(party, p)
+		if err != nil {
+			return err
+		}
+		if opened != nil {
+			r.result.Predictions = opened
+		}
+	}
+	if r.label.half != 0 {
+		for i, v := range r.result.Predictions {
+			r.result.Predictions[i] = r.label.middle + v*r.label.half
+		}
+	}
+	return nil
+}
+
+// evaluate computes joint metrics, where the weights are known.
+func (r *run) evaluate() error {
+	if r.Reveal == RevealPredictions {
+		return nil
+	}
+	return r.sum()
+}
+
+// Clear trains on the same rows in the clear, as one engine: the weights, and
+// how far those of a study on shares may be away (infinite where that is not
+// known).
+func (p *Plan) Clear(z model.Standardiser, rows []*model.Dataset) (weights []float64, bound float64, err error) {
+	e, err := spdz.Clear(p.Parties, p.config())
+	if err != nil {
+		return nil, 0, err
+	}
+	pooled, err := model.Pool(rows...)
+	if err != nil {
+		return nil, 0, err
+	}
+	x, y := p.rows(z, pooled)
+	start, err := p.Training.Constant(e, p.start())
+	if err != nil {
+		return nil, 0, err
+	}
+	reach := p.reach(z)
+	features := e.Constant(len(y), p.Training.Inputs, e.Fraction, x)
+	features.Reach = reach + math.Ldexp(0.5, -e.Fraction)
+	labels := e.Constant(len(y), 1, e.Fraction, y)
+	labels.Reach = 1 + math.Ldexp(0.5, -e.Fraction)
+	out, err := p.Training.Train(e, features, labels, start)
+	if err != nil {
+		return nil, 0, err
+	}
+	if weights, err = out.Weights.Open(e); err != nil {
+		return nil, 0, err
+	}
+	for _, v := range out.Weights.Errors(e) {
+		if math.IsNaN(v) {
+			v = math.Inf(1)
+		}
+		bound = max(bound, v)
+	}
+	if p.linear() {
+		bound *= p.label.half
+	}
+	return p.unscaled(weights), bound, nil
+}
