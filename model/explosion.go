@@ -10,19 +10,20 @@ import (
 	"gonum.org/v1/gonum/blas/blas64"
 )
 
-// Explosion is gradient descent, full batch, on a network all of whose units, the
-// output too, have one activation, computed the way that it is computed on
+// Explosion is gradient descent, full batch, on the squared error of a network all
+// of whose units, the output too, have one activation a. It is computed as on
 // shares: sums, products, public factors, and comparisons where a guard asks for
-// them. The slope of an activation a is taken as a·(1−a), which is right for the
-// sigmoid and costs one product. The loss is the log-loss, the mean over rows.
-//
-// The poster trained such a network on shares with a polynomial for the sigmoid,
-// and saw it explode (docs/poster.md).
+// them. The poster trained such a network on shares with a polynomial for the
+// sigmoid, and saw it explode (docs/poster.md).
 type Explosion struct {
 	Hidden     []int      // units of each hidden layer
 	Activation Activation // stands for the sigmoid
 	Interval   float64    // that it is meant for; 0: all numbers
 	Guard      Guard
+	// TrueSlope takes the activation's derivative. Otherwise the slope is a·(1−a),
+	// as in the code that the poster builds on (its reference 4): right for the
+	// sigmoid and one product, but no derivative of a polynomial.
+	TrueSlope  bool
 	Rate       float64
 	Decay      float64 // weight decay, biases excepted
 	Iterations int
@@ -143,6 +144,7 @@ type explosionState struct {
 	layers  []layer
 	weights []float64
 	inputs  []blas64.General // of each layer, a column of ones in front
+	slopes  []blas64.General // of each layer's activation
 	values  blas64.General   // of the output
 	refused int
 	chance  uint64
@@ -163,12 +165,15 @@ func (t *explosionState) round(values []float64) {
 	if t.FractionBits == 0 {
 		return
 	}
-	unit := math.Ldexp(1, t.FractionBits)
 	for i, x := range values {
-		t.chance++
-		by := float64(splitMix64(t.Seed, t.chance)>>11) * 0x1p-53
-		values[i] = math.Floor(x*unit+by) / unit
+		values[i] = t.rounded(x)
 	}
+}
+
+func (t *explosionState) rounded(x float64) float64 {
+	t.chance++
+	by := float64(splitMix64(t.Seed, t.chance)>>11) * 0x1p-53
+	return math.Ldexp(math.Floor(math.Ldexp(x, t.FractionBits)+by), -t.FractionBits)
 }
 
 // forward runs the network and returns the largest |weighted sum|, after the
@@ -177,12 +182,13 @@ func (t *explosionState) forward(rows Design) float64 {
 	n, largest := rows.Rows(), 0.0
 	x := copyOf(rows.X)
 	t.round(x.Data)
-	t.inputs = t.inputs[:0]
+	t.inputs, t.slopes = t.inputs[:0], t.slopes[:0]
 	for _, l := range t.layers {
 		t.inputs = append(t.inputs, x)
 		next := newMatrix(n, l.units+1)
 		weighted := withoutFirst(next)
 		blas64.Gemm(blas.NoTrans, blas.Trans, 1, x, l.of(t.weights), 0, weighted)
+		slopes := newMatrix(n, l.units)
 		for r := range n {
 			next.Data[r*next.Stride] = 1
 			row := next.Data[r*next.Stride+1 : (r+1)*next.Stride]
@@ -195,32 +201,36 @@ func (t *explosionState) forward(rows Design) float64 {
 				if a := math.Abs(z); a > largest || math.IsNaN(a) {
 					largest = a
 				}
-				row[u] = t.activate(z)
+				row[u], slopes.Data[r*l.units+u] = t.activate(z)
 			}
 		}
-		x = next
+		x, t.slopes = next, append(t.slopes, slopes)
 	}
 	t.values = withoutFirst(x)
 	return largest
 }
 
-// activate is the activation; a polynomial in fixed point is rounded at each
-// step of Horner's rule.
-func (t *explosionState) activate(z float64) float64 {
+// activate is the activation and its slope; a polynomial in fixed point is
+// rounded at each step of Horner's rule.
+func (t *explosionState) activate(z float64) (value, slope float64) {
 	p, isPolynomial := t.Activation.(Polynomial)
 	if t.FractionBits == 0 || !isPolynomial {
-		value, _ := t.Activation.At(z)
-		return value
+		if value, slope = t.Activation.At(z); !t.TrueSlope {
+			slope = value * (1 - value)
+		}
+		return value, slope
 	}
-	step := []float64{z / p.Interval}
-	t.round(step)
-	scaled, value := step[0], 0.0
+	scaled := t.rounded(z / p.Interval)
 	for i := len(p.Coefficients) - 1; i >= 0; i-- {
-		step[0] = value * scaled
-		t.round(step)
-		value = step[0] + p.Coefficients[i]
+		if i > 0 {
+			slope = t.rounded(slope*scaled) + float64(i)*p.Coefficients[i]/p.Interval
+		}
+		value = t.rounded(value*scaled) + p.Coefficients[i]
 	}
-	return value
+	if !t.TrueSlope {
+		slope = t.rounded(value * (1 - value))
+	}
+	return value, slope
 }
 
 // backward takes a step.
@@ -228,8 +238,7 @@ func (t *explosionState) backward(rows Design) {
 	n := rows.Rows()
 	errors := newMatrix(n, 1)
 	for i, y := range rows.Y {
-		a := t.output(i)
-		errors.Data[i] = (a - y) * a * (1 - a)
+		errors.Data[i] = (t.output(i) - y) * t.slopes[len(t.slopes)-1].Data[i]
 	}
 	t.round(errors.Data)
 	step := make([]float64, len(t.weights))
@@ -244,8 +253,7 @@ func (t *explosionState) backward(rows Design) {
 		t.round(before.Data)
 		for r := range n {
 			for u := range l.inputs {
-				a := x.Data[r*x.Stride+1+u]
-				before.Data[r*before.Stride+u] *= a * (1 - a)
+				before.Data[r*before.Stride+u] *= t.slopes[i-1].Data[r*l.inputs+u]
 			}
 		}
 		t.round(before.Data)
