@@ -23,6 +23,9 @@ type (
 	relu    struct{}
 )
 
+// ExactSigmoid is the logistic curve itself.
+func ExactSigmoid() Activation { return sigmoid{} }
+
 func (sigmoid) At(x float64) (value, slope float64) {
 	p := Sigmoid(x)
 	return p, p * Sigmoid(-x)

@@ -108,13 +108,46 @@ func (e Explosion) Run(ctx context.Context, train, test Design) (*ExplosionRun, 
 		t.backward(train)
 	}
 	run.Weights, run.Refused = t.weights, t.refused
-	t.forward(test)
-	for i, y := range test.Y {
+	run.Accuracy = t.accuracy(test)
+	return run, nil
+}
+
+// Look is the largest |weighted sum| of any unit and row under these weights,
+// before the guard, and the loss after it.
+func (e Explosion) Look(weights []float64, rows Design) (largest, loss float64) {
+	t := newExplosionState(e, rows)
+	t.weights = weights
+	t.forward(rows)
+	return t.widest, t.loss(rows.Y)
+}
+
+// Accuracy is the part of the rows that the network is right about with these
+// weights.
+func (e Explosion) Accuracy(weights []float64, rows Design) float64 {
+	t := newExplosionState(e, rows)
+	t.weights = weights
+	return t.accuracy(rows)
+}
+
+func (t *explosionState) accuracy(rows Design) float64 {
+	t.forward(rows)
+	right := 0
+	for i, y := range rows.Y {
 		if (t.output(i) >= 0.5) == (y == 1) {
-			run.Accuracy += 1 / float64(test.Rows())
+			right++
 		}
 	}
-	return run, nil
+	return float64(right) / float64(rows.Rows())
+}
+
+// loss is the log-loss of the output, cut to [10⁻⁶, 1−10⁻⁶].
+func (t *explosionState) loss(labels []float64) float64 {
+	loss := 0.0
+	for row, y := range labels {
+		p := min(max(t.output(row), 1e-6), 1-1e-6)
+		loss -= (y*math.Log(p) + (1-y)*math.Log(1-p)) / float64(len(labels))
+	}
+	return loss
 }
 
 func (r *ExplosionRun) note(e Explosion, t *explosionState, i int, largest float64, keep bool, labels []float64) {
@@ -130,12 +163,7 @@ func (r *ExplosionRun) note(e Explosion, t *explosionState, i int, largest float
 	if !keep {
 		return
 	}
-	loss := 0.0
-	for row, y := range labels {
-		p := min(max(t.output(row), 1e-6), 1-1e-6)
-		loss -= (y*math.Log(p) + (1-y)*math.Log(1-p)) / float64(len(labels))
-	}
-	r.Trajectory = append(r.Trajectory, ExplosionPoint{Iteration: i, MaxZ: largest, Loss: loss})
+	r.Trajectory = append(r.Trajectory, ExplosionPoint{Iteration: i, MaxZ: largest, Loss: t.loss(labels)})
 }
 
 // explosionState is a run on its way.
@@ -147,6 +175,7 @@ type explosionState struct {
 	slopes  []blas64.General // of each layer's activation
 	values  blas64.General   // of the output
 	refused int
+	widest  float64 // the largest |weighted sum| of the last pass, before the guard
 	chance  uint64
 }
 
@@ -180,6 +209,7 @@ func (t *explosionState) rounded(x float64) float64 {
 // guard.
 func (t *explosionState) forward(rows Design) float64 {
 	n, largest := rows.Rows(), 0.0
+	t.widest = 0
 	x := copyOf(rows.X)
 	t.round(x.Data)
 	t.inputs, t.slopes = t.inputs[:0], t.slopes[:0]
@@ -194,6 +224,9 @@ func (t *explosionState) forward(rows Design) float64 {
 			row := next.Data[r*next.Stride+1 : (r+1)*next.Stride]
 			t.round(row)
 			for u, z := range row {
+				if a := math.Abs(z); a > t.widest || math.IsNaN(a) {
+					t.widest = a
+				}
 				if t.Guard == ClipGuard && math.Abs(z) > t.Interval {
 					z = math.Copysign(t.Interval, z)
 					t.refused++

@@ -64,7 +64,7 @@ func newReproduce(a *app, run func(context.Context, *app, *reproduceFlags) error
 				return &usageError{fmt.Errorf("name one experiment of %s", strings.Join(experiments, ", "))}
 			}
 			f.name = args[0]
-			if cmd.Flags().Changed("eta") != cmd.Flags().Changed("iterations") {
+			if tables := published[f.name] != nil; tables && cmd.Flags().Changed("eta") != cmd.Flags().Changed("iterations") {
 				return &usageError{errors.New("--eta and --iterations are given together: they name one column of a table")}
 			}
 			return run(cmd.Context(), a, f)
@@ -104,6 +104,15 @@ func runReproduce(ctx context.Context, a *app, f *reproduceFlags) error {
 			message += fmt.Sprintf("; did you mean %s?", nearest)
 		}
 		return a.finish("reproduce", nil, &usageError{errors.New(message)})
+	}
+	if figureTitles[f.name] != "" {
+		r, err := reproduceFigure(ctx, a, f)
+		if err != nil || r == nil {
+			return a.finish("reproduce", nil, err)
+		}
+		text := r.text()
+		a.printf("%s", text)
+		return a.finish("reproduce", r, r.write(f.out, text))
 	}
 	if published[f.name] == nil {
 		return a.finish("reproduce", nil, &usageError{fmt.Errorf("experiment %s is not in this version: it has table1 and table2", f.name)})
