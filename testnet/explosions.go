@@ -40,6 +40,7 @@ type ExplosionRun struct {
 	Accuracy   float64                `json:"accuracy"` // on the test rows
 	Cause      string                 `json:"cause"`
 	Seconds    float64                `json:"seconds"`
+	Halvings   int                    `json:"rate_halvings"`        // by the guard
 	Rounds     int                    `json:"rounds,omitempty"`     // on shares
 	BytesSent  int64                  `json:"bytes_sent,omitempty"` // by a party, mean
 	Trajectory []model.ExplosionPoint `json:"-"`
@@ -168,9 +169,9 @@ func Explosions(ctx context.Context, opt ExplosionsOptions) (*ExplosionsReport, 
 		}
 		report.Runs = append(report.Runs, run)
 	}
-	exact := x.run("exact sigmoid, weight decay", model.Curve{}, 0, 0, []int{4})
+	exact := x.run("exact sigmoid", model.Curve{}, 0, 0, []int{4})
 	exact.Iterations, exact.explosion.Iterations = x.shares(), x.shares()
-	exact.guard("", explosionDecay)
+	exact.guard(noGuard, explosionDecay)
 	opt.Tell(exact.Name)
 	if err := x.inTheClear(ctx, &exact); err != nil {
 		return report, err
@@ -250,21 +251,37 @@ func (x *explosions) plan() []ExplosionRun {
 	return list
 }
 
-// sharedPlan lists those on shares: one that explodes soon, and the cure.
+// sharedPlan lists those on shares: one that explodes soon; the same with a
+// guard; what clipping costs; and, last, the cure.
 func (x *explosions) sharedPlan() []ExplosionRun {
 	explodes := x.run("taylor", model.Curve{Name: "taylor"}, 5, 5, []int{4})
 	explodes.Iterations = min(explodes.Iterations, 400)
+	held := explodes
+	held.guard(checkGuard, 0)
+	clipped := x.run("minimax", model.Curve{Name: "minimax"}, guardedDegree, guardedInterval, []int{4})
+	clipped.guard(clipGuard, explosionDecay)
+	clipped.Iterations = min(x.shares(), 100)
 	cured := x.run("minimax", model.Curve{Name: "minimax"}, guardedDegree, guardedInterval, []int{4})
-	cured.Name += ", clipped, weight decay"
-	cured.guard(model.ClipGuard, explosionDecay)
+	cured.guard(checkGuard, explosionDecay)
 	cured.Iterations = x.shares()
-	return []ExplosionRun{explodes, cured}
+	return []ExplosionRun{explodes, held, clipped, cured}
 }
+
+// Guards on shares. A check tells every checkEvery iterations, by one comparison
+// for all, whether any weighted sum of any row left the interval since the last
+// one: the weights go back to that, and the rate is halved. Clipping compares
+// each weighted sum with both ends in every iteration.
+const (
+	noGuard    = "none"
+	checkGuard = "check"
+	clipGuard  = "clip"
+	checkEvery = 20
+)
 
 // run describes a training; a curve without a name is the sigmoid itself.
 func (x *explosions) run(name string, method model.Curve, degree int, interval float64, hidden []int) ExplosionRun {
 	r := ExplosionRun{
-		Name: name, On: "fixed point, in the clear", Activation: "sigmoid", Layers: len(hidden) + 1, Hidden: hidden, Guard: "none", Iterations: x.opt.Iterations,
+		Name: name, On: "fixed point, in the clear", Activation: "sigmoid", Layers: len(hidden) + 1, Hidden: hidden, Guard: noGuard, Iterations: x.opt.Iterations,
 		explosion: model.Explosion{Hidden: hidden, Rate: explosionRate, Iterations: x.opt.Iterations, Seed: x.opt.Seed, Every: max(1, x.opt.Iterations/400)},
 	}
 	if method.Name == "" {
@@ -288,10 +305,16 @@ func (x *explosions) run(name string, method model.Curve, degree int, interval f
 	return r
 }
 
-func (r *ExplosionRun) guard(g model.Guard, decay float64) {
-	r.explosion.Guard, r.explosion.Decay, r.Decay = g, decay, decay
-	if g != model.NoGuard {
-		r.Guard = string(g)
+func (r *ExplosionRun) guard(guard string, decay float64) {
+	r.explosion.Decay, r.Decay, r.Guard = decay, decay, guard
+	if guard == clipGuard {
+		r.explosion.Guard = model.ClipGuard
+	}
+	if guard != noGuard {
+		r.Name += ", guard " + guard
+	}
+	if decay > 0 {
+		r.Name += ", weight decay"
 	}
 }
 
@@ -328,8 +351,12 @@ func (r *ExplosionRun) cause() string {
 		return fmt.Sprintf("a weighted sum left ±%g at iteration %d; there the polynomial is no sigmoid, its slope a·(1−a) pushes further out, and sums were beyond 2^15 at %d", *r.Interval, *r.LeftAt, *r.ExplodedAt)
 	case r.LeftAt != nil:
 		return fmt.Sprintf("a weighted sum left ±%g at iteration %d and the weights found a balance out there: luck, nothing holds them", *r.Interval, *r.LeftAt)
-	case r.Guard != "none":
+	case r.Guard == clipGuard:
 		return "nothing can leave the interval: what would is clipped by a secure comparison"
+	case r.Guard == checkGuard && r.Halvings > 0:
+		return fmt.Sprintf("a secure comparison saw weighted sums leave the interval; the weights went back, and the rate was halved %d times", r.Halvings)
+	case r.Guard == checkGuard:
+		return "a secure comparison watched every weighted sum; none left the interval"
 	case r.Interval == nil:
 		return "the sigmoid itself is bounded"
 	}

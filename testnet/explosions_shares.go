@@ -53,6 +53,7 @@ type sharedTraining struct {
 	run *ExplosionRun
 
 	mu      sync.Mutex
+	told    time.Time
 	looked  int       // the last iteration at which some party has looked
 	weights []float64 // there, and in the end
 }
@@ -61,8 +62,8 @@ type sharedTraining struct {
 func (s *sharedTraining) program(int) interactive.Program {
 	return func(c *interactive.Channel) error {
 		cfg := spdz.Config{Threshold: 1, Passive: true, Fraction: explosionFraction}
-		if s.run.explosion.Guard == model.NoGuard {
-			cfg.Hiding = 40 // room for larger numbers, though never enough
+		if s.run.Activation == "taylor" {
+			cfg.Hiding = 40 // its coefficients in powers of x/5 are large
 		}
 		if _, err := rand.Read(cfg.Seed[:]); err != nil {
 			return err
@@ -88,18 +89,22 @@ func (s *sharedTraining) program(int) interactive.Program {
 		if err != nil {
 			return err
 		}
+		s.halved(out.Halvings)
 		return s.see(s.run.Iterations, weights)
 	}
 }
 
-// training is the settings on shares. Weights are checked against their limit
-// where the run is guarded; what would leave the interval is clipped.
+// training is the settings on shares. The weights are looked at wherever they are
+// checked.
 func (s *sharedTraining) training(e *spdz.Engine) spdz.Training {
 	r := s.run
-	a := spdz.Activation{Polynomial: r.explosion.Activation.(model.Polynomial), Logistic: true, Clip: r.explosion.Guard == model.ClipGuard}
+	a := spdz.Activation{Polynomial: r.explosion.Activation.(model.Polynomial), Logistic: true, Clip: r.Guard == clipGuard}
 	t := spdz.Training{
 		Network: spdz.Network{Inputs: s.train.X.Cols - 1, Hidden: r.Hidden, Activation: a, Output: a, Squared: true},
-		Rate:    r.explosion.Rate, L2: r.Decay, Epochs: r.Iterations, Limit: weightLimit, Guard: spdz.Unsafe, Every: max(1, r.Iterations/looks),
+		Rate:    r.explosion.Rate, L2: r.Decay, Epochs: r.Iterations, Limit: weightLimit, Guard: spdz.Halve, Every: checkEvery,
+	}
+	if r.Guard == noGuard {
+		t.Guard, t.Every = spdz.Unsafe, max(1, r.Iterations/looks)
 	}
 	t.Each = func(iteration int, w spdz.Weights) error {
 		weights, err := w.Open(e)
@@ -109,6 +114,12 @@ func (s *sharedTraining) training(e *spdz.Engine) spdz.Training {
 		return s.see(iteration, weights)
 	}
 	return t
+}
+
+func (s *sharedTraining) halved(times int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.run.Halvings = times
 }
 
 // see looks at opened weights, once for all parties, which must hold the same.
@@ -122,14 +133,17 @@ func (s *sharedTraining) see(iteration int, weights []float64) error {
 	if iteration > s.looked {
 		s.looked, s.weights = iteration, weights
 		z, loss := r.explosion.Look(weights, s.train)
-		if r.MaxAbsZ = max(r.MaxAbsZ, min(z, math.MaxFloat64)); z > *r.Interval && r.LeftAt == nil {
+		if r.MaxAbsZ = max(r.MaxAbsZ, min(z, math.MaxFloat64)); z > *r.Interval && r.LeftAt == nil && r.Guard != clipGuard {
 			r.LeftAt = &iteration
 		}
 		if !(z <= explodedBeyond) {
 			r.ExplodedAt = &iteration
 		}
 		r.Trajectory = append(r.Trajectory, model.ExplosionPoint{Iteration: iteration, MaxZ: z, Loss: loss})
-		s.opt.Tell(fmt.Sprintf("%s, on shares: iteration %d of %d, largest |z| %.3g", r.Name, iteration, r.Iterations, z))
+		if time.Since(s.told) >= time.Second {
+			s.told = time.Now()
+			s.opt.Tell(fmt.Sprintf("%s, on shares: iteration %d of %d, largest |z| %.3g", r.Name, iteration, r.Iterations, z))
+		}
 	}
 	if r.ExplodedAt != nil {
 		return errExploded

@@ -23,6 +23,7 @@ import (
 type reproduceFlags struct {
 	name, data, out string
 	bits            int
+	bitsGiven       bool
 	eta             float64
 	iterations      int
 	asPublished     bool
@@ -63,7 +64,7 @@ func newReproduce(a *app, run func(context.Context, *app, *reproduceFlags) error
 			if len(args) != 1 {
 				return &usageError{fmt.Errorf("name one experiment of %s", strings.Join(experiments, ", "))}
 			}
-			f.name = args[0]
+			f.name, f.bitsGiven = args[0], cmd.Flags().Changed("bits")
 			if tables := published[f.name] != nil; tables && cmd.Flags().Changed("eta") != cmd.Flags().Changed("iterations") {
 				return &usageError{errors.New("--eta and --iterations are given together: they name one column of a table")}
 			}
@@ -105,17 +106,13 @@ func runReproduce(ctx context.Context, a *app, f *reproduceFlags) error {
 		}
 		return a.finish("reproduce", nil, &usageError{errors.New(message)})
 	}
-	if figureTitles[f.name] != "" {
+	switch {
+	case f.name == "xor":
+		r, err := reproduceXOR(ctx, a, f)
+		return finishExperiment(a, f, r, err)
+	case figureTitles[f.name] != "":
 		r, err := reproduceFigure(ctx, a, f)
-		if err != nil || r == nil {
-			return a.finish("reproduce", nil, err)
-		}
-		text := r.text()
-		a.printf("%s", text)
-		return a.finish("reproduce", r, r.write(f.out, text))
-	}
-	if published[f.name] == nil {
-		return a.finish("reproduce", nil, &usageError{fmt.Errorf("experiment %s is not in this version: it has table1 and table2", f.name)})
+		return finishExperiment(a, f, r, err)
 	}
 	report, err := reproduceTable(ctx, a, f)
 	if report != nil && err == nil {
@@ -127,6 +124,27 @@ func runReproduce(ctx context.Context, a *app, f *reproduceFlags) error {
 		return a.finish("reproduce", nil, err)
 	}
 	return a.finish("reproduce", report, err)
+}
+
+// experiment is a report that can be shown and kept.
+type experiment interface {
+	comparable
+	text() string
+	write(dir, text string) error
+}
+
+// finishExperiment shows and keeps a report, which is nil where there is none.
+func finishExperiment[E experiment](a *app, f *reproduceFlags, r E, err error) error {
+	var none E
+	if r == none {
+		return a.finish("reproduce", nil, err)
+	}
+	if err == nil {
+		text := r.text()
+		a.printf("%s", text)
+		err = r.write(f.out, text)
+	}
+	return a.finish("reproduce", r, err)
 }
 
 func reproduceTable(ctx context.Context, a *app, f *reproduceFlags) (*reproduceReport, error) {

@@ -2,15 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
 
-	"consilium/internal/durable"
 	"consilium/internal/figure"
 	"consilium/testnet"
 )
@@ -127,20 +123,7 @@ func (r *figureReport) write(dir, text string) error {
 	if dir == "" {
 		return nil
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return &usageError{err}
-	}
-	files, err := writeFigure(dir, r.Experiment, r.drawing)
-	if err != nil {
-		return err
-	}
-	r.Files = files
-	data, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := durable.WriteFile(filepath.Join(dir, r.Experiment+".json"), append(data, '\n'), 0o644); err != nil {
-		return err
-	}
-	return durable.WriteFile(filepath.Join(dir, r.Experiment+".txt"), []byte(text), 0o644)
+	var err error
+	r.Files, err = writeExperiment(dir, r.Experiment, r, text, r.drawing)
+	return err
 }
