@@ -111,7 +111,7 @@ func runReproduce(ctx context.Context, a *app, f *reproduceFlags) error {
 		r, err := reproduceXOR(ctx, a, f)
 		return finishExperiment(a, f, r, err)
 	case figureTitles[f.name] != "":
-		r, err := reproduceFigure(ctx, a, f)
+		r, err := reproduceFigure(ctx, a, f, nil)
 		return finishExperiment(a, f, r, err)
 	}
 	report, err := reproduceTable(ctx, a, f)

@@ -34,9 +34,12 @@ type figureReport struct {
 	Files      []string               `json:"files"`
 	Seconds    float64                `json:"seconds"`
 	drawing    figure.Figure
+	shared     []testnet.ExplosionRun
 }
 
-func reproduceFigure(ctx context.Context, a *app, f *reproduceFlags) (*figureReport, error) {
+// reproduceFigure computes a figure; shared are the runs on shares of another, or
+// nil.
+func reproduceFigure(ctx context.Context, a *app, f *reproduceFlags, shared []testnet.ExplosionRun) (*figureReport, error) {
 	opt := testnet.ExplosionsOptions{
 		Data: f.data, Figure: f.name, Iterations: figureIterations, Seed: figureSeed, Logger: a.logger(),
 		Tell: func(what string) { a.progressf("%s", what) },
@@ -48,7 +51,7 @@ func reproduceFigure(ctx context.Context, a *app, f *reproduceFlags) (*figureRep
 		opt.Iterations, opt.Shares = f.iterations, 0
 	}
 	began := time.Now()
-	result, err := testnet.Explosions(ctx, opt)
+	result, err := testnet.Explosions(ctx, opt, shared)
 	if result == nil {
 		return nil, err
 	}
@@ -57,7 +60,7 @@ func reproduceFigure(ctx context.Context, a *app, f *reproduceFlags) (*figureRep
 		Parties: 3, Security: "passive: the hospitals follow the protocol", Runs: result.Runs, Difference: result.Difference,
 		Learnt: figureLessons, Files: []string{}, Seconds: time.Since(began).Seconds(),
 	}
-	r.drawing = drawExplosions(r)
+	r.drawing, r.shared = drawExplosions(r), result.Shared
 	return r, err
 }
 
@@ -76,10 +79,17 @@ var figureLessons = []string{
 // drawExplosions shows how far the weighted sums went, by iteration.
 func drawExplosions(r *figureReport) figure.Figure {
 	f := figure.Figure{Title: r.Title, X: "iteration", Y: "largest |weighted sum|", LogX: true, LogY: true, YMin: 0.5, YMax: 2e5}
-	for _, run := range r.Runs {
-		c := figure.Curve{Name: run.Name, Dashed: run.Degree == nil, Ended: run.ExplodedAt != nil}
+	for i, run := range r.Runs {
+		last := i == len(r.Runs)-1 // what the cure is compared with
+		if run.Guard == "clip" || last {
+			continue
+		}
+		c := figure.Curve{Name: run.Name, Dashed: run.On == "shares", Ended: run.ExplodedAt != nil}
 		if run.On == "shares" {
-			c.Name += ", shares"
+			name, _, guarded := strings.Cut(run.Name, ", guard")
+			if c.Name = name + " on shares"; guarded {
+				c.Name = name + " guarded, on shares"
+			}
 		}
 		for _, p := range run.Trajectory {
 			c.X, c.Y = append(c.X, float64(p.Iteration)), append(c.Y, min(p.MaxZ, 1e5))

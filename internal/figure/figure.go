@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image/color"
 	"math"
+	"slices"
 	"strconv"
 
 	"gonum.org/v1/plot"
@@ -18,8 +19,8 @@ import (
 
 // Width and Height of a figure.
 const (
-	Width  = 17 * vg.Centimeter
-	Height = 9 * vg.Centimeter
+	Width  = 21 * vg.Centimeter
+	Height = 10 * vg.Centimeter
 )
 
 // Figure is a set of curves over one pair of axes.
@@ -147,10 +148,16 @@ func grid() *plotter.Grid {
 
 func scale(a *plot.Axis, log bool) {
 	if log {
-		a.Scale, a.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+		a.Scale, a.Tick.Marker = plot.LogScale{}, plot.TickerFunc(decades)
 		return
 	}
 	a.Tick.Marker = plot.TickerFunc(roundTicks)
+}
+
+// decades are those of gonum that lie within the axis; others would only take
+// room.
+func decades(low, high float64) []plot.Tick {
+	return slices.DeleteFunc(plot.LogTicks{Prec: -1}.Ticks(low, high), func(t plot.Tick) bool { return t.Value < low || t.Value > high })
 }
 
 // roundTicks are four to ten multiples of 1, 2 or 5 times a power of ten.
