@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"consilium/model"
@@ -19,7 +20,7 @@ type ExplosionsOptions struct {
 	Shares     int    // iterations of the guarded run on shares; 0: as many
 	Seed       uint64 // of the split and of the weights before training
 	Logger     *slog.Logger
-	Tell       func(what string)
+	Tell       func(what string) // from two goroutines
 }
 
 // ExplosionRun is one training, and what came of it.
@@ -153,17 +154,27 @@ func Explosions(ctx context.Context, opt ExplosionsOptions, shared []ExplosionRu
 		return nil, &InputError{err}
 	}
 	report := &ExplosionsReport{Rows: x.train.Rows(), TestRows: x.test.Rows()}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var both sync.WaitGroup
+	if shared == nil {
+		both.Go(func() {
+			if shared, err = x.allShared(ctx); err != nil {
+				cancel(err)
+			}
+		})
+	}
 	for _, run := range x.plan() {
 		opt.Tell(run.Name + ", " + run.On)
 		if err := x.inTheClear(ctx, &run); err != nil {
-			return report, fmt.Errorf("%s: %w", run.Name, err)
+			cancel(fmt.Errorf("%s: %w", run.Name, err))
+			break
 		}
 		report.Runs = append(report.Runs, run)
 	}
-	if shared == nil {
-		if shared, err = x.allShared(ctx); err != nil {
-			return report, err
-		}
+	both.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return report, err
 	}
 	report.Runs, report.Shared = append(report.Runs, shared...), shared
 	guarded, exact := shared[len(shared)-2], shared[len(shared)-1]
@@ -266,7 +277,7 @@ func (x *explosions) plan() []ExplosionRun {
 // guard; what clipping costs; and, last, the cure.
 func (x *explosions) sharedPlan() []ExplosionRun {
 	explodes := x.run("taylor", model.Curve{Name: "taylor"}, 5, 5, []int{4})
-	explodes.Iterations = min(explodes.Iterations, 400)
+	explodes.Iterations = min(explodes.Iterations, 320) // each halving of the rate takes a bit more room
 	held := explodes
 	held.guard(checkGuard, 0)
 	clipped := x.run("minimax", model.Curve{Name: "minimax"}, guardedDegree, guardedInterval, []int{4})

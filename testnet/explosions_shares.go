@@ -20,7 +20,7 @@ import (
 const looks = 40
 
 // weightLimit bounds a |weight| on shares.
-const weightLimit = 64
+const weightLimit = 16
 
 // explodedBeyond is the |z| of an explosion, as package model has it.
 const explodedBeyond = 1 << 15

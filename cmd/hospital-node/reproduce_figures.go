@@ -107,11 +107,7 @@ func (r *figureReport) text() string {
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "activation\ton\titerations\tleft the interval\texploded\tin floats\tlargest |z|\taccuracy")
 	for _, run := range r.Runs {
-		on, floats := strings.TrimSuffix(run.On, ", in the clear"), "–"
-		if run.Degree != nil && run.On != "shares" {
-			floats = never(run.FloatAt)
-		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%.3g\t%.4f\n", run.Name, on, run.Iterations, never(run.LeftAt), never(run.ExplodedAt), floats, run.MaxAbsZ, run.Accuracy)
+		fmt.Fprintln(w, strings.Join(columns(run), "\t"))
 	}
 	w.Flush()
 	fmt.Fprintf(&b, "\nThe guarded run on shares and the exact sigmoid in floating point are %.2f points of accuracy apart.\n\nWhat was learnt:\n", 100*r.Difference)
@@ -119,6 +115,16 @@ func (r *figureReport) text() string {
 		fmt.Fprintf(&b, "- %s\n", lesson)
 	}
 	return b.String()
+}
+
+// columns are a run's line in a table.
+func columns(run testnet.ExplosionRun) []string {
+	floats := "–"
+	if run.Degree != nil && run.On != "shares" {
+		floats = never(run.FloatAt)
+	}
+	return []string{run.Name, strings.TrimSuffix(run.On, ", in the clear"), fmt.Sprint(run.Iterations), never(run.LeftAt),
+		never(run.ExplodedAt), floats, fmt.Sprintf("%.3g", run.MaxAbsZ), fmt.Sprintf("%.4f", run.Accuracy)}
 }
 
 func never(at *int) string {
