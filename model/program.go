@@ -124,6 +124,12 @@ func (p *Program) Next(s State) (Step, bool) {
 	return step, true
 }
 
+// Values is the length of a training update.
+func (p *Program) Values() int { return p.trainer.Length() }
+
+// Limit is the largest magnitude of a value of a training update, encoded.
+func (p *Program) Limit() int64 { return p.sumCodec.Limit() }
+
 // Rounds is the number of training rounds of the study: those of the plan, or
 // fewer when newton has ended before.
 func (p *Program) Rounds(s State) int {

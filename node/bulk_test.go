@@ -9,11 +9,14 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
 
+	"consilium/node/frame"
+	"consilium/node/store"
 	"consilium/node/study"
 	"consilium/protocol"
 )
@@ -23,6 +26,7 @@ import (
 type numbers struct {
 	party, rounds, length int
 	sums                  *sync.Map // by round
+	limit                 int64     // of a value; 0: 2⁵⁰
 }
 
 func (w numbers) Start() ([]byte, error) { return make([]byte, 8), nil }
@@ -32,13 +36,20 @@ func (w numbers) Next(state []byte) (Step, bool, error) {
 		return Step{}, false, errors.New("a state of another length")
 	}
 	round := binary.BigEndian.Uint64(state)
-	return Step{Round: round, Name: "sum", Length: w.length, Limit: 1 << 50}, round < uint64(w.rounds), nil
+	limit := w.limit
+	if limit == 0 {
+		limit = 1 << 50
+	}
+	return Step{Round: round, Name: "sum", Length: w.length, Limit: limit}, round < uint64(w.rounds), nil
 }
 
 func (w numbers) Update(state []byte) (protocol.Vector, error) {
 	v := make(protocol.Vector, w.length)
 	for i := range v {
 		v[i] = int64(w.party*1_000_003+i*7) * int64(1-2*(i%2))
+		if w.limit > 0 {
+			v[i] %= w.limit
+		}
 	}
 	return v, nil
 }
@@ -113,42 +124,26 @@ func TestLargeBodiesAfterACrash(t *testing.T) {
 	}
 }
 
-// "A cut link in the middle of a body costs only what was in flight": the second
-// attempt asks for the chunks behind those that came.
-func TestFetchGoesOnBehindACut(t *testing.T) {
-	f := newFederation(t, 3, study.Study{Rounds: 1})
-	nodes := make([]*Node, 2)
+// listening are nodes of a federation that answer and do nothing else. end
+// closes them.
+func listening(t *testing.T, n int) (ctx context.Context, nodes []*Node) {
+	t.Helper()
+	ctx, nodes, end := newFederation(t, max(n, 3), study.Study{Rounds: 1}).listening(t, n)
+	t.Cleanup(end)
+	return ctx, nodes
+}
+
+func (f *federation) listening(t *testing.T, n int) (ctx context.Context, nodes []*Node, end func()) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	nodes = make([]*Node, n)
 	for i := range nodes {
 		var err error
 		if nodes[i], err = New(f.config(i)); err != nil {
 			t.Fatal(err)
 		}
-		defer nodes[i].Close()
 		f.nodes[i] = nodes[i]
 	}
-	content := protocol.Chunks{}
-	for i := range 20 {
-		content = append(content, bytes.Repeat([]byte{byte(i)}, protocol.ChunkSize))
-	}
-	ref, err := protocol.RefOf(content)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := nodes[0].parts.Put(ref, content); err != nil {
-		t.Fatal(err)
-	}
-	// The first answer breaks off after a few chunks.
-	first := true
-	nodes[0].host.SetStreamHandler(partProtocol, func(s network.Stream) {
-		if first {
-			first = false
-			nodes[0].servePart(&cutStream{Stream: s, left: 7 * protocol.ChunkSize})
-			return
-		}
-		nodes[0].servePart(s)
-	})
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
 	for _, n := range nodes {
 		n.goes(func() { // the driver, so that exchanges are answered
 			for {
@@ -162,7 +157,57 @@ func TestFetchGoesOnBehindACut(t *testing.T) {
 		})
 		n.peers.start(ctx)
 	}
-	part, err := nodes[1].fetcher.fetch(ctx, 1, ref)
+	for _, n := range nodes {
+		for len(n.peers.connectedParties()) < len(nodes)-1 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	return ctx, nodes, func() {
+		cancel()
+		for _, n := range nodes {
+			n.Close()
+		}
+	}
+}
+
+// chunks is content of so many chunks, each another.
+func chunks(t *testing.T, count int) (protocol.Chunks, protocol.Ref) {
+	t.Helper()
+	content := protocol.Chunks{}
+	for i := range count {
+		content = append(content, bytes.Repeat([]byte{byte(i)}, protocol.ChunkSize))
+	}
+	ref, err := protocol.RefOf(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content, ref
+}
+
+// holding begins a part at a node and gives it some of the chunks.
+func (n *Node) holding(t *testing.T, content protocol.Chunks, ref protocol.Ref, held func(i int) bool) {
+	t.Helper()
+	x := store.Index{}
+	for _, chunk := range content {
+		x.Lengths, x.Leaves = append(x.Lengths, uint32(len(chunk))), append(x.Leaves, protocol.Leaf(chunk))
+	}
+	w, err := n.parts.Create(ref, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Abort)
+	for i, chunk := range content {
+		if held(i) {
+			if err := w.Write(i, chunk); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func (n *Node) mustFetch(ctx context.Context, t *testing.T, from protocol.Party, ref protocol.Ref) {
+	t.Helper()
+	part, err := n.fetcher.fetch(ctx, from, ref)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,11 +215,92 @@ func TestFetchGoesOnBehindACut(t *testing.T) {
 	if got, err := protocol.RefOf(part); err != nil || got != ref {
 		t.Fatalf("another part came: %v", err)
 	}
-	sent := nodes[0].Traffic().StreamBytes
-	if useful := int64(ref.Size); sent > useful+useful/10+2*protocol.ChunkSize {
-		t.Fatalf("%d bytes were sent for a part of %d: the cut cost more than what was in flight", sent, useful)
+}
+
+// "A cut link in the middle of a body costs only what was in flight": what came
+// is not asked for again.
+func TestFetchGoesOnBehindACut(t *testing.T) {
+	for _, count := range []int{20, 100} { // from one hospital, and from several
+		ctx, nodes := listening(t, 2)
+		content, ref := chunks(t, count)
+		if err := nodes[0].parts.Put(ref, content); err != nil {
+			t.Fatal(err)
+		}
+		var cuts atomic.Int32 // the first answers break off
+		nodes[0].host.SetStreamHandler(partProtocol, func(s network.Stream) {
+			if cuts.Add(1) <= 3 {
+				s = &cutStream{Stream: s, left: 7 * protocol.ChunkSize}
+			}
+			nodes[0].servePart(s)
+		})
+		nodes[1].mustFetch(ctx, t, 1, ref)
+		sent := nodes[0].Traffic().StreamBytes
+		if useful := int64(ref.Size); sent > useful+useful/20+3*protocol.ChunkSize || cuts.Load() < 4 {
+			t.Fatalf("%d cuts, %d bytes were sent for a part of %d: more than what was in flight", cuts.Load(), sent, useful)
+		}
 	}
-	cancel()
+}
+
+// A large part comes from several hospitals at once, none of which has all of
+// it, and no chunk comes twice.
+func TestFetchFromSeveralHospitals(t *testing.T) {
+	ctx, nodes := listening(t, 4)
+	content, ref := chunks(t, 120)
+	for i, n := range nodes[:3] {
+		n.holding(t, content, ref, func(chunk int) bool { return chunk/10%3 == i })
+	}
+	nodes[3].mustFetch(ctx, t, 0, ref)
+	total := int64(0)
+	for i, n := range nodes[:3] {
+		sent := n.Traffic().StreamBytes
+		if sent < 40*protocol.ChunkSize {
+			t.Errorf("hospital %d sent %d bytes", i+1, sent)
+		}
+		total += sent
+	}
+	if useful := int64(ref.Size); total > useful+useful/50 {
+		t.Errorf("%d bytes were sent for a part of %d", total, useful)
+	}
+}
+
+// A hospital that gives wrong chunks, or none, is left for another.
+func TestFetchLeavesALiar(t *testing.T) {
+	ctx, nodes := listening(t, 3)
+	content, ref := chunks(t, 80)
+	if err := nodes[1].parts.Put(ref, content); err != nil {
+		t.Fatal(err)
+	}
+	wrong := protocol.Chunks{}
+	for range content {
+		wrong = append(wrong, bytes.Repeat([]byte{99}, protocol.ChunkSize))
+	}
+	nodes[0].host.SetStreamHandler(partProtocol, func(s network.Stream) {
+		defer s.Close()
+		for {
+			data, err := frame.Read(s, 64)
+			if err != nil {
+				return
+			}
+			q, err := frame.DecodePartRequest(data)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if q.What == frame.PartIndex {
+				part, _ := nodes[1].parts.Open(ref.Root)
+				_ = frame.Write(s, part.Index().Encode())
+				part.Close()
+				continue
+			}
+			for range q.Count {
+				_ = frame.Write(s, wrong[0])
+			}
+		}
+	})
+	nodes[2].mustFetch(ctx, t, 1, ref)
+	if nodes[2].Refusals()["h1"] == 0 {
+		t.Error("the liar is not named")
+	}
 }
 
 // cutStream ends after so many bytes. What was sent before arrives: how much a

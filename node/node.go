@@ -210,12 +210,15 @@ func (n *Node) join() (err error) {
 	if n.self, n.members, err = admit(n.cfg.Roster, n.id); err != nil {
 		return err
 	}
+	if successor, err := roster.Consented(n.cfg.Home, n.cfg.Roster); err != nil || successor != "" {
+		return errors.Join(&NotAdmittedError{fmt.Sprintf("this hospital has consented to the successor %s of this roster: put that one into the home", successor)}, err)
+	}
 	n.gate = &gate{members: n.members}
 	n.signer = identity.NewSigner(n.id, n.cfg.Roster.Keys())
 	return nil
 }
 
-// admit finds a hospital in a roster that all have signed.
+// admit finds a hospital in a roster that is signed.
 func admit(r *roster.Roster, id *identity.Identity) (protocol.Party, *members, error) {
 	missing, err := r.Unsigned()
 	if err != nil {

@@ -29,7 +29,7 @@ type rounds struct {
 	log      *store.Log
 	roundCtx context.Context // ends with the round
 	endRound context.CancelFunc
-	fetched  []*store.Part            // of this round
+	fetched  []*store.Part            // of this round: fetched, or made for it
 	kept     map[protocol.Hash]uint64 // parts on disk, by the round that they belong to
 	started  time.Time
 	begun    int // rounds begun since the start
@@ -122,6 +122,8 @@ func (n *Node) describe() (protocol.Description, error) {
 		Round: n.step.Round, Step: n.step.Name, State: ref, Scheme: s.Scheme, Thresholds: r.Thresholds(),
 		Length: uint64(n.step.Length), Limit: uint64(n.step.Limit), FractionBits: uint32(n.step.FractionBits), Deadlines: s.RoundDeadlines(),
 	}
+	d.Packing = s.Packing
+	d.Modulus = protocol.Modulus(d.Scheme, d.Thresholds, d.Limit)
 	if key := n.cfg.Paillier; key != nil && s.Scheme == protocol.SchemePaillier {
 		d.Key = key.Digest()
 	}
@@ -176,7 +178,18 @@ func (n *Node) restore(d protocol.Description) (*protocol.Round, error) {
 }
 
 func (n *Node) roundConfig(d protocol.Description) protocol.Config {
-	return protocol.Config{Self: n.self, Description: d, Signer: n.signer, Sealer: identity.Sealer{}, Random: rand.Reader}
+	return protocol.Config{Self: n.self, Description: d, Signer: n.signer, Sealer: identity.Sealer{}, Random: rand.Reader, Spool: n.spool}
+}
+
+// spool keeps the large parts of this hospital's posts on the disk. They are
+// open until the round is over.
+func (n *Node) spool(sources []protocol.Source) ([]protocol.Part, error) {
+	parts, err := n.parts.Spool(sources)
+	for _, part := range parts {
+		n.fetched = append(n.fetched, part.Source.(*store.Part))
+		n.kept[part.Ref.Root] = n.number()
+	}
+	return parts, err
 }
 
 // train computes this hospital's update beside the driver. An update that does
@@ -333,7 +346,7 @@ func (n *Node) follow(ctx context.Context, d protocol.Description) error {
 	if d.Federation != r.Federation || d.Epoch != r.Epoch || d.Roster != r.Hash() || d.Study != n.cfg.Study.Hash() {
 		mine := protocol.Description{Federation: r.Federation, Epoch: r.Epoch, Roster: r.Hash(), Study: n.cfg.Study.Hash(), Round: d.Round}
 		mine.Step, mine.State, mine.Scheme, mine.Key, mine.Thresholds, mine.Length = d.Step, d.State, d.Scheme, d.Key, d.Thresholds, d.Length
-		mine.Limit, mine.FractionBits, mine.Deadlines = d.Limit, d.FractionBits, d.Deadlines
+		mine.Limit, mine.FractionBits, mine.Modulus, mine.Packing, mine.Deadlines = d.Limit, d.FractionBits, d.Modulus, d.Packing, d.Deadlines
 		return &DiffersError{r.Thresholds().Quorum(), mine.Differences(d)}
 	}
 	n.follows = d.Round

@@ -1,7 +1,5 @@
 package protocol
 
-import "slices"
-
 // A hospital that attests without a deal that counts complains by that: what is
 // for it in the deal did not come, or is not valid. The dealer answers by
 // publishing that one share, which then everybody can check, and the hospital
@@ -42,43 +40,29 @@ type answerState struct {
 // deal. A dealer of whom more is asked than may be published withdraws: it
 // answers no more, and its deal is in no set.
 func (r *Round) answer() error {
-	if r.scheme.MostAnswers() == 0 || r.dealing == nil || !r.said(Slot{Phase: Deal}) || r.ballot.decided != nil && !r.ballot.decided.set().Has(r.cfg.Self) {
+	if r.scheme.MostAnswers() == 0 || r.dealing == nil || !r.said(Slot{Phase: Deal}) || r.dealBallot().decided != nil && !r.dealBallot().decided.set().Has(r.cfg.Self) {
 		return nil
 	}
 	for _, j := range r.all.Parties() {
-		if !r.lacks(j, r.cfg.Self) && !r.complained(j) || len(r.answers[r.cfg.Self]) >= r.scheme.MostAnswers() {
+		if !r.lacks(j, r.cfg.Self) || len(r.answers[r.cfg.Self]) >= r.scheme.MostAnswers() {
 			continue
 		}
-		part := r.dealing.body.Parts[j]
-		h, err := announce(Body{Parts: map[Party]Source{0: part}}, 0, nil)
+		h, posted, err := r.announce(Body{Parts: map[Party]Source{0: r.dealing.body.Parts[j]}}, nil)
 		if err != nil {
 			return err
 		}
 		if err := r.say(Slot{Phase: Check, Subject: j}, answerPayload{r.dealing.salt(j), h}.encode()); err != nil {
 			return err
 		}
-		r.serve(h, Body{Parts: map[Party]Source{0: part}})
+		r.serve(h, posted)
 	}
 	return nil
-}
-
-// complained tells whether j has attested without this hospital's deal to
-// somebody else, and otherwise here.
-func (r *Round) complained(j Party) bool {
-	return slices.ContainsFunc(r.seconds[j], func(s second) bool {
-		p, ok := s.content.(attestPayload)
-		if !ok {
-			return false
-		}
-		_, held := find(p.Held, r.cfg.Self)
-		return !held
-	})
 }
 
 // lacks tells whether hospital j attests without the deal of p, and p has not
 // answered.
 func (r *Round) lacks(j, p Party) bool {
-	a := r.attests[j]
+	a := r.attests.latest[j]
 	if a == nil || j == p || a.set.Has(p) {
 		return false
 	}
@@ -105,18 +89,22 @@ func (r *Round) disputed(leading bool) Set {
 
 // awaitsAnswer tells that an open complaint is so young that it may yet be
 // answered.
-func (r *Round) awaitsAnswer() (awaits bool) {
-	r.eachComplaint(func(_ Party, _, young bool) { awaits = awaits || young })
+func (b *ballot) awaitsAnswer() (awaits bool) {
+	if b != b.r.dealBallot() {
+		return false
+	}
+	b.r.eachComplaint(func(_ Party, _, young bool) { awaits = awaits || young })
 	return awaits
 }
 
-// eachComplaint goes through the open complaints.
+// eachComplaint goes through the open complaints. Those of a proved liar do not
+// count: it may have told the dealer that it holds the deal.
 func (r *Round) eachComplaint(do func(about Party, early, young bool)) {
 	if r.scheme.MostAnswers() == 0 {
 		return
 	}
-	for _, j := range r.attested.Parties() {
-		a := r.attests[j]
+	for _, j := range r.attests.said.Minus(r.liars).Parties() {
+		a := r.attests.latest[j]
 		for _, p := range r.all.Minus(a.set).Parties() {
 			if r.lacks(j, p) {
 				do(p, a.early.Has(p), r.tick-a.since[p] < uint64(r.cfg.Description.Deadlines.View)/2)
@@ -134,7 +122,7 @@ func (r *Round) check() error {
 		}
 		for _, j := range r.all.Parties() {
 			a := r.answers[p][j]
-			if a == nil || a.status != dealPending || r.ballot.decided != nil && j != r.cfg.Self {
+			if a == nil || a.status != dealPending || r.dealBallot().decided != nil && j != r.cfg.Self {
 				continue
 			}
 			if err := r.checkAnswer(p, j, d, a); err != nil {
@@ -161,7 +149,13 @@ func (r *Round) checkAnswer(p, j Party, d *dealState, a *answerState) error {
 		return nil
 	}
 	a.content = content
-	err := r.scheme.Check(p, Body{Public: d.payload.Body.Public, Parts: map[Party]Source{j: content}, Name: d.payload.Body.dealName(r.hash, p)})
+	parts := map[Party]Source{j: content}
+	if ref, ok := d.payload.Body.part(0); ok { // what it is verified against
+		if parts[0] = r.content(p, ref, d.payload.Body.Inline); parts[0] == nil {
+			return nil
+		}
+	}
+	err := r.scheme.Check(p, Body{Public: d.payload.Body.Public, Parts: parts, Name: d.payload.Body.dealName(r.hash, p)})
 	if invalid(err) {
 		r.blameAnswer(p, d, a)
 		return nil
@@ -175,14 +169,19 @@ func (r *Round) checkAnswer(p, j Party, d *dealState, a *answerState) error {
 // blameAnswer notes an answer that is not what was dealt, or not valid.
 func (r *Round) blameAnswer(p Party, d *dealState, a *answerState) {
 	a.status = dealInvalid
-	deal, ok := r.dealMessage(p, d)
+	deal, ok := r.dealMessage(p, d.root())
 	if !ok {
 		return
 	}
 	r.accuse(InvalidAnswer, p, deal, a.message)
+	var parts []Part
 	if ref, ok := a.payload.Body.part(0); ok && a.payload.Body.Inline == nil && a.content != nil {
-		r.attach(p, Part{ref, a.content})
+		parts = append(parts, Part{ref, a.content})
 	}
+	if ref, ok := d.payload.Body.part(0); ok && d.payload.Body.Inline == nil && r.fetched[ref.Root] != nil {
+		parts = append(parts, Part{ref, r.fetched[ref.Root]})
+	}
+	r.attach(p, parts...)
 }
 
 // answered is what p published for this hospital, nil while there is nothing

@@ -115,9 +115,38 @@ func TestBadAndLostBoxesAreAnswered(t *testing.T) {
 		if len(slots) != 1 || slots[0].Subject != 2 || from[0] != 3 || w.named() != (Set{}) {
 			t.Errorf("%s: published %v by %v, named %v", what, slots, from, w.named())
 		}
-		if !w.rounds[2].attests[2].set.Has(3) {
+		if !w.rounds[2].attests.latest[2].set.Has(3) {
 			t.Errorf("%s: hospital 2 does not attest what was published for it", what)
 		}
+	}
+}
+
+// A deal with a box counts beside the same deal without one: a liar sends a
+// hospital the one, others pass the other on.
+func TestSecondDealWithABox(t *testing.T) {
+	w := liarWorld(t)
+	w.train()
+	var whole []Message
+	w.until(5, func(to Party, m *Message) bool {
+		if isDeal(m, 3) && to == 2 {
+			whole = append(whole, *m)
+			*m = w.resealed(*m, func(boxes []sealedBox) []sealedBox { return append(boxes[:1:1], boxes[2:]...) })
+		}
+		return true
+	})
+	if len(whole) != 1 || w.rounds[2].deals[3].status != dealPending {
+		t.Fatal("hospital 2 holds the deal: the test shows nothing")
+	}
+	refused(t, w.step(2, Received{whole[0]}), 3, true, "a second message")
+	if w.rounds[2].deals[3].status != dealHeld {
+		t.Fatal("the box in the second message does not count")
+	}
+	w.until(20, nil)
+	if slots, _ := w.answers(); len(slots) > 0 {
+		t.Errorf("published %v", slots)
+	}
+	if o := w.rounds[2].Outcome(); o == nil || o.Sum == nil {
+		t.Errorf("hospital 2: %+v", w.rounds[2].Status())
 	}
 }
 
@@ -142,7 +171,7 @@ func TestFalseComplaint(t *testing.T) {
 	w.until(60, func(_ Party, m *Message) bool {
 		if m.From == 6 && m.Slot.Phase == Attest {
 			var p attestPayload
-			for _, e := range w.rounds[6].attests[6].payload.Held {
+			for _, e := range w.rounds[6].attests.latest[6].payload.Held {
 				if e.Party == 6 {
 					p.Held = append(p.Held, e) // only its own
 				}
@@ -290,12 +319,12 @@ func TestOpenComplaintsGetNoVote(t *testing.T) {
 		r := w.rounds[1]
 		r.ballot.started = !c.early
 		lacking := attestPayload{}
-		for _, e := range r.attests[5].payload.Held {
+		for _, e := range r.attests.latest[5].payload.Held {
 			if e.Party != 3 {
 				lacking.Held = append(lacking.Held, e)
 			}
 		}
-		r.keepAttest(Message{From: 5, Slot: Slot{Phase: Attest, View: 9}}, lacking)
+		r.attests.keep(Message{From: 5, Slot: Slot{Phase: Attest, View: 9}}, lacking)
 		r.ballot.started = true
 		if c.answered {
 			r.answers[3][5] = &answerState{status: dealHeld}
@@ -371,7 +400,7 @@ func TestNobodyEndsARoundThatGoesOn(t *testing.T) {
 		t.Fatalf("an honest leader that holds less is named: %+v", named)
 	}
 	padded := proposalPayload{Roots: []named{{Party: 1}}}
-	if r.justified(padded) || !r.justified(proposalPayload{}) {
+	if r.ballot.justified(padded) || !r.ballot.justified(proposalPayload{}) {
 		t.Fatal("the end of a round has two encodings")
 	}
 }
@@ -444,16 +473,16 @@ func TestUnjustifiedProposalIsEvidence(t *testing.T) {
 	w := liarWorld(t)
 	w.run(Agree)
 	r := w.rounds[1]
-	c, ok := r.candidate()
+	c, ok := r.attests.candidate()
 	if !ok {
 		t.Fatal("nothing to propose")
 	}
-	p := r.justify(c)
+	p := r.attests.justify(c)
 	p.Attests = p.Attests[1:]
 	leader := r.ballot.leader(0)
 	w.deliver(1, w.message(leader, Slot{Phase: Agree}, p.encode()))
 	w.convicted(t, "unjustified", 1, leader, UnjustifiedProposal)
-	good := Evidence{Kind: UnjustifiedProposal, Liar: leader, Description: w.d, Messages: []Message{w.message(leader, Slot{Phase: Agree}, r.justify(c).encode())}}
+	good := Evidence{Kind: UnjustifiedProposal, Liar: leader, Description: w.d, Messages: []Message{w.message(leader, Slot{Phase: Agree}, r.attests.justify(c).encode())}}
 	if good.Verify(testSigner{}.Verify, r.scheme) == nil {
 		t.Error("a justified proposal convicts")
 	}

@@ -11,12 +11,12 @@ func atAgreement(t *testing.T) (*world, *Round, proposalPayload) {
 	w := newWorld(t, 4)
 	w.run(Agree)
 	r := w.rounds[1]
-	c, ok := r.candidate()
+	c, ok := r.attests.candidate()
 	if !ok {
 		t.Fatal("there is nothing to propose")
 	}
 	w.sent = nil
-	return w, r, r.justify(c)
+	return w, r, r.attests.justify(c)
 }
 
 // withRow replaces the attestation of hospital 3 by another one that it signed
@@ -59,11 +59,11 @@ func badProposals(w *world, good proposalPayload) map[string]proposalPayload {
 // "Whether a proposal is acceptable depends on the proposal alone."
 func TestBadProposalsAreNotAcceptable(t *testing.T) {
 	w, r, good := atAgreement(t)
-	if !r.justified(good) || !r.justified(withRow(w, good, good.Choice.Included)) {
+	if !r.ballot.justified(good) || !r.ballot.justified(withRow(w, good, good.Choice.Included)) {
 		t.Fatal("a good proposal is not acceptable: the test shows nothing")
 	}
 	for name, bad := range badProposals(w, good) {
-		if r.justified(bad) {
+		if r.ballot.justified(bad) {
 			t.Errorf("%s is acceptable", name)
 		}
 	}
@@ -129,7 +129,7 @@ func lockedOn(t *testing.T) (w *world, r *Round, other proposalPayload) {
 	}
 	other = good
 	other.Choice.Included = good.Choice.Included[:3]
-	if !r.justified(other) {
+	if !r.ballot.justified(other) {
 		t.Fatal("the other proposal is not acceptable: the test shows nothing")
 	}
 	return w, r, other
@@ -348,7 +348,7 @@ func TestInvalidSharesAreNotHeld(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if r.attests[1] == nil || r.attests[1].set.Has(2) {
+	if r.attests.latest[1] == nil || r.attests.latest[1].set.Has(2) {
 		t.Fatal("hospital 1 attests shares that it cannot read")
 	}
 	w.carry()

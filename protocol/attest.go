@@ -15,8 +15,23 @@ type attestState struct {
 	since   map[Party]uint64 // tick since when it has lacked deals
 }
 
-func (r *Round) keepAttest(m Message, p attestPayload) {
-	known := r.attests[m.From]
+// attestations are what hospitals say that they hold and have verified: deals,
+// and in scheme masked then masked updates. Each of the two agreements of a round
+// is on what was attested before.
+type attestations struct {
+	r      *Round
+	slot   Slot           // of the first issue; View counts further ones
+	latest []*attestState // by party
+	said   Set            // who has attested something
+	began  uint64         // tick of this hospital's own latest
+}
+
+func newAttestations(r *Round, slot Slot) *attestations {
+	return &attestations{r: r, slot: slot, latest: make([]*attestState, r.t.Parties+1)}
+}
+
+func (a *attestations) keep(m Message, p attestPayload) {
+	known := a.latest[m.From]
 	if known != nil && known.message.Slot.View >= m.Slot.View {
 		return
 	}
@@ -24,91 +39,107 @@ func (r *Round) keepAttest(m Message, p attestPayload) {
 	for _, e := range p.Held {
 		state.set.Add(e.Party)
 	}
-	for _, p := range r.all.Minus(state.set).Parties() {
-		state.since[p] = r.tick
+	for _, p := range a.r.all.Minus(state.set).Parties() {
+		state.since[p] = a.r.tick
 		if known != nil && !known.set.Has(p) {
 			state.since[p] = known.since[p]
 		}
-		if !r.ballot.started || known != nil && known.early.Has(p) {
+		if !a.r.dealBallot().started || known != nil && known.early.Has(p) {
 			state.early.Add(p)
 		}
 	}
-	r.attests[m.From] = state
-	r.attested.Add(m.From)
+	a.latest[m.From] = state
+	a.said.Add(m.From)
 }
 
-// attest says which deals this hospital holds and has verified: when all are
-// here, or when those that are missing are few and overdue. When more arrive
-// later and nothing is decided, it attests again.
+// attest says which deals this hospital holds and has verified, until it is
+// decided which count.
 func (r *Round) attest() error {
-	if r.listed.Len() < r.t.Quorum() || r.ballot.decided != nil {
+	if r.listed.Len() < r.t.Quorum() || r.dealBallot().decided != nil {
 		return nil
 	}
 	held := r.dealers(dealHeld)
-	deadlines := r.cfg.Description.Deadlines
-	last := r.attests[r.cfg.Self]
-	if last == nil {
-		missing := r.expectedDeals().Minus(held).Minus(r.dealers(dealInvalid))
-		if held.Len() < r.t.SmallestSet() || missing.Len() > r.t.Missing() || !r.waited(missing, r.began[Deal], deadlines.Deal) {
-			return nil
-		}
-	} else if held == last.set || r.tick-r.began[Attest] < uint64(deadlines.Attest) && !r.answeredAny(held.Minus(last.set)) {
-		return nil
-	}
-	view := uint32(0)
-	if last != nil {
-		view = last.message.Slot.View + 1
-	}
-	r.began[Attest] = r.tick
-	var p attestPayload
+	missing := r.expectedDeals().Minus(held).Minus(r.dealers(dealInvalid))
+	var list []named
 	for _, d := range held.Parties() {
-		p.Held = append(p.Held, named{d, r.deals[d].payload.Body.root()})
+		list = append(list, named{d, r.deals[d].root()})
 	}
-	return r.say(Slot{Phase: Attest, View: view}, p.encode())
+	return r.attests.attest(list, missing, r.began[Deal])
 }
 
-func (r *Round) answeredAny(dealers Set) bool {
-	return slices.ContainsFunc(dealers.Parties(), func(p Party) bool { return r.answered(p) != nil })
+// attest says what this hospital holds: when all is here, or when what is
+// missing is little and overdue, after a wait that began at a tick. When more
+// arrives later, it attests again.
+func (a *attestations) attest(held []named, missing Set, began uint64) error {
+	r, deadlines := a.r, a.r.cfg.Description.Deadlines
+	slot, last := a.slot, a.latest[a.r.cfg.Self]
+	if last == nil {
+		if len(held) < r.t.SmallestSet() || missing.Len() > r.t.Missing() || !r.waited(missing, began, deadlines.Deal) {
+			return nil
+		}
+	} else {
+		if slices.Equal(held, last.payload.Held) || r.tick-a.began < uint64(deadlines.Attest) && !a.answeredAny(held) {
+			return nil
+		}
+		slot.View = last.message.Slot.View + 1
+	}
+	a.began = r.tick
+	return r.say(slot, attestPayload{held}.encode())
+}
+
+// complete tells whether to go on with the attestations that are here.
+func (a *attestations) complete(deadline uint64) bool {
+	return a.r.said(a.slot) && a.r.ready(a.said, a.r.described, a.began, uint32(deadline))
+}
+
+// answeredAny tells whether a deal among these was not held when this hospital
+// last attested, and has come as the answer to its complaint.
+func (a *attestations) answeredAny(held []named) bool {
+	last := a.latest[a.r.cfg.Self].set
+	return a == a.r.attests && slices.ContainsFunc(held, func(e named) bool { return !last.Has(e.Party) && a.r.answered(e.Party) != nil })
 }
 
 // candidate is the best choice that the attestations here allow: every holder
 // holds every included deal, at least n−f−c hold, and as many deals as possible
 // are included. Dealers with an open complaint are out: an honest one answers.
 // Who is proved to have lied is out, as long as enough remain.
-func (r *Round) candidate() (choice, bool) {
-	dealers := r.all.Minus(r.disputed(true))
-	if c, ok := r.candidateOf(dealers.Minus(r.liars)); ok || r.liars == (Set{}) {
+func (a *attestations) candidate() (choice, bool) {
+	r, dealers := a.r, a.r.all
+	if a == r.attests {
+		dealers = dealers.Minus(r.disputed(true))
+	}
+	if c, ok := a.candidateOf(dealers.Minus(r.liars)); ok || r.liars == (Set{}) {
 		return c, ok
 	}
-	return r.candidateOf(dealers)
+	return a.candidateOf(dealers)
 }
 
-func (r *Round) candidateOf(dealers Set) (choice, bool) {
-	included := r.commonRoots(dealers)
-	for len(included) >= r.t.SmallestSet() {
-		holders := r.holdersOf(included)
-		if holders.Len() >= r.t.Parties-r.t.Missing() {
+func (a *attestations) candidateOf(dealers Set) (choice, bool) {
+	included := a.commonRoots(dealers)
+	for len(included) >= a.r.t.SmallestSet() {
+		holders := a.holdersOf(included)
+		if holders.Len() >= a.r.t.Parties-a.r.t.Missing() {
 			return choice{holders, included}, true
 		}
-		included = r.withoutLeastHeld(included)
+		included = a.withoutLeastHeld(included)
 	}
 	return choice{}, false
 }
 
 // commonRoots gives, for each dealer, the root that most hospitals attest. A
 // dealer that posted different deals to different hospitals has several.
-func (r *Round) commonRoots(dealers Set) []named {
+func (a *attestations) commonRoots(dealers Set) []named {
 	votes := map[named]int{}
-	for _, h := range r.attested.Parties() {
-		for _, e := range r.attests[h].payload.Held {
+	for _, h := range a.said.Parties() {
+		for _, e := range a.latest[h].payload.Held {
 			votes[e]++
 		}
 	}
 	var best []named
 	for _, p := range dealers.Parties() {
 		var top named
-		for _, h := range r.attested.Parties() {
-			root, ok := find(r.attests[h].payload.Held, p)
+		for _, h := range a.said.Parties() {
+			root, ok := find(a.latest[h].payload.Held, p)
 			if e := (named{p, root}); ok && votes[e] > votes[top] {
 				top = e
 			}
@@ -121,10 +152,10 @@ func (r *Round) commonRoots(dealers Set) []named {
 }
 
 // holdersOf are the hospitals that attest all of these deals.
-func (r *Round) holdersOf(included []named) Set {
+func (a *attestations) holdersOf(included []named) Set {
 	var holders Set
-	for _, h := range r.attested.Parties() {
-		if attestsAll(r.attests[h].payload, included) {
+	for _, h := range a.said.Parties() {
+		if attestsAll(a.latest[h].payload, included) {
 			holders.Add(h)
 		}
 	}
@@ -141,10 +172,10 @@ func attestsAll(p attestPayload, included []named) bool {
 }
 
 // withoutLeastHeld drops the deal that fewest hospitals attest.
-func (r *Round) withoutLeastHeld(included []named) []named {
-	least, fewest := 0, len(r.all)*64+1
+func (a *attestations) withoutLeastHeld(included []named) []named {
+	least, fewest := 0, len(a.r.all)*64+1
 	for i, e := range included {
-		if holders := r.holdersOf([]named{e}).Len(); holders < fewest {
+		if holders := a.holdersOf([]named{e}).Len(); holders < fewest {
 			least, fewest = i, holders
 		}
 	}
@@ -153,20 +184,20 @@ func (r *Round) withoutLeastHeld(included []named) []named {
 }
 
 // justify attaches the attestations of the holders to a choice.
-func (r *Round) justify(c choice) proposalPayload {
+func (a *attestations) justify(c choice) proposalPayload {
 	p := proposalPayload{Choice: c}
 	for _, h := range c.Holders.Parties() {
-		p.Roots = append(p.Roots, r.attests[h].payload.Held...)
+		p.Roots = append(p.Roots, a.latest[h].payload.Held...)
 	}
 	slices.SortFunc(p.Roots, func(a, b named) int {
 		return cmp.Or(cmp.Compare(a.Party, b.Party), bytes.Compare(a.Hash[:], b.Hash[:]))
 	})
 	p.Roots = slices.Compact(p.Roots)
 	for _, h := range c.Holders.Parties() {
-		a := r.attests[h]
-		row := attestRow{From: h, View: a.message.Slot.View, Held: make([]byte, (len(p.Roots)+7)/8), Signature: a.message.Signature}
+		said := a.latest[h]
+		row := attestRow{From: h, View: said.message.Slot.View, Held: make([]byte, (len(p.Roots)+7)/8), Signature: said.message.Signature}
 		for i, e := range p.Roots {
-			if root, ok := find(a.payload.Held, e.Party); ok && root == e.Hash {
+			if root, ok := find(said.payload.Held, e.Party); ok && root == e.Hash {
 				row.Held[i/8] |= 1 << (i % 8)
 			}
 		}

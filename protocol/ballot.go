@@ -16,6 +16,8 @@ import "slices"
 // so a restart cannot forget a lock.
 type ballot struct {
 	r       *Round
+	phase   Phase         // of its messages
+	attests *attestations // what it is about
 	started bool
 	view    uint32
 	since   uint64 // tick at which the view began
@@ -54,8 +56,8 @@ type proposalState struct {
 	ok      bool
 }
 
-func newBallot(r *Round) *ballot {
-	b := &ballot{r: r, views: map[uint32]*ballotView{}, lockedView: -1, validView: -1}
+func newBallot(r *Round, phase Phase, attests *attestations) *ballot {
+	b := &ballot{r: r, phase: phase, attests: attests, views: map[uint32]*ballotView{}, lockedView: -1, validView: -1}
 	b.highest = make([]int64, r.t.Parties+1)
 	for p := range b.highest {
 		b.highest[p] = -1
@@ -156,24 +158,23 @@ func (b *ballot) mayStart() bool {
 			begun++
 		}
 	}
-	r := b.r
-	if begun > r.t.Liars {
+	if begun > b.r.t.Liars {
 		return true
 	}
-	if r.stalled() {
+	if b.stalled() {
 		return true
 	}
-	deadline := r.cfg.Description.Deadlines.Attest
-	if r.scheme.MostAnswers() > 0 { // whose box is lost attests when its deadline for deals has passed
-		deadline += r.cfg.Description.Deadlines.Deal
+	deadline := uint64(b.r.cfg.Description.Deadlines.Attest)
+	if b.attests == b.r.attests && b.r.scheme.MostAnswers() > 0 { // whose box is lost attests when its deadline for deals has passed
+		deadline += uint64(b.r.cfg.Description.Deadlines.Deal)
 	}
-	if !r.said(Slot{Phase: Attest}) || !r.ready(r.attested, r.described, r.began[Attest], deadline) {
+	if !b.attests.complete(deadline) {
 		return false
 	}
-	if r.awaitsAnswer() && r.tick-r.began[Attest] < uint64(deadline) {
+	if b.awaitsAnswer() && b.r.tick-b.attests.began < deadline {
 		return false
 	}
-	_, ok := r.candidate()
+	_, ok := b.attests.candidate()
 	return ok
 }
 
@@ -194,7 +195,7 @@ func (b *ballot) decide() bool {
 // proposalOf finds a proposal of the value with this name.
 func (b *ballot) proposalOf(id Hash) (Message, bool) {
 	for view := range b.views {
-		m, ok := b.r.messageOf(b.leader(view), Slot{Phase: Agree, View: view, Step: stepPropose}, func(content any) bool {
+		m, ok := b.r.messageOf(b.leader(view), Slot{Phase: b.phase, View: view, Step: stepPropose}, func(content any) bool {
 			return content.(proposalPayload).Choice.id(b.r.hash) == id
 		})
 		if ok {
@@ -229,20 +230,20 @@ func (b *ballot) propose(v *ballotView) error {
 	if b.leader(b.view) != b.r.cfg.Self || len(v.proposals) > 0 {
 		return nil
 	}
-	slot := Slot{Phase: Agree, View: b.view, Step: stepPropose}
+	slot := Slot{Phase: b.phase, View: b.view, Step: stepPropose}
 	if b.validView >= 0 {
 		p := b.valid.payload
 		p.ValidView = uint32(b.validView) + 1
 		return b.r.say(slot, p.encode())
 	}
-	if b.r.awaitsAnswer() && b.r.tick-b.since < uint64(b.r.cfg.Description.Deadlines.View)/2 {
+	if b.awaitsAnswer() && b.r.tick-b.since < uint64(b.r.cfg.Description.Deadlines.View)/2 {
 		return nil
 	}
-	c, ok := b.r.candidate()
-	if !ok && !b.r.stalled() {
+	c, ok := b.attests.candidate()
+	if !ok && !b.stalled() {
 		return nil
 	}
-	return b.r.say(slot, b.r.justify(c).encode())
+	return b.r.say(slot, b.attests.justify(c).encode())
 }
 
 // prevote is L22 and L28: for a proposal that is valid and does not contradict
@@ -266,7 +267,7 @@ func (b *ballot) prevoteFor(p *proposalState) error {
 			return nil // L28 waits for the prevotes that the proposal leans on
 		}
 		free = free || b.lockedView <= leans
-	} else if b.locked != p.id && b.r.excludes(p.payload.Choice) {
+	} else if b.locked != p.id && b.excludes(p.payload.Choice) {
 		free = false // nothing is certified of it yet, and everybody will hold what speaks against it
 	}
 	if free && b.acceptable(p) {
@@ -339,7 +340,7 @@ func (b *ballot) timeouts(v *ballotView) error {
 }
 
 func (b *ballot) vote(step uint8, id Hash) error {
-	return b.r.say(Slot{Phase: Agree, View: b.view, Step: step}, votePayload{id}.encode())
+	return b.r.say(Slot{Phase: b.phase, View: b.view, Step: step}, votePayload{id}.encode())
 }
 
 // acceptable is valid(v) of the paper: enough holders, enough deals, and signed
@@ -347,7 +348,7 @@ func (b *ballot) vote(step uint8, id Hash) error {
 // is acceptable depends on the proposal alone, so all honest hospitals agree.
 func (b *ballot) acceptable(p *proposalState) bool {
 	if !p.checked {
-		p.checked, p.ok = true, b.r.justified(p.payload)
+		p.checked, p.ok = true, b.justified(p.payload)
 		if !p.ok {
 			b.r.accuse(UnjustifiedProposal, p.message.From, p.message)
 		}
@@ -355,11 +356,12 @@ func (b *ballot) acceptable(p *proposalState) bool {
 	return p.ok
 }
 
-func (r *Round) justified(p proposalPayload) bool {
-	return p.justified(r.cfg.Description, r.hash, r.signed)
+func (b *ballot) justified(p proposalPayload) bool {
+	return p.justified(b.r.cfg.Description, b.r.hash, b.phase, b.r.signed)
 }
 
-func (p proposalPayload) justified(d Description, hash Hash, signed func(Message) bool) bool {
+// justified judges a proposal in one of the agreements of a round, by its phase.
+func (p proposalPayload) justified(d Description, hash Hash, phase Phase, signed func(Message) bool) bool {
 	c, t := p.Choice, d.Thresholds
 	if c.aborts() {
 		return len(p.Attests) == 0 && len(p.Roots) == 0
@@ -374,7 +376,7 @@ func (p proposalPayload) justified(d Description, hash Hash, signed func(Message
 		if row.From < 1 || !all.Has(row.From) {
 			return false
 		}
-		m := p.attestation(row, hash, d.Round)
+		m := p.attestation(d.attestSlot(phase), row, hash, d.Round)
 		content, err := decodeAttest(m.Payload)
 		if err != nil || !attestsAll(content, c.Included) || !signed(m) {
 			return false

@@ -137,34 +137,73 @@ type partRef struct {
 	Ref Ref
 }
 
-// announce turns a body into its header. salt gives the salts of the parts for
-// single hospitals.
-func announce(b Body, n int, salt func(Party) Hash) (header, error) {
+// announce turns a body into its header, and puts part 0 where it is served
+// from. salt gives the salts of the parts for single hospitals; their content is
+// secret and is not put anywhere.
+func (r *Round) announce(b Body, salt func(Party) Hash) (header, Body, error) {
 	h := header{Public: b.Public}
-	var sources []Source
-	for p := range Party(n + 1) {
-		if part, ok := b.Parts[p]; ok {
-			h.Parts = append(h.Parts, partRef{For: p})
-			sources = append(sources, part)
-		}
-	}
-	refs, err := refsOf(sources)
-	if err != nil {
-		return header{}, fmt.Errorf("read a body: %w", err)
-	}
-	for i, p := range h.Parts {
-		switch {
-		case p.For > 0:
-			h.Parts[i].Ref = refs[i].salted(salt(p.For))
+	posted := Body{Public: b.Public, Parts: map[Party]Source{}}
+	var private []Source
+	for p := range Party(r.t.Parties + 1) {
+		part, ok := b.Parts[p]
+		if !ok {
 			continue
-		case refs[i].Size <= inlinePublic:
-			if h.Inline, err = inMemory(sources[i]); err != nil {
-				return header{}, err
+		}
+		posted.Parts[p] = part
+		if p > 0 {
+			h.Parts = append(h.Parts, partRef{For: p})
+			private = append(private, part)
+			continue
+		}
+		spooled, err := r.spool(part)
+		if err != nil {
+			return header{}, Body{}, err
+		}
+		h.Parts = append(h.Parts, partRef{0, spooled[0].Ref})
+		if posted.Parts[0] = spooled[0].Source; spooled[0].Ref.Size <= inlinePublic {
+			if h.Inline, err = inMemory(spooled[0].Source); err != nil {
+				return header{}, Body{}, err
 			}
 		}
-		h.Parts[i].Ref = refs[i]
 	}
-	return h, nil
+	refs, err := refsOf(private)
+	if err != nil {
+		return header{}, Body{}, fmt.Errorf("read a body: %w", err)
+	}
+	for i, ref := range refs {
+		named := &h.Parts[len(h.Parts)-len(refs)+i]
+		named.Ref = ref.salted(salt(named.For))
+	}
+	return h, posted, nil
+}
+
+// Spool reads parts once, side by side and chunk by chunk, and gives each back
+// under its name, from where it takes no memory. What it is given are boxes and
+// parts for everybody, which others may ask for; the result is not asked for
+// before it is served.
+type Spool func(parts []Source) ([]Part, error)
+
+// spool puts parts of posts where they stay until the round is over.
+func (r *Round) spool(parts ...Source) ([]Part, error) {
+	if r.cfg.Spool != nil {
+		spooled, err := r.cfg.Spool(parts)
+		if err != nil {
+			return nil, fmt.Errorf("store a part: %w", err)
+		}
+		return spooled, nil
+	}
+	spooled := make([]Part, len(parts))
+	for i, part := range parts {
+		chunks, err := inMemory(part)
+		if err != nil {
+			return nil, err
+		}
+		spooled[i].Source = chunks
+		if spooled[i].Ref, err = RefOf(chunks); err != nil {
+			return nil, err
+		}
+	}
+	return spooled, nil
 }
 
 // salted hides the root of a part behind a salt that goes with its content.

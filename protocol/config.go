@@ -19,6 +19,8 @@ type Config struct {
 	// Random gives the seeds and nonces: crypto/rand, or a seeded source in a
 	// simulation.
 	Random io.Reader
+	// Spool keeps the large parts of one's own posts; nil keeps them in memory.
+	Spool Spool
 }
 
 // maxLimit bounds the values of an update: what every scheme can add up.
@@ -76,7 +78,8 @@ func (Ticked) event()   {}
 type Effects struct {
 	// Save must be durable, in this order, before anything is sent.
 	Save []Record
-	// Serve are parts of this hospital's posts that others will ask for.
+	// Serve are parts of this hospital's posts that others will ask for: read
+	// them now, the sources need not last.
 	Serve []Part
 	// Send goes to every hospital.
 	Send []Message

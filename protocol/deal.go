@@ -9,6 +9,15 @@ type dealState struct {
 	payload dealPayload
 	status  dealStatus
 	held    Body // the parts for this hospital, opened
+	name    Hash // of the body, once it was asked for
+}
+
+// root names the body of the deal.
+func (d *dealState) root() Hash {
+	if d.name == (Hash{}) {
+		d.name = d.payload.Body.root()
+	}
+	return d.name
 }
 
 type dealStatus uint8
@@ -39,26 +48,29 @@ func (r *Round) reveal() error {
 		boxes = append(boxes, box)
 		p.Boxes = append(p.Boxes, sealedBox{To: to})
 	}
-	refs, err := refsOf(boxes)
+	parts, err := r.spool(boxes...)
 	if err != nil {
 		return err
 	}
 	size := uint64(0)
-	for i, ref := range refs {
-		p.Boxes[i].Ref = ref
-		size += ref.Size
+	for i, part := range parts {
+		p.Boxes[i].Ref = part.Ref
+		size += part.Ref.Size
 	}
 	if size <= inlineBoxes {
 		for i := range p.Boxes {
-			if err := r.inlineBox(&p.Boxes[i]); err != nil {
+			if p.Boxes[i].Inline, err = inMemory(parts[i].Source); err != nil {
 				return err
 			}
 		}
+		parts = nil
 	}
 	if err := r.say(slot, p.encode()); err != nil {
 		return err
 	}
-	return r.serveBoxes(p.Boxes...)
+	r.out.Serve = append(r.out.Serve, parts...)
+	r.serve(r.dealing.header, r.dealing.body)
+	return nil
 }
 
 // recipients are the hospitals that a box can be sealed for now.
@@ -70,15 +82,6 @@ func (r *Round) recipients() Set {
 		}
 	}
 	return s
-}
-
-func (r *Round) inlineBox(b *sealedBox) error {
-	box, err := r.box(b.To)
-	if err != nil {
-		return err
-	}
-	b.Inline, err = inMemory(box)
-	return err
 }
 
 // sealLate posts boxes for hospitals that described the round after this one
@@ -96,21 +99,21 @@ func (r *Round) sealLate() error {
 		if err != nil {
 			return err
 		}
-		b := sealedBox{To: to}
-		if b.Ref, err = RefOf(box); err != nil {
+		parts, err := r.spool(box)
+		if err != nil {
 			return err
 		}
+		b := sealedBox{To: to, Ref: parts[0].Ref}
 		if b.Ref.Size <= inlineBoxes {
-			if err := r.inlineBox(&b); err != nil {
+			if b.Inline, err = inMemory(parts[0].Source); err != nil {
 				return err
 			}
+			parts = nil
 		}
 		if err := r.say(slot, boxPayload{b}.encode()); err != nil {
 			return err
 		}
-		if err := r.serveBoxes(b); err != nil {
-			return err
-		}
+		r.out.Serve = append(r.out.Serve, parts...)
 	}
 	return nil
 }
@@ -210,8 +213,8 @@ func (r *Round) counts(p Party, deal dealPayload) dealStatus {
 		return dealInvalid
 	}
 	attesting := 0
-	for _, h := range r.attested.Parties() {
-		if attestsAll(r.attests[h].payload, []named{{p, root}}) {
+	for _, h := range r.attests.said.Parties() {
+		if attestsAll(r.attests.latest[h].payload, []named{{p, root}}) {
 			attesting++
 		}
 	}
@@ -301,20 +304,23 @@ func (r *Round) boxFrom(p Party, d *dealState) Source {
 // content is what a reference names: inline, fetched, or nil while it is being
 // fetched from the hospital that announced it.
 func (r *Round) content(from Party, ref Ref, inline Chunks) Source {
-	if inline != nil {
-		return inline
-	}
-	if ref.Chunks == 0 {
-		return Chunks{}
-	}
-	if source := r.fetched[ref.Root]; source != nil {
-		return source
-	}
-	if !r.wanted[ref.Root] {
+	source := r.contentHere(ref, inline)
+	if source == nil && !r.wanted[ref.Root] {
 		r.wanted[ref.Root] = true
 		r.out.Want = append(r.out.Want, Want{from, ref})
 	}
-	return nil
+	return source
+}
+
+// contentHere is what a reference names, or nil when it is not here.
+func (r *Round) contentHere(ref Ref, inline Chunks) Source {
+	switch {
+	case inline != nil:
+		return inline
+	case ref.Chunks == 0:
+		return Chunks{}
+	}
+	return r.fetched[ref.Root]
 }
 
 // dealers are the parties whose deals are in a state.

@@ -28,6 +28,12 @@ type boxKey struct {
 
 // prepare makes this hospital's deal, and saves what it is made from.
 func (r *Round) prepare() error {
+	limit := int64(r.cfg.Description.Limit)
+	for i, v := range r.update {
+		if v > limit || v < -limit {
+			return fmt.Errorf("value %d of the update is beyond the limit of the round", i)
+		}
+	}
 	d := &dealing{update: r.update}
 	if _, err := io.ReadFull(r.cfg.Random, d.seed[:]); err != nil {
 		return fmt.Errorf("draw a seed: %w", err)
@@ -38,9 +44,28 @@ func (r *Round) prepare() error {
 	if err := r.build(d); err != nil {
 		return err
 	}
-	r.saveSecret(append([]byte{secretDealing}, d.encode()...))
+	for _, record := range d.encode(r.updateWidth()) {
+		r.saveSecret(record)
+	}
 	r.dealing, r.update = d, nil
 	return nil
+}
+
+// forgetUpdate drops the update when it is posted for good: a vector less in
+// memory. Overwriting is best effort, see Round.forget.
+func (d *dealing) forgetUpdate() {
+	clear(d.update)
+	d.update = nil
+}
+
+// opened drops what only a deal that may still be opened, or boxed, needs.
+func (d *dealing) opened() {
+	d.forgetUpdate()
+	for p := range d.body.Parts {
+		if p != 0 {
+			delete(d.body.Parts, p)
+		}
+	}
 }
 
 // build derives the body of a deal from its secrets.
@@ -49,7 +74,7 @@ func (r *Round) build(d *dealing) (err error) {
 	if d.body, err = r.scheme.Deal(d.update, d.seed); err != nil {
 		return fmt.Errorf("deal: %w", err)
 	}
-	if d.header, err = announce(d.body, r.t.Parties, d.salt); err != nil {
+	if d.header, d.body, err = r.announce(d.body, d.salt); err != nil {
 		return err
 	}
 	d.body.Name = d.header.dealName(r.hash, r.cfg.Self)
@@ -98,16 +123,59 @@ func (r *Round) agreeKey(p Party) error {
 // Kinds of secret records.
 const (
 	secretKey     byte = 1 // the round's private sealing key
-	secretDealing byte = 2 // seed, nonce and update of a deal
+	secretDealing byte = 2 // seed and nonce of a deal, and the first values of its update
 	secretBox     byte = 3 // the key of one box
+	secretUpdate  byte = 4 // further values, in order
 )
 
-func (d *dealing) encode() []byte {
-	b := append(append([]byte{}, d.seed[:]...), d.nonce[:]...)
-	for _, v := range d.update {
-		b = binary.BigEndian.AppendUint64(b, uint64(v))
+// updatePiece is how many values of an update a record holds at most: so that
+// whoever stores it needs memory for one record, not for one more update.
+const updatePiece = 8 << 10
+
+// updateWidth is how many bytes a value of an update takes in a record.
+func (r *Round) updateWidth() int {
+	if r.cfg.Description.Limit < 1<<31 {
+		return 4
 	}
-	return b
+	return 8
+}
+
+func (d *dealing) encode(width int) (records [][]byte) {
+	record := append(append([]byte{secretDealing}, d.seed[:]...), d.nonce[:]...)
+	for at := 0; at < len(d.update); at += updatePiece {
+		for _, v := range d.update[at:min(at+updatePiece, len(d.update))] {
+			if width == 4 {
+				record = binary.BigEndian.AppendUint32(record, uint32(v))
+			} else {
+				record = binary.BigEndian.AppendUint64(record, uint64(v))
+			}
+		}
+		records = append(records, record)
+		record = append(make([]byte, 0, 1+width*updatePiece), secretUpdate)
+	}
+	return records
+}
+
+// restoreUpdate reads values of an update, and makes the deal again with the last
+// of them. The store may end before those: then nothing of the deal was posted,
+// and there is none.
+func (r *Round) restoreUpdate(from *reader) error {
+	d, width := r.restoring, r.updateWidth()
+	if d == nil || len(from.data)%width != 0 || len(d.update)+len(from.data)/width > cap(d.update) {
+		return fmt.Errorf("values that belong to no deal")
+	}
+	for len(from.data) > 0 {
+		if width == 4 {
+			d.update = append(d.update, int64(int32(from.uint32())))
+		} else {
+			d.update = append(d.update, int64(from.uint64()))
+		}
+	}
+	if len(d.update) < cap(d.update) {
+		return nil
+	}
+	r.dealing, r.restoring = d, nil
+	return r.build(d)
 }
 
 func (r *Round) restoreSecret(data []byte) error {
@@ -116,15 +184,10 @@ func (r *Round) restoreSecret(data []byte) error {
 	case secretKey:
 		r.private = from.take(len(from.data))
 	case secretDealing:
-		d := &dealing{seed: Seed(from.hash()), nonce: from.hash(), update: make(Vector, len(from.data)/8)}
-		for i := range d.update {
-			d.update[i] = int64(from.uint64())
-		}
-		if err := from.end(); err != nil {
-			return err
-		}
-		r.dealing = d
-		return r.build(d)
+		r.restoring = &dealing{seed: Seed(from.hash()), nonce: from.hash(), update: make(Vector, 0, r.cfg.Description.Length)}
+		return r.restoreUpdate(&from)
+	case secretUpdate:
+		return r.restoreUpdate(&from)
 	case secretBox:
 		p := from.party()
 		key := boxKey{from.bytes(maxKey), from.bytes(KeySize)}

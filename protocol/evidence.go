@@ -1,6 +1,9 @@
 package protocol
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // EvidenceKind says what a hospital is proved to have done.
 type EvidenceKind uint8
@@ -58,14 +61,15 @@ func (r *Round) accuse(kind EvidenceKind, liar Party, messages ...Message) {
 // excludes tells whether a choice that is not certified is one to vote against:
 // an end of the round that has not stalled, a deal that somebody complains about,
 // or a liar that the set can do without.
-func (r *Round) excludes(c choice) bool {
+func (b *ballot) excludes(c choice) bool {
+	r := b.r
 	if c.aborts() {
-		return !r.stalled()
+		return !b.stalled()
 	}
-	if c.set().And(r.disputed(false)) != (Set{}) {
+	if b.attests == r.attests && c.set().And(r.disputed(false)) != (Set{}) {
 		return true
 	}
-	return c.set().And(r.liars) != (Set{}) && r.dealers(dealHeld).Minus(r.liars).Len() >= r.t.SmallestSet()
+	return c.set().And(r.liars) != (Set{}) && r.heldFor(b).Minus(r.liars).Len() >= r.t.SmallestSet()
 }
 
 // publicDeal is the message of a deal that is the same for everybody, as it can
@@ -76,14 +80,14 @@ func (r *Round) publicDeal(p Party, d *dealState) (Message, bool) {
 			return Message{}, false
 		}
 	}
-	return r.dealMessage(p, d)
+	return r.dealMessage(p, d.root())
 }
 
-// dealMessage is the message of a deal.
-func (r *Round) dealMessage(p Party, d *dealState) (Message, bool) {
+// dealMessage is that of a deal with this root.
+func (r *Round) dealMessage(p Party, root Hash) (Message, bool) {
 	return r.messageOf(p, Slot{Phase: Deal}, func(content any) bool {
 		deal, ok := content.(dealPayload)
-		return ok && deal.Body.root() == d.payload.Body.root()
+		return ok && deal.Body.root() == root
 	})
 }
 
@@ -136,6 +140,16 @@ func (r *Round) blameOpener(p Party, c choice) {
 		return
 	}
 	messages := []Message{opened.message, proposed}
+	if r.masks != nil {
+		if !slices.Equal(r.openings[p].payload.Body.Public, r.masks.join.decidedID[:]) {
+			return // it is wrong, and does not say of what
+		}
+		joined, ok := r.masks.join.proposalOf(r.masks.join.decidedID)
+		if !ok {
+			return
+		}
+		messages, c = append(messages, joined), *r.masks.join.decided
+	}
 	var parts []Part
 	attach := func(h header, held Body) {
 		if ref, ok := h.part(0); ok && h.Inline == nil {
@@ -144,13 +158,13 @@ func (r *Round) blameOpener(p Party, c choice) {
 	}
 	attach(r.openings[p].payload.Body, *r.openings[p].held)
 	for _, e := range c.Included {
-		d := r.deals[e.Party]
-		m, ok := r.publicDeal(e.Party, d)
-		if !ok {
+		m, ok := r.dealMessage(e.Party, e.Hash)
+		post, public, _ := r.dealOf(e)
+		if !ok || !public {
 			return
 		}
 		messages = append(messages, m)
-		attach(d.payload.Body, d.held)
+		attach(r.deals[e.Party].payload.Body, post.Body)
 	}
 	r.accuse(WrongOpening, p, messages...)
 	r.attach(p, parts...)
@@ -216,5 +230,6 @@ type openingsChecker interface {
 
 var (
 	_ openingChecker  = (*Paillier)(nil)
+	_ openingChecker  = (*Masked)(nil)
 	_ openingsChecker = (*Shamir)(nil)
 )

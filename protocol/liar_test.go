@@ -169,7 +169,7 @@ func TestAttestedDealsCount(t *testing.T) {
 	deal := dealPayload{Nonce: Hash{1}}
 	attest := func(p Party) {
 		held := attestPayload{[]named{{4, deal.Body.root()}}}
-		b.r.keepAttest(Message{From: p, Slot: Slot{Phase: Attest}}, held)
+		b.r.attests.keep(Message{From: p, Slot: Slot{Phase: Attest}}, held)
 	}
 	attest(3)
 	if got := b.r.counts(4, deal); got != dealPending {
@@ -220,12 +220,12 @@ func TestUnjustifiedProposalsGetNoVote(t *testing.T) {
 	w := newWorld(t, 5)
 	w.run(Agree)
 	r := w.rounds[1]
-	c, ok := r.candidate()
+	c, ok := r.attests.candidate()
 	if !ok {
 		t.Fatal("nothing to propose")
 	}
-	good := r.justify(c)
-	if !r.justified(good) {
+	good := r.attests.justify(c)
+	if !r.ballot.justified(good) {
 		t.Fatal("an honest proposal is refused")
 	}
 	fresh := func() proposalPayload {
@@ -248,13 +248,13 @@ func TestUnjustifiedProposalsGetNoVote(t *testing.T) {
 	} {
 		p := fresh()
 		falsify(&p)
-		if r.justified(p) {
+		if r.ballot.justified(p) {
 			t.Errorf("%s: accepted", what)
 		}
 	}
 	// The last of these, truly signed by a holder that lacks a deal, is no
 	// attestation of the set.
-	lacking := attestPayload{slices.Clone(r.attests[2].payload.Held[1:])}
+	lacking := attestPayload{slices.Clone(r.attests.latest[2].payload.Held[1:])}
 	m := w.message(2, Slot{Phase: Attest, View: 7}, lacking.encode())
 	p := fresh()
 	for i := range p.Attests {
@@ -263,13 +263,13 @@ func TestUnjustifiedProposalsGetNoVote(t *testing.T) {
 			row.Held[0] &^= 1
 		}
 	}
-	if r.justified(p) {
+	if r.ballot.justified(p) {
 		t.Error("a holder that says that it lacks a deal: accepted")
 	}
 	for i := range p.Attests {
 		p.Attests[i].Held[0] |= 1
 	}
-	if r.justified(p) {
+	if r.ballot.justified(p) {
 		t.Error("an attestation of more than was signed: accepted")
 	}
 }
@@ -348,7 +348,7 @@ func TestLeaderLeavesLiarsOut(t *testing.T) {
 		{Set{}, AllOf(5)}, {NewSet(2), NewSet(1, 3, 4, 5)}, {NewSet(2, 3), NewSet(1, 4, 5)}, {NewSet(2, 3, 4), AllOf(5)},
 	} {
 		r.liars = c.liars
-		if got, ok := r.candidate(); !ok || got.set() != c.included {
+		if got, ok := r.attests.candidate(); !ok || got.set() != c.included {
 			t.Errorf("with liars %v it proposes %v, %v", c.liars, got.set(), ok)
 		}
 	}

@@ -32,7 +32,7 @@ func (r *Round) open() error {
 	if err != nil || body == nil {
 		return err
 	}
-	h, err := announce(Body{Public: body.Public, Parts: map[Party]Source{0: body.Parts[0]}}, 0, nil)
+	h, posted, err := r.announce(Body{Public: body.Public, Parts: map[Party]Source{0: body.Parts[0]}}, nil)
 	if err != nil {
 		return err
 	}
@@ -40,19 +40,22 @@ func (r *Round) open() error {
 		return fmt.Errorf("the opening computed after the restart is not the one that was posted")
 	}
 	r.opened = true
-	r.serve(h, *body)
+	if r.dealing != nil && r.scheme.MostAnswers() == 0 {
+		r.dealing.opened()
+	}
+	r.serve(h, posted)
 	if err := r.say(Slot{Phase: Open}, openPayload{r.ballot.decidedID, h}.encode()); err != nil {
 		return err
 	}
-	r.openings[r.cfg.Self].held = body
+	r.openings[r.cfg.Self].held = &posted
 	return nil
 }
 
 // opening computes this hospital's opening, or nil while a deal that it
 // attested is still to be read back after a restart.
 func (r *Round) opening(c choice) (*Body, error) {
-	set, held := r.certified(c)
-	if held < len(set.Included) {
+	set, complete, _ := r.certified(c)
+	if !complete {
 		return nil, nil
 	}
 	var seed Seed
@@ -66,19 +69,39 @@ func (r *Round) opening(c choice) (*Body, error) {
 	return &body, nil
 }
 
-// certified is the agreed set for the scheme, and how many of its deals are
-// held here.
-func (r *Round) certified(c choice) (Certified, int) {
-	set, held := Certified{ID: r.ballot.decidedID, Joined: c.set().Parties()}, 0
-	for _, e := range c.Included {
-		post := Post{From: e.Party}
-		if d := r.deals[e.Party]; d != nil && d.status == dealHeld && d.payload.Body.root() == e.Hash {
-			post.Body = d.held
-			held++
+// certified is the agreed set for the scheme, whether all is here that this
+// hospital needs to open it, and how much is here of what it takes to combine.
+func (r *Round) certified(c choice) (set Certified, complete bool, here int) {
+	set.ID = r.ballot.decidedID
+	joined := &c
+	if r.masks != nil {
+		joined = r.masks.join.decided
+		for _, e := range c.Included {
+			post := r.masks.named(e)
+			set.Included = append(set.Included, post)
+			here += len(post.Body.Parts)
 		}
-		set.Included = append(set.Included, post)
+		if joined == nil {
+			return set, false, here
+		}
+		set.JoinedID = r.masks.join.decidedID
 	}
-	return set, held
+	complete = true
+	for _, e := range joined.Included {
+		post, public, held := r.dealOf(e)
+		set.Joined = append(set.Joined, post)
+		complete = complete && held
+		if public {
+			here++
+		}
+		if held {
+			here++
+		}
+	}
+	if r.masks == nil {
+		set.Included = set.Joined
+	}
+	return set, complete, here
 }
 
 // combine reconstructs the sum from the openings that are here and posts its
@@ -93,15 +116,19 @@ func (r *Round) combine() error {
 		return nil
 	}
 	openings := r.openingsHere()
-	set, held := r.certified(*c)
-	if _, needed := r.scheme.Openers(); len(openings) < needed || len(openings)+held == r.combined {
+	if _, needed := r.scheme.Openers(); len(openings) < needed {
+		return nil
+	}
+	set, _, here := r.certified(*c)
+	if len(openings)+here == r.combined {
 		return r.giveUp(len(openings))
 	}
-	r.combined = len(openings) + held
+	r.combined = len(openings) + here
 	sum, err := r.scheme.Combine(set, openings)
 	bad, inconsistent := (*BadOpening)(nil), (*Inconsistent)(nil)
 	switch {
 	case errors.Is(err, ErrMoreOpenings):
+		r.lacking = len(openings) + 1
 		return nil
 	case errors.As(err, &bad):
 		r.openings[bad.From].bad = bad.Why
@@ -121,34 +148,73 @@ func (r *Round) combine() error {
 // open: holders that lied about it may not be there.
 func (r *Round) openingsHere() []Post {
 	var list []Post
-	openers, _ := r.scheme.Openers()
+	coming := 0
+	openers, needed := r.scheme.Openers()
 	for _, p := range openers.Parties() {
 		o := r.openings[p]
 		if o == nil || o.bad != "" || o.payload.Set != r.ballot.decidedID {
 			continue
 		}
-		if o.held == nil {
-			if p == r.cfg.Self { // still to be computed again after a restart
-				continue
-			}
-			held := Body{Public: o.payload.Body.Public, Parts: map[Party]Source{}}
-			if ref, ok := o.payload.Body.part(0); ok {
-				content := r.content(p, ref, o.payload.Body.Inline)
-				if content == nil {
-					continue
-				}
-				held.Parts[0] = content
-			}
-			o.held = &held
+		if ref, content := r.openingContent(p, o); content {
+			list = append(list, Post{p, *o.held})
+		} else if r.wanted[ref.Root] && !r.absent.Has(p) {
+			coming++
 		}
-		list = append(list, Post{p, *o.held})
 	}
+	r.wantOpenings(openers, max(needed, r.lacking)-len(list)-coming)
 	return list
+}
+
+// openingContent tells whether an opening is here, or what to fetch of it.
+func (r *Round) openingContent(p Party, o *openingState) (Ref, bool) {
+	ref, remote := o.payload.Body.part(0)
+	switch {
+	case o.held != nil:
+		return ref, true
+	case p == r.cfg.Self: // still to be computed again after a restart
+		return ref, false
+	}
+	held := Body{Public: o.payload.Body.Public, Parts: map[Party]Source{}}
+	if remote {
+		content := r.contentHere(ref, o.payload.Body.Inline)
+		if content == nil {
+			return ref, false
+		}
+		held.Parts[0] = content
+	}
+	o.held = &held
+	return ref, true
+}
+
+// wantOpenings asks for as many openings as are missing, and for all when they do
+// not come: each may be as large as an update. Every hospital begins behind its
+// own number, so that not all ask the same ones.
+func (r *Round) wantOpenings(openers Set, missing int) {
+	if r.began[Open] == 0 {
+		r.began[Open] = r.tick
+	}
+	if r.tick-r.began[Open] >= uint64(r.cfg.Description.Deadlines.Deal) {
+		missing = r.t.Parties
+	}
+	for i := range r.t.Parties {
+		p := Party((int(r.cfg.Self)+i)%r.t.Parties) + 1
+		o := r.openings[p]
+		if missing <= 0 || !openers.Has(p) || o == nil || o.held != nil || p == r.cfg.Self || o.bad != "" || o.payload.Set != r.ballot.decidedID {
+			continue
+		}
+		if ref, _ := o.payload.Body.part(0); !r.wanted[ref.Root] {
+			r.content(p, ref, nil)
+			missing--
+		}
+	}
 }
 
 // finish ends the round when a quorum has signed the same result, or the same
 // wish to abort.
 func (r *Round) finish() error {
+	if c := r.dealBallot().decided; r.outcome == nil && c != nil && c.aborts() {
+		r.endWithoutSet(r.dealBallot().decidedID)
+	}
 	if r.outcome != nil || r.ballot.decided == nil {
 		return nil
 	}
@@ -165,7 +231,7 @@ func (r *Round) finish() error {
 		}
 	}
 	if r.ballot.decided.aborts() {
-		r.end(&Outcome{Set: r.ballot.decidedID, Aborted: fmt.Sprintf("fewer than %d hospitals dealt, or too few hold what was dealt", r.t.SmallestSet())})
+		r.endWithoutSet(r.ballot.decidedID)
 		return nil
 	}
 	c, q := r.ballot.decided, r.t.Quorum()
@@ -185,18 +251,26 @@ func (r *Round) finish() error {
 	return nil
 }
 
+func (r *Round) endWithoutSet(id Hash) {
+	r.end(&Outcome{Set: id, Aborted: fmt.Sprintf("fewer than %d hospitals dealt, or too few hold what was dealt", r.t.SmallestSet())})
+}
+
 func (r *Round) end(o *Outcome) {
 	r.outcome, r.out.Outcome = o, o
 	r.forget()
 }
 
 // stalled tells that this hospital would end the round without a set: its
-// deadline has passed and there is nothing to propose.
-func (r *Round) stalled() bool {
-	if deadline := r.cfg.Description.Deadlines.Stall; deadline == 0 || r.tick < uint64(deadline) {
+// deadline has passed and there is nothing to propose. While it is not agreed who
+// masks, only that agreement ends the round.
+func (b *ballot) stalled() bool {
+	if deadline := b.r.cfg.Description.Deadlines.Stall; deadline == 0 || b.r.tick < uint64(deadline) {
 		return false
 	}
-	_, ok := r.candidate()
+	if deals := b.r.dealBallot(); b != deals && deals.decided == nil {
+		return false
+	}
+	_, ok := b.attests.candidate()
 	return !ok
 }
 
@@ -233,15 +307,26 @@ func (r *Round) forget() {
 	clear(r.boxes)
 	clear(r.answers)
 	clear(r.openings)
+	if r.masks != nil {
+		clear(r.masks.posts)
+	}
 }
 
-// hash names a sum of a set.
+// hash names a sum of a set: the digest of its values, eight bytes each.
 func (v Vector) hash(description, set Hash) Hash {
-	data := make([]byte, 0, 8*len(v))
-	for _, x := range v {
-		data = binary.BigEndian.AppendUint64(data, uint64(x))
+	d := newDigest("consilium/sum/1")
+	d.field(description[:])
+	d.field(set[:])
+	d.begin(8 * len(v))
+	buffer := make([]byte, 0, 8<<10)
+	for i, x := range v {
+		buffer = binary.BigEndian.AppendUint64(buffer, uint64(x))
+		if len(buffer) == cap(buffer) || i == len(v)-1 {
+			d.Write(buffer)
+			buffer = buffer[:0]
+		}
 	}
-	return digest("consilium/sum/1", description[:], set[:], data)
+	return Hash(d.Sum(nil))
 }
 
 func cut(s string, limit int) string {

@@ -60,7 +60,7 @@ func NewPaillier(self Party, d Description, key *PaillierKey) (*Paillier, error)
 	t := d.Thresholds
 	switch {
 	case key == nil:
-		return nil, fmt.Errorf("scheme paillier needs the federation's key, and the roster has none: deal one with `hospital-node cluster deal`")
+		return nil, fmt.Errorf("scheme paillier needs the federation's key, and the roster has none: make one with `hospital-node cluster keygen`, or have one dealt with `hospital-node cluster deal`")
 	case key.Digest() != d.Key:
 		return nil, fmt.Errorf("the key here is not the one that the round is described with")
 	case int(self) < 1 || int(self) > t.Parties:
@@ -111,9 +111,12 @@ func (s *Paillier) Name() string { return SchemePaillier }
 // MostDropoutsOf is the largest c for n hospitals and f liars with a scheme; −1
 // when n hospitals do not stand f liars at all.
 func MostDropoutsOf(scheme string, n, f int) int {
-	c := MostDropouts(n, f)
-	if t := (Thresholds{Parties: n, Liars: f}); scheme == SchemePaillier {
+	c, t := MostDropouts(n, f), Thresholds{Parties: n, Liars: f}
+	switch {
+	case scheme == SchemePaillier:
 		c = min(c, Holders(t)-HolderThreshold(t)-f)
+	case scheme == SchemeShamir && f > 0:
+		c = max(-1, min(c, n-t.Openings()-2*f))
 	}
 	return c
 }
@@ -217,7 +220,7 @@ func (p paillierPart) Chunk(i int) ([]byte, error) {
 }
 
 // Mask is empty: the scheme has no such phase.
-func (s *Paillier) Mask([]Party) (Body, error) { return Body{}, nil }
+func (s *Paillier) Mask(Certified, Vector, Seed) (Body, error) { return Body{}, nil }
 
 // Prove has nothing to add to the proof of plaintext knowledge.
 func (s *Paillier) Prove(deal Body, _ Seed) ([]byte, error) { return deal.Public, nil }

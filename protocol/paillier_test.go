@@ -57,7 +57,7 @@ func (w *paillierWorld) set(id byte, parties ...int) Certified {
 	set := Certified{ID: Hash{id}}
 	for _, p := range parties {
 		set.Included = append(set.Included, w.deals[p-1])
-		set.Joined = append(set.Joined, Party(p))
+		set.Joined = append(set.Joined, set.Included[len(set.Included)-1])
 	}
 	return set
 }

@@ -13,6 +13,9 @@ const (
 	stepPropose   uint8 = 0 // agreements
 	stepPrevote   uint8 = 1
 	stepPrecommit uint8 = 2
+
+	stepMasked       uint8 = 3 // Mask: an update, masked for those who were agreed on
+	stepAttestMasked uint8 = 4 // Mask: the masked updates that one holds
 )
 
 // describePayload opens a round: the description in full, so that a hospital

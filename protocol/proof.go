@@ -84,7 +84,7 @@ func (e Evidence) verifyKind(hash Hash, scheme Scheme) error {
 
 func (e Evidence) verifyProposal(hash Hash, signed func(Message) bool) error {
 	p, err := contentOf[proposalPayload](e.Messages[0])
-	if err == nil && p.justified(e.Description, hash, signed) {
+	if err == nil && p.justified(e.Description, hash, e.Messages[0].Slot.Phase, signed) {
 		err = errors.New("the proposal is justified")
 	}
 	return err
@@ -110,6 +110,13 @@ func (e Evidence) verifyAnswer(hash Hash, scheme Scheme) error {
 		return err
 	}
 	part := Body{Public: deal.Body.Public, Parts: map[Party]Source{subject: published.Parts[0]}, Name: deal.Body.dealName(hash, e.Liar)}
+	if ref, ok := deal.Body.part(0); ok {
+		verified, err := e.body(header{Parts: []partRef{{0, ref}}, Inline: deal.Body.Inline})
+		if err != nil {
+			return err
+		}
+		part.Parts[0] = verified.Parts[0]
+	}
 	return mustBeInvalid(scheme.Check(e.Liar, part), "answer")
 }
 
@@ -175,8 +182,8 @@ func (e Evidence) verifyBroken(hash Hash) error {
 	return nil
 }
 
-// verifyOpening takes the opening, a proposal of the set that it is for, and the
-// deals of that set.
+// verifyOpening takes the opening, a proposal of the set that it is for, in scheme
+// masked one of those who joined too, and the deals.
 func (e Evidence) verifyOpening(hash Hash, scheme Scheme) error {
 	checker, ok := scheme.(openingChecker)
 	if !ok {
@@ -186,37 +193,68 @@ func (e Evidence) verifyOpening(hash Hash, scheme Scheme) error {
 	if err != nil {
 		return err
 	}
-	if len(e.Messages) < 2 {
-		return errors.New("the set is missing")
+	rest := e.Messages[1:]
+	proposed := func(phase Phase, id Hash) (choice, error) {
+		if len(rest) == 0 || rest[0].Slot.Phase != phase {
+			return choice{}, errors.New("the set is missing")
+		}
+		p, err := contentOf[proposalPayload](rest[0])
+		if err == nil && p.Choice.id(hash) != id {
+			err = errors.New("the opening is of another set")
+		}
+		rest = rest[1:]
+		return p.Choice, err
 	}
-	proposed, err := contentOf[proposalPayload](e.Messages[1])
+	c, err := proposed(Agree, opened.Set)
 	if err != nil {
 		return err
 	}
-	included := proposed.Choice.Included
-	if proposed.Choice.id(hash) != opened.Set || len(included) != len(e.Messages)-2 {
-		return errors.New("the opening is of another set")
-	}
-	set := Certified{ID: opened.Set, Joined: proposed.Choice.set().Parties()}
-	for i, in := range included {
-		m := e.Messages[2+i]
-		deal, err := e.deal(m)
-		if err != nil {
+	set := Certified{ID: opened.Set}
+	if e.Description.Scheme == SchemeMasked {
+		for _, in := range c.Included {
+			set.Included = append(set.Included, Post{From: in.Party})
+		}
+		if len(opened.Body.Public) != len(set.JoinedID) {
+			return errors.New("the opening does not say who joined")
+		}
+		set.JoinedID = Hash(opened.Body.Public)
+		if c, err = proposed(Mask, set.JoinedID); err != nil {
 			return err
 		}
-		if header, _ := contentOf[dealPayload](m); m.From != in.Party || header.Body.root() != in.Hash {
-			return fmt.Errorf("the deal of hospital %d is another one", in.Party)
-		}
-		if err := scheme.Check(m.From, deal.Body); err != nil {
-			return fmt.Errorf("the deal of hospital %d: %w", in.Party, err)
-		}
-		set.Included = append(set.Included, deal)
+	}
+	if set.Joined, err = e.deals(c, rest, scheme); err != nil {
+		return err
+	}
+	if set.Included == nil {
+		set.Included = set.Joined
 	}
 	body, err := e.body(opened.Body)
 	if err != nil {
 		return err
 	}
 	return mustBeInvalid(checker.CheckOpening(set, Post{e.Liar, body}), "opening")
+}
+
+// deals are those that a choice names.
+func (e Evidence) deals(c choice, messages []Message, scheme Scheme) (list []Post, err error) {
+	if len(c.Included) != len(messages) {
+		return nil, errors.New("the opening is of another set")
+	}
+	for i, in := range c.Included {
+		m := messages[i]
+		deal, err := e.deal(m)
+		if err != nil {
+			return nil, err
+		}
+		if header, _ := contentOf[dealPayload](m); m.From != in.Party || header.Body.root() != in.Hash {
+			return nil, fmt.Errorf("the deal of hospital %d is another one", in.Party)
+		}
+		if err := scheme.Check(m.From, deal.Body); err != nil {
+			return nil, fmt.Errorf("the deal of hospital %d: %w", in.Party, err)
+		}
+		list = append(list, deal)
+	}
+	return list, nil
 }
 
 func mustBeInvalid(err error, what string) error {
@@ -248,10 +286,13 @@ func (e Evidence) deal(m Message) (Post, error) {
 	return Post{m.From, body}, err
 }
 
-// body is what a header announces. Nothing of it is for one hospital alone.
+// body is what a header announces for everybody.
 func (e Evidence) body(h header) (Body, error) {
 	body := Body{Public: h.Public, Parts: map[Party]Source{}}
 	for _, part := range h.Parts {
+		if part.For != 0 && e.Description.Scheme == SchemeMasked {
+			continue // verified apart from the rest
+		}
 		if part.For != 0 {
 			return Body{}, fmt.Errorf("a part for hospital %d alone", part.For)
 		}
@@ -296,7 +337,7 @@ func (e Evidence) Encode() ([]byte, error) {
 
 // maxEvidence bounds the messages and the parts of one evidence: an opening, a
 // set, and the deals of all.
-const maxEvidence = MaxParties + 2
+const maxEvidence = MaxParties + 3
 
 // DecodeEvidence is the inverse of Encode; it accepts nothing else. Nothing is
 // verified here.

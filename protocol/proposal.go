@@ -125,16 +125,16 @@ func before(a, b named) bool {
 }
 
 // attestation is the message that a row stands for.
-func (p proposalPayload) attestation(row attestRow, description Hash, round uint64) Message {
+func (p proposalPayload) attestation(slot Slot, row attestRow, description Hash, round uint64) Message {
 	var held []named
 	for i, e := range p.Roots {
 		if row.Held[i/8]>>(i%8)&1 == 1 {
 			held = append(held, e)
 		}
 	}
+	slot.View = row.View
 	return Message{
-		Round: round, Description: description, From: row.From,
-		Slot:    Slot{Phase: Attest, View: row.View},
+		Round: round, Description: description, From: row.From, Slot: slot,
 		Payload: attestPayload{held}.encode(), Signature: row.Signature,
 	}
 }

@@ -104,6 +104,8 @@ func (r *Round) fits(content any) error {
 		if p.Box.Ref.Size > boxed(limit) {
 			return fmt.Errorf("a box of %d bytes", p.Box.Ref.Size)
 		}
+	case maskedPayload:
+		return p.fits(r.cfg.Description)
 	case openPayload:
 		body = p.Body
 	case answerPayload:
@@ -127,7 +129,7 @@ const maxView = 1 << 20
 // decodePayload decodes the payload of a slot; it refuses slots that no
 // message fills.
 func decodePayload(s Slot, payload []byte) (content any, err error) {
-	viewed := s.Phase == Attest || s.Phase == Agree
+	viewed := s.Phase == Attest || s.Phase == Agree || s.Phase == Mask && s.Step != stepMasked
 	about := s.Phase == Deal && s.Step == stepBox || s.Phase == Check
 	if (s.Subject != 0) != about || s.View != 0 && !viewed || s.View > maxView {
 		return nil, fmt.Errorf("no message fills slot %v", s)
@@ -145,12 +147,14 @@ func decodePayload(s Slot, payload []byte) (content any, err error) {
 		content, err = decodeBox(payload)
 	case s.Phase == Check && s.Step == 0:
 		content, err = decodeAnswer(payload)
-	case s.Phase == Attest && s.Step == 0:
+	case s.Phase == Attest && s.Step == 0, s.Phase == Mask && s.Step == stepAttestMasked:
 		content, err = decodeAttest(payload)
-	case s.Phase == Agree && s.Step == stepPropose:
+	case (s.Phase == Agree || s.Phase == Mask) && s.Step == stepPropose:
 		content, err = decodeProposal(payload)
-	case s.Phase == Agree && (s.Step == stepPrevote || s.Step == stepPrecommit):
+	case (s.Phase == Agree || s.Phase == Mask) && (s.Step == stepPrevote || s.Step == stepPrecommit):
 		content, err = decodeVote(payload)
+	case s.Phase == Mask && s.Step == stepMasked:
+		content, err = decodeMasked(payload)
 	case s.Phase == Open && s.Step == 0:
 		content, err = decodeOpen(payload)
 	case s.Phase == Combine && s.Step == 0:
@@ -167,6 +171,9 @@ func decodePayload(s Slot, payload []byte) (content any, err error) {
 // acceptable checks what needs more than the payload, and no more than the
 // description of the round.
 func acceptable(d Description, hash Hash, m Message, content any) error {
+	if m.Slot.Phase == Mask && d.Scheme != SchemeMasked {
+		return fmt.Errorf("scheme %s has no phase mask", d.Scheme)
+	}
 	switch p := content.(type) {
 	case describePayload:
 		if digest("consilium/description/1", p.Description) != hash {
@@ -236,9 +243,11 @@ func (r *Round) file(m Message, content any) {
 	case answerPayload:
 		r.answers[from][m.Slot.Subject] = &answerState{message: m, payload: p}
 	case attestPayload:
-		r.keepAttest(m, p)
+		r.attestsOf(m.Slot.Phase).keep(m, p)
 	case proposalPayload, votePayload:
-		r.ballot.keep(m, content)
+		r.ballotOf(m.Slot.Phase).keep(m, content)
+	case maskedPayload:
+		r.masks.posts[from] = append(r.masks.posts[from], &maskedState{payload: p, name: p.name()})
 	case openPayload:
 		r.openings[from] = &openingState{payload: p}
 	case resultPayload:

@@ -26,11 +26,11 @@ type Round struct {
 	lists     []*listPayload
 	listed    Set // parties whose lists are held
 	deals     []*dealState
-	boxes     []*sealedBox // by dealer: boxes for this hospital, sealed after the deal
-	attests   []*attestState
+	boxes     []*sealedBox             // by dealer: boxes for this hospital, sealed after the deal
 	answers   []map[Party]*answerState // by dealer, by whom they are for
-	attested  Set
-	ballot    *ballot
+	attests   *attestations            // of deals
+	masks     *masks                   // scheme masked only
+	ballot    *ballot                  // on the set whose sum is opened
 	openings  []*openingState
 	results   []*resultPayload
 	seconds   [][]second // by party: further messages for slots that are filled
@@ -38,25 +38,27 @@ type Round struct {
 	liars     Set        // proved to have lied in this round
 	evidence  []Evidence
 
-	private  []byte   // of the round's sealing key
-	dealing  *dealing // this hospital's own deal
-	boxed    Set      // whom this hospital has posted a box for, and itself
-	update   Vector
-	trained  bool
-	fetched  map[Hash]Source
-	wanted   map[Hash]bool
-	tick     uint64
-	began    [Done + 1]uint64 // when this hospital began to wait in a phase
-	absent   Set
-	amnesiac bool // has seen a message of its own that it does not remember
-	restored bool // own messages wait to be sent again
-	changed  bool // a rule acted in this pass
-	sum      Vector
-	sumHash  Hash
-	opened   bool // the opening is made, and served where it needs to be
-	combined int  // openings and deals that the last attempt to combine had
-	outcome  *Outcome
-	out      Effects
+	private   []byte   // of the round's sealing key
+	dealing   *dealing // this hospital's own deal
+	restoring *dealing // of which not all values are restored yet
+	boxed     Set      // whom this hospital has posted a box for, and itself
+	update    Vector
+	trained   bool
+	fetched   map[Hash]Source
+	wanted    map[Hash]bool
+	tick      uint64
+	began     [Done + 1]uint64 // when this hospital began to wait in a phase
+	absent    Set
+	amnesiac  bool // has seen a message of its own that it does not remember
+	restored  bool // own messages wait to be sent again
+	changed   bool // a rule acted in this pass
+	sum       Vector
+	sumHash   Hash
+	opened    bool // the opening is made, and served where it needs to be
+	combined  int  // openings and deals that the last attempt to combine had
+	lacking   int  // openings that it takes as far as is known by now
+	outcome   *Outcome
+	out       Effects
 }
 
 // post is a message that was accepted.
@@ -84,7 +86,7 @@ func NewRound(cfg Config, s Scheme) (*Round, error) {
 	r := &Round{
 		cfg: cfg, scheme: s, hash: cfg.Description.Hash(), t: cfg.Description.Thresholds, all: AllOf(n),
 		posts: make([]map[slotKey]post, n+1), keys: make([][]byte, n+1), commits: make([]*commitPayload, n+1),
-		lists: make([]*listPayload, n+1), deals: make([]*dealState, n+1), boxes: make([]*sealedBox, n+1), attests: make([]*attestState, n+1), answers: make([]map[Party]*answerState, n+1),
+		lists: make([]*listPayload, n+1), deals: make([]*dealState, n+1), boxes: make([]*sealedBox, n+1), answers: make([]map[Party]*answerState, n+1),
 		openings: make([]*openingState, n+1), results: make([]*resultPayload, n+1), seconds: make([][]second, n+1), weight: make([]int, n+1),
 		fetched: map[Hash]Source{}, wanted: map[Hash]bool{},
 	}
@@ -92,7 +94,12 @@ func NewRound(cfg Config, s Scheme) (*Round, error) {
 		r.posts[p] = map[slotKey]post{}
 		r.answers[p] = map[Party]*answerState{}
 	}
-	r.ballot = newBallot(r)
+	r.attests = newAttestations(r, cfg.Description.attestSlot(Attest))
+	r.ballot = newBallot(r, Agree, r.attests)
+	if s.Name() == SchemeMasked {
+		r.masks = newMasks(r)
+		r.ballot = newBallot(r, Agree, r.masks.attests)
+	}
 	return r, nil
 }
 
@@ -201,7 +208,8 @@ func (r *Round) take(e Event) error {
 // looks at what is held and at what this hospital has said so far.
 func (r *Round) advance() error {
 	rules := []func() error{
-		r.reconsider, r.describe, r.commit, r.list, r.reveal, r.sealLate, r.check, r.hold, r.attest, r.answer, r.ballot.advance, r.open, r.combine, r.finish,
+		r.reconsider, r.describe, r.commit, r.list, r.reveal, r.sealLate, r.check, r.hold, r.attest, r.answer, r.mask, r.ballot.advance,
+		r.open, r.combine, r.finish,
 	}
 	for r.changed = true; r.changed && r.outcome == nil; {
 		r.changed = false

@@ -224,7 +224,7 @@ func TestBadMessagesAreRefused(t *testing.T) {
 		{"a slot that nobody fills", w.message(2, Slot{Phase: Check}, nil), 2, true, "no message fills slot check"},
 		{"a subject where none belongs", w.message(2, Slot{Phase: Commit, Subject: 1}, make([]byte, 32)), 2, true, "no message fills"},
 		{"a view where none belongs", w.message(2, Slot{Phase: Open, View: 1}, nil), 2, true, "no message fills"},
-		{"a proposal out of turn", w.message(1, Slot{Phase: Agree}, r.justify(choice{}).encode()), 1, false, ""},
+		{"a proposal out of turn", w.message(1, Slot{Phase: Agree}, r.attests.justify(choice{}).encode()), 1, false, ""},
 		{"a proposal by no leader", w.message(3, Slot{Phase: Agree}, proposalPayload{}.encode()), 3, true, "which hospital 2 leads"},
 		{"neither result nor abort", w.message(2, Slot{Phase: Combine}, resultPayload{}.encode()), 2, true, "neither a result nor an abort"},
 		{"both result and abort", w.message(2, Slot{Phase: Combine}, resultPayload{Hash{1}, "why"}.encode()), 2, true, "neither a result nor an abort"},

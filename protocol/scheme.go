@@ -18,11 +18,13 @@ type Post struct {
 	Body Body
 }
 
-// Certified is the set whose sum may be opened, and no other in this round.
+// Certified is the set whose sum may be opened, and no other in this round. A
+// body is empty while it is not held here.
 type Certified struct {
-	ID       Hash    // names the set, its holders and all that they hold
-	Joined   []Party // who masked (masked scheme); the included elsewhere
-	Included []Post  // the deals; a body is empty while it is not held here
+	ID       Hash   // names the set, its holders and all that they hold
+	JoinedID Hash   // names those who masked, and their deals; zero elsewhere
+	Joined   []Post // deals of those who masked (masked scheme); elsewhere those of the included
+	Included []Post // what is in the sum: masked updates (masked scheme), deals elsewhere
 }
 
 // Scheme is how updates are hidden and sums opened. A scheme is pure: no
@@ -44,9 +46,9 @@ type Scheme interface {
 	// Check verifies the parts of a deal that are here, each as the hospital that
 	// it is for must; *Invalid says that the dealer is at fault.
 	Check(from Party, deal Body) error
-	// Mask gives the masked update over the hospitals that joined (masked
-	// scheme; an empty body elsewhere).
-	Mask(joined []Party) (Body, error)
+	// Mask gives the update, masked over the hospitals that joined, in part 0
+	// (masked scheme; elsewhere it is not called). Nobody is Included yet.
+	Mask(joined Certified, update Vector, seed Seed) (Body, error)
 	// MostAnswers is how many of the parts for single hospitals a dealer may
 	// publish, because those hospitals do not hold them. 0 when there are none, or
 	// nobody lies.
@@ -65,6 +67,7 @@ type Scheme interface {
 // Names of schemes, as in --scheme.
 const (
 	SchemeShamir   = "shamir"
+	SchemeMasked   = "masked"
 	SchemePaillier = "paillier"
 )
 
@@ -73,8 +76,10 @@ func SchemePhases(name string) ([]Phase, error) {
 	switch name {
 	case SchemeShamir, SchemePaillier:
 		return []Phase{Describe, Commit, Deal, Check, Attest, Agree, Open, Combine}, nil
+	case SchemeMasked:
+		return []Phase{Describe, Commit, Deal, Check, Attest, Mask, Agree, Open, Combine}, nil
 	}
-	return nil, fmt.Errorf("scheme %q is none of %s, %s", name, SchemeShamir, SchemePaillier)
+	return nil, fmt.Errorf("scheme %q is none of %s, %s, %s", name, SchemeShamir, SchemeMasked, SchemePaillier)
 }
 
 // NewScheme is the scheme that a round is described with, at hospital self. The
@@ -82,7 +87,9 @@ func SchemePhases(name string) ([]Phase, error) {
 func NewScheme(self Party, d Description, key *PaillierKey) (Scheme, error) {
 	switch d.Scheme {
 	case SchemeShamir:
-		return NewShamir(self, d.Thresholds, int(d.Length))
+		return newShamir(self, d.Thresholds, int(d.Length), max(1, int(d.Packing)))
+	case SchemeMasked:
+		return NewMasked(self, d)
 	case SchemePaillier:
 		return NewPaillier(self, d, key)
 	}

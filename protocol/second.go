@@ -73,10 +73,12 @@ func (r *Round) admits(m Message, content any) bool {
 			known.payload.Body.Inline == nil && p.Body.Inline != nil
 	case answerPayload:
 		return r.admitsAnswer(m, p)
+	case maskedPayload:
+		return r.masks.admits(m.From, p)
 	case proposalPayload:
-		return r.ballot.admitsProposal(m.Slot.View, p)
+		return r.ballotOf(m.Slot.Phase).admitsProposal(m.Slot.View, p)
 	case votePayload:
-		return r.ballot.admitsVote(m, p.Value)
+		return r.ballotOf(m.Slot.Phase).admitsVote(m, p.Value)
 	}
 	return false
 }
@@ -108,7 +110,7 @@ func (b *ballot) admitsProposal(view uint32, p proposalPayload) bool {
 			return false
 		}
 	}
-	return b.r.justified(p)
+	return b.justified(p)
 }
 
 // admitsVote tells whether a second vote of a hospital must count: for a value

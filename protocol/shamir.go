@@ -3,6 +3,7 @@ package protocol
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"consilium/sharing"
 )
@@ -24,13 +25,29 @@ type Shamir struct {
 	f      int // liars
 	length int // of an update
 	masks  int // values that are dealt behind the update, to hide it in the degree check
+	packed int // values in one polynomial
+	dealer *sharing.Dealer
 }
 
 var _ Scheme = (*Shamir)(nil)
 
 // NewShamir is the scheme at hospital self for updates of length values.
 func NewShamir(self Party, t Thresholds, length int) (*Shamir, error) {
+	return newShamir(self, t, length, 1)
+}
+
+// leastPacked is the fewest hospitals for packed secrets.
+const leastPacked = 7
+
+// newShamir packs so many values into a polynomial. k openings still reconstruct
+// all of them, and only k−packed hospitals that compare notes learn nothing.
+func newShamir(self Party, t Thresholds, length, packed int) (*Shamir, error) {
 	switch {
+	case packed > 1 && t.Liars > 0:
+		return nil, fmt.Errorf("packed secrets stand no liar")
+	case packed > 1 && (t.Parties < leastPacked || t.Openings()-packed < 2):
+		return nil, fmt.Errorf("packing %d values takes %d hospitals or more, of whom 2 that compare notes learn nothing: %d open, and %d would be protected against",
+			packed, leastPacked, t.Openings(), t.Openings()-packed)
 	case length < 1:
 		return nil, fmt.Errorf("an update has at least one value, not %d", length)
 	case int(self) < 1 || int(self) > t.Parties:
@@ -39,12 +56,22 @@ func NewShamir(self Party, t Thresholds, length int) (*Shamir, error) {
 	if err := CheckCorrection(t); err != nil {
 		return nil, err
 	}
-	s := &Shamir{self: self, n: t.Parties, k: t.Openings(), f: t.Liars, length: length}
+	s := &Shamir{self: self, n: t.Parties, k: t.Openings(), f: t.Liars, length: length, packed: packed}
 	if s.f > 0 {
 		s.masks = repetitions
 	}
-	return s, nil
+	var err error
+	s.dealer, err = sharing.NewDealer(s.n, s.k, packed)
+	return s, err
 }
+
+// seeded tells whether a hospital is dealt the seed of its shares instead of
+// these: they are random by themselves. Where somebody may lie all have shares,
+// which the degree check reads.
+func (s *Shamir) seeded(p Party) bool { return s.f == 0 && int(p) <= s.dealer.Seeded() }
+
+// polynomials is how many there are: the length of a vector of shares.
+func (s *Shamir) polynomials() int { return (s.dealt() + s.packed - 1) / s.packed }
 
 // CheckCorrection says why scheme shamir does not stand so many liars: it takes
 // n ≥ k+2f+c, so that after f wrong openings and c that never come k+f remain.
@@ -63,7 +90,9 @@ func leastCorrecting(f, c int) int { return 5*f + 2*c + 1 }
 func (s *Shamir) Name() string { return SchemeShamir }
 
 // PartSize is that of the shares for one hospital.
-func (s *Shamir) PartSize() uint64 { return sharing.Size * uint64(s.dealt()) }
+func (s *Shamir) PartSize() uint64 {
+	return max(sharing.SeedSize, sharing.Size*uint64(s.polynomials()))
+}
 
 // dealt is how many values are shared in a deal.
 func (s *Shamir) dealt() int { return s.length + s.masks }
@@ -71,77 +100,31 @@ func (s *Shamir) dealt() int { return s.length + s.masks }
 // streamMasks of a seed gives the masks of a deal; streams from 0 its blocks.
 const streamMasks = 1 << 62
 
-// Deal gives part j the shares of hospital j. Chunk b holds values
-// b·blockLength…, and its polynomials come from stream b of the seed. Masks
-// follow the update.
+// Deal gives part j the shares of hospital j, or the seed of which stream b is
+// chunk b of them. Masks follow the update.
 func (s *Shamir) Deal(update Vector, seed Seed) (Body, error) {
 	if len(update) != s.length {
 		return Body{}, fmt.Errorf("deal an update of %d values in a round of %d", len(update), s.length)
 	}
-	d := &shamirDeal{secrets: make([]sharing.Element, s.dealt()), seed: seed, n: s.n, k: s.k, shares: map[int][][]sharing.Element{}}
 	for i, v := range update {
-		var err error
-		if d.secrets[i], err = sharing.FromInt(v); err != nil {
+		if _, err := sharing.FromInt(v); err != nil {
 			return Body{}, fmt.Errorf("deal value %d: %w", i, err)
 		}
 	}
-	sharing.NewExpander(seed, streamMasks).Fill(d.secrets[s.length:])
+	d := &shamirDeal{scheme: s, update: update, masks: make([]sharing.Element, s.masks), shares: map[int][][]sharing.Element{}}
+	sharing.NewExpander(seed, streamMasks).Fill(d.masks)
+	for j := range s.dealer.Seeded() {
+		d.seeds = append(d.seeds, Seed(digest("consilium/shares/1", seed[:], appendParty(nil, Party(j+1)))))
+	}
 	body := Body{Parts: map[Party]Source{}}
 	for j := range s.n {
-		body.Parts[Party(j+1)] = shamirPart{d, j}
+		if p := Party(j + 1); s.seeded(p) {
+			body.Parts[p] = Chunks{d.seeds[j][:]}
+		} else {
+			body.Parts[p] = shamirPart{d, j}
+		}
 	}
 	return body, nil
-}
-
-// shamirDeal computes blocks of shares when they are asked for, and keeps as
-// many as dealCache allows.
-type shamirDeal struct {
-	secrets []sharing.Element
-	seed    Seed
-	n, k    int
-	shares  map[int][][]sharing.Element // by block, by party
-}
-
-// dealCache bounds the shares that a deal keeps: 64 MiB, which is all of them in
-// the range that the scheme is for. Beyond that blocks are dealt again.
-const dealCache = 8 << 20
-
-type shamirPart struct {
-	deal  *shamirDeal
-	party int // from 0
-}
-
-func (p shamirPart) Chunks() int { return blocks(len(p.deal.secrets)) }
-
-func (p shamirPart) Chunk(i int) ([]byte, error) {
-	block, err := p.deal.block(i)
-	if err != nil {
-		return nil, err
-	}
-	return sharing.Append(make([]byte, 0, sharing.Size*len(block[p.party])), block[p.party]), nil
-}
-
-// block deals block i to everybody.
-func (d *shamirDeal) block(i int) ([][]sharing.Element, error) {
-	if i < 0 || i >= blocks(len(d.secrets)) {
-		return nil, fmt.Errorf("deal block %d of %d", i, blocks(len(d.secrets)))
-	}
-	if known, ok := d.shares[i]; ok {
-		return known, nil
-	}
-	secrets := d.secrets[i*blockLength : min((i+1)*blockLength, len(d.secrets))]
-	block := make([][]sharing.Element, d.n)
-	for j := range block {
-		block[j] = make([]sharing.Element, len(secrets))
-	}
-	if err := sharing.Deal(block, secrets, d.k, sharing.NewExpander(d.seed, uint64(i))); err != nil {
-		return nil, err
-	}
-	if (len(d.shares)+1)*blockLength*d.n > dealCache {
-		clear(d.shares)
-	}
-	d.shares[i] = block
-	return block, nil
 }
 
 // Check reads the shares that are here: the right number of canonical elements,
@@ -156,38 +139,58 @@ func (s *Shamir) Check(from Party, deal Body) error {
 	if len(deal.Public) > 0 {
 		return &Invalid{fmt.Sprintf("a Shamir deal has no public bytes, this one has %d", len(deal.Public))}
 	}
-	for _, part := range deal.Parts {
-		if err := s.eachBlock(part, s.dealt(), func(int, []sharing.Element) {}); err != nil {
-			return err
+	for p, part := range deal.Parts {
+		if s.seeded(p) {
+			if _, err := wholePart(part, sharing.SeedSize); err != nil {
+				return err
+			}
+			continue
+		}
+		for i := range blocks(s.polynomials()) {
+			if err := read(part, s.polynomials(), i, room(s.polynomials(), i)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// eachBlock decodes a part of so many elements block by block, and calls do with
-// the offset of each.
-func (s *Shamir) eachBlock(part Source, length int, do func(offset int, block []sharing.Element)) error {
+// shares are those of this hospital in a deal, of which block i is read.
+func (s *Shamir) shares(deal Body, i int, block []sharing.Element) error {
+	part := deal.Parts[s.self]
+	if !s.seeded(s.self) {
+		return read(part, s.polynomials(), i, block)
+	}
+	seed, err := wholePart(part, sharing.SeedSize)
+	if err != nil {
+		return err
+	}
+	sharing.NewExpander(Seed(seed), uint64(i)).Fill(block)
+	return nil
+}
+
+// read decodes block i of a part of so many elements.
+func read(part Source, length, i int, block []sharing.Element) error {
 	if part == nil || part.Chunks() != blocks(length) {
 		return &Invalid{fmt.Sprintf("another number of elements than %d", length)}
 	}
-	room := make([]sharing.Element, min(length, blockLength))
-	for b := range part.Chunks() {
-		offset := b * blockLength
-		chunk, err := part.Chunk(b)
-		if err != nil {
-			return err
-		}
-		block := room[:min(blockLength, length-offset)]
-		if err := sharing.Decode(block, chunk); err != nil {
-			return &Invalid{fmt.Sprintf("block %d: %v", b, err)}
-		}
-		do(offset, block)
+	chunk, err := part.Chunk(i)
+	if err != nil {
+		return err
+	}
+	if err := sharing.Decode(block, chunk); err != nil {
+		return &Invalid{fmt.Sprintf("block %d: %v", i, err)}
 	}
 	return nil
 }
 
+// room is room for block i of so many elements.
+func room(length, i int) []sharing.Element {
+	return make([]sharing.Element, min(blockLength, length-i*blockLength))
+}
+
 // Mask is empty: the scheme has no such phase.
-func (s *Shamir) Mask([]Party) (Body, error) { return Body{}, nil }
+func (s *Shamir) Mask(Certified, Vector, Seed) (Body, error) { return Body{}, nil }
 
 // MostAnswers is k−1−f: with the shares that dealers publish, f liars must still
 // hold fewer than k.
@@ -202,35 +205,46 @@ func (s *Shamir) MostAnswers() int {
 // takes f more that agree.
 func (s *Shamir) Openers() (Set, int) { return AllOf(s.n), s.k + s.f }
 
-// Open sums the shares that this hospital holds of the included deals.
+// Open sums the shares that this hospital holds of the included deals, block by
+// block when it is read.
 func (s *Shamir) Open(set Certified, _ Seed) (Body, error) {
-	sum := make([]sharing.Element, s.dealt())
 	for _, deal := range set.Included {
-		err := s.eachBlock(deal.Body.Parts[s.self], s.dealt(), func(offset int, block []sharing.Element) {
-			sharing.AddTo(sum[offset:offset+len(block)], block)
-		})
-		if err != nil {
-			return Body{}, fmt.Errorf("sum the shares of hospital %d: %w", deal.From, err)
+		if deal.Body.Parts[s.self] == nil {
+			return Body{}, fmt.Errorf("the shares of hospital %d are not here", deal.From)
 		}
 	}
-	return Body{Parts: map[Party]Source{0: elements(sum[:s.length])}}, nil
+	return Body{Parts: map[Party]Source{0: shamirOpening{s, set.Included}}}, nil
 }
 
-// elements is a vector of elements as a source.
-type elements []sharing.Element
+// shamirOpening is without the masks behind the update.
+type shamirOpening struct {
+	scheme *Shamir
+	deals  []Post
+}
 
-func (e elements) Chunks() int { return blocks(len(e)) }
+func (o shamirOpening) Chunks() int { return blocks(o.scheme.opened()) }
 
-func (e elements) Chunk(i int) ([]byte, error) {
-	if i < 0 || i >= e.Chunks() {
-		return nil, fmt.Errorf("read block %d of %d", i, e.Chunks())
+// opened is how many elements an opening has.
+func (s *Shamir) opened() int { return (s.length + s.packed - 1) / s.packed }
+
+func (o shamirOpening) Chunk(i int) ([]byte, error) {
+	if i < 0 || i >= o.Chunks() {
+		return nil, fmt.Errorf("open block %d of %d", i, o.Chunks())
 	}
-	block := e[i*blockLength : min((i+1)*blockLength, len(e))]
-	return sharing.Append(make([]byte, 0, sharing.Size*len(block)), block), nil
+	s := o.scheme
+	sum, block := room(s.opened(), i), room(s.polynomials(), i)
+	for _, deal := range o.deals {
+		if err := s.shares(deal.Body, i, block); err != nil {
+			return nil, fmt.Errorf("sum the shares of hospital %d: %w", deal.From, err)
+		}
+		sharing.AddTo(sum, block[:len(sum)])
+	}
+	return sharing.Append(make([]byte, 0, sharing.Size*len(sum)), sum), nil
 }
 
 // Combine interpolates at 0. With liars it first finds wrong openings; without,
-// openings that contradict each other end the round.
+// openings that contradict each other end the round. It goes block by block:
+// beside the sum it takes memory for one block of each opening.
 func (s *Shamir) Combine(set Certified, openings []Post) (Vector, error) {
 	if len(openings) < s.k+s.f {
 		return nil, ErrMoreOpenings
@@ -239,23 +253,47 @@ func (s *Shamir) Combine(set Certified, openings []Post) (Vector, error) {
 		if err := s.findWrong(set.ID, openings); err != nil {
 			return nil, err
 		}
+		openings = openings[:s.k] // all agree
 	}
-	sum, err := s.interpolate(openings[:s.k], 0)
+	c, err := s.combination(openings)
 	if err != nil {
 		return nil, err
 	}
-	if s.f == 0 {
-		for _, extra := range openings[s.k:] {
-			if err := s.onPolynomial(openings[:s.k], extra); err != nil {
-				return nil, err
-			}
+	sum := make(Vector, s.length)
+	var inconsistent error
+	perBlock := blockLength * s.packed
+	for i := range blocks(s.opened()) {
+		err := c.block(i, sum[i*perBlock:min((i+1)*perBlock, s.length)])
+		if errors.As(err, new(*Inconsistent)) {
+			inconsistent = err // a bad opening further on is worth more: it has a sender
+		} else if err != nil {
+			return nil, err
 		}
 	}
-	result := make(Vector, s.length)
-	for i, e := range sum {
-		result[i] = e.Int()
+	if inconsistent != nil {
+		return nil, inconsistent
 	}
-	return result, nil
+	return sum, nil
+}
+
+// shamirCombination is what does not change from block to block: the first k
+// openings determine the polynomials, the others are compared with them.
+type shamirCombination struct {
+	scheme   *Shamir
+	openings []Post
+	at       [][]sharing.Element // Lagrange coefficients: at the secrets, then at each further opening
+}
+
+func (s *Shamir) combination(openings []Post) (*shamirCombination, error) {
+	c := &shamirCombination{scheme: s, openings: openings}
+	for _, x := range append(sharing.SecretsAt(s.packed), abscissae(openings[s.k:])...) {
+		lambda, err := sharing.Lagrange(abscissae(openings[:s.k]), x)
+		if err != nil {
+			return nil, err
+		}
+		c.at = append(c.at, lambda)
+	}
+	return c, nil
 }
 
 func abscissae(posts []Post) []int {
@@ -266,39 +304,27 @@ func abscissae(posts []Post) []int {
 	return xs
 }
 
-func (s *Shamir) interpolate(openings []Post, at int) ([]sharing.Element, error) {
-	lambda, err := sharing.Lagrange(abscissae(openings), at)
-	if err != nil {
-		return nil, err
-	}
-	sum := make([]sharing.Element, s.length)
-	for i, opening := range openings {
-		err := s.eachBlock(opening.Body.Parts[0], s.length, func(offset int, block []sharing.Element) {
-			sharing.Accumulate(sum[offset:offset+len(block)], lambda[i], block)
-		})
-		if err != nil {
-			return nil, blame(opening.From, err)
+// block combines block i of the openings into sum.
+func (c *shamirCombination) block(i int, sum []int64) error {
+	k, packed, length := c.scheme.k, c.scheme.packed, c.scheme.opened()
+	shares := make([][]sharing.Element, len(c.openings))
+	for j, opening := range c.openings {
+		shares[j] = room(length, i)
+		if err := read(opening.Body.Parts[0], length, i, shares[j]); err != nil {
+			return blame(opening.From, err)
 		}
 	}
-	return sum, nil
-}
-
-func (s *Shamir) onPolynomial(openings []Post, extra Post) error {
-	want, err := s.interpolate(openings, int(extra.From))
-	if err != nil {
-		return err
-	}
-	inconsistent := false
-	err = s.eachBlock(extra.Body.Parts[0], s.length, func(offset int, block []sharing.Element) {
-		for i, e := range block {
-			inconsistent = inconsistent || e != want[offset+i]
+	value := room(length, i)
+	for point, weights := range c.at {
+		sharing.Weigh(value, weights, shares[:k])
+		if point < packed {
+			for at, e := range value[:min(len(value), len(sum))] {
+				sum[at] = e.Int()
+			}
+			sum = sum[min(len(value), len(sum)):]
+		} else if extra := k + point - packed; !slices.Equal(value, shares[extra]) {
+			return &Inconsistent{fmt.Sprintf("the openings of hospitals %v and %d do not lie on one polynomial", abscissae(c.openings[:k]), c.openings[extra].From)}
 		}
-	})
-	if err != nil {
-		return blame(extra.From, err)
-	}
-	if inconsistent {
-		return &Inconsistent{fmt.Sprintf("the openings of hospitals %v and %d do not lie on one polynomial", abscissae(openings), extra.From)}
 	}
 	return nil
 }

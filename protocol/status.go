@@ -20,6 +20,8 @@ func (r *Round) Phase() Phase {
 		return Open
 	case r.ballot.started:
 		return Agree
+	case r.masks != nil && r.masks.join.started:
+		return Mask
 	case r.said(Slot{Phase: Attest}):
 		return Attest
 	case r.said(Slot{Phase: Commit, Step: stepList}):
@@ -51,7 +53,14 @@ func (r *Round) Status() Status {
 			waiting(expected, r.dealers(dealHeld), max(r.t.SmallestSet(), expected.Len()-r.t.Missing()))
 		}
 	case Attest:
-		waiting(r.described, r.attested, n-r.t.Missing())
+		waiting(r.described, r.attests.said, n-r.t.Missing())
+	case Mask:
+		if c := r.masks.join.decided; c == nil {
+			waiting(r.all, r.masks.join.voters(), q)
+		} else {
+			_, held := r.masks.held()
+			waiting(c.set(), held, max(r.t.SmallestSet(), c.set().Len()-r.t.Missing()))
+		}
 	case Agree:
 		waiting(r.all, r.ballot.voters(), q)
 	case Open:

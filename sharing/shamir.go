@@ -7,46 +7,87 @@ const MaxParties = 1 << 10
 
 // Deal shares a block of secrets among parties 1…n so that any k shares give a
 // secret back and k−1 say nothing about it (Shamir 1979). shares[i] receives
-// the block of party i+1; all blocks are as long as secrets. The k−1 random
-// numbers of each polynomial come from random.
-//
-// The polynomial is drawn in the Newton basis at 0: f(x) = Σ Δⱼ·C(x, j) with
-// Δ₀ the secret and Δ₁…Δₖ₋₁ uniform. For k ≤ p that is a bijection onto the
-// polynomials of degree below k with f(0) = secret, and stepping from x to x+1
-// costs k−1 additions and no multiplication (forward differences).
+// the block of party i+1; all blocks are as long as secrets. The shares of the
+// first k−1 parties are drawn from random.
 func Deal(shares [][]Element, secrets []Element, k int, random *Expander) error {
-	n := len(shares)
-	if k < 1 || k > n || n > MaxParties {
-		return fmt.Errorf("deal shares: threshold %d of %d parties", k, n)
+	dealer, err := NewDealer(len(shares), k, 1)
+	if err != nil {
+		return err
 	}
-	var table [tile]Element
-	width := tile / k
-	if width == 0 {
-		return fmt.Errorf("deal shares: threshold %d is above %d", k, tile)
+	for _, share := range shares[:dealer.Seeded()] {
+		random.Fill(share)
 	}
-	for from := 0; from < len(secrets); from += width {
-		block := secrets[from:min(from+width, len(secrets))]
-		dealTile(shares, table[:k*len(block)], block, from, random)
-	}
+	dealer.Extend(shares, [][]Element{secrets})
 	return nil
 }
 
-// tile is the number of elements in a table of forward differences: 32 KiB,
-// so that it stays in the first-level cache while every party is stepped
-// through.
-const tile = 4096
+// Dealer shares secrets by polynomials of degree below k that are given by their
+// values: at the secrets, and at the first parties, whose shares are drawn at
+// random and can therefore be sent as a seed. With the secrets fixed, polynomials
+// and values at k−l further points are in bijection: the shares are distributed
+// as if the coefficients had been drawn.
+type Dealer struct {
+	seeded  int
+	weights [][]Element // of the values above, for each further party
+}
 
-func dealTile(shares [][]Element, table, secrets []Element, from int, random *Expander) {
-	width := len(secrets)
-	copy(table, secrets)
-	random.Fill(table[width:])
-	steps := table[:len(table)-width]
-	for i := range shares {
-		// Row j takes row j+1 as it was before this step, so one pass over the
-		// whole table from its start does all rows.
-		AddTo(steps, table[width:])
-		copy(shares[i][from:from+width], table)
+// NewDealer deals to parties 1…n so that k shares determine l secrets, and k−l
+// say nothing about them. One secret sits at 0; l > 1 secrets are packed into
+// one polynomial (Franklin and Yung, STOC 1992), at −1…−l.
+func NewDealer(n, k, l int) (*Dealer, error) {
+	if k < 1 || k > n || n > MaxParties {
+		return nil, fmt.Errorf("deal shares: threshold %d of %d parties", k, n)
 	}
+	if l < 1 || l > 1 && l >= k {
+		return nil, fmt.Errorf("deal shares: %d secrets in a polynomial of %d coefficients leave nothing to chance", l, k)
+	}
+	d := &Dealer{seeded: k - l}
+	given := SecretsAt(l)
+	for x := 1; x <= d.seeded; x++ {
+		given = append(given, x)
+	}
+	for x := d.seeded + 1; x <= n; x++ {
+		d.weights = append(d.weights, lagrange(given, x))
+	}
+	return d, nil
+}
+
+// Seeded is how many parties, from the first, have shares that are random by
+// themselves.
+func (d *Dealer) Seeded() int { return d.seeded }
+
+// Extend computes the shares of the further parties. shares holds the block of
+// every party, of which the first Seeded are filled, and secrets the l blocks of
+// secrets. All blocks have the same length.
+func (d *Dealer) Extend(shares, secrets [][]Element) {
+	given := append(append(make([][]Element, 0, len(secrets)+d.seeded), secrets...), shares[:d.seeded]...)
+	rows := make([][]Element, len(given))
+	length := len(secrets[0])
+	for from := 0; from < length; from += tile {
+		to := min(from+tile, length)
+		for j := range given {
+			rows[j] = given[j][from:to]
+		}
+		for i, weights := range d.weights {
+			Weigh(shares[d.seeded+i][from:to], weights, rows)
+		}
+	}
+}
+
+// tile is how many values of all parties are worked on at a time, so that what
+// is given stays in the first-level cache.
+const tile = 256
+
+// SecretsAt are the abscissae of l secrets.
+func SecretsAt(l int) []int {
+	if l == 1 {
+		return []int{0}
+	}
+	xs := make([]int, l)
+	for i := range xs {
+		xs[i] = -1 - i
+	}
+	return xs
 }
 
 // Lagrange returns the coefficients λ with f(at) = Σ λᵢ·f(xᵢ) for every
@@ -63,6 +104,11 @@ func Lagrange(xs []int, at int) ([]Element, error) {
 		}
 		seen[x] = true
 	}
+	return lagrange(xs, at), nil
+}
+
+// lagrange is Lagrange for abscissae that differ.
+func lagrange(xs []int, at int) []Element {
 	lambda := make([]Element, len(xs))
 	for i, xi := range xs {
 		num, den := Element(1), Element(1)
@@ -74,7 +120,7 @@ func Lagrange(xs []int, at int) ([]Element, error) {
 		}
 		lambda[i] = Mul(num, InvVarTime(den))
 	}
-	return lambda, nil
+	return lambda
 }
 
 // Accumulate adds factor·b to a, element by element.

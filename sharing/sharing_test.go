@@ -241,31 +241,3 @@ func equal(a, b []Element) bool {
 	}
 	return true
 }
-
-func BenchmarkDeal(b *testing.B) {
-	const width, k, n = 8192, 6, 10
-	secrets := make([]Element, width)
-	shares := make([][]Element, n)
-	for i := range shares {
-		shares[i] = make([]Element, width)
-	}
-	random := NewExpander([SeedSize]byte{1}, 0)
-	for b.Loop() {
-		if err := Deal(shares, secrets, k, random); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/width, "ns/value")
-}
-
-func BenchmarkReconstruct(b *testing.B) {
-	const width, k = 8192, 6
-	share, sum := make([]Element, width), make([]Element, width)
-	NewExpander([SeedSize]byte{1}, 0).Fill(share)
-	for b.Loop() {
-		for range k {
-			Accumulate(sum, 12345678901, share)
-		}
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/width, "ns/value")
-}

@@ -38,6 +38,7 @@ const (
 	Waiting   = "waiting"   // a quorum is missing; Detail names who is away
 	Back      = "back"      // a fault is over
 	Recover   = "recovered" // a hospital that was away is where the others are, after Seconds
+	Shared    = "shared"    // training on shares has come to Step, or is Round epochs on; Bytes were sent so far
 	Complete  = "complete"  // a hospital has finished the study
 )
 

@@ -44,6 +44,7 @@ type scenario struct {
 	freshKey   bool           // not the published one
 	key        *dealtKey      // of scheme paillier
 	shares     *learning.Plan // of scheme spdz
+	why        string         // the scheme was chosen, empty when it was given
 }
 
 // InputError is what is wrong with arguments or files.
@@ -71,6 +72,9 @@ func (s *scenario) agree(settings study.Study, readTask func(name string) ([]byt
 // plan makes the program that the hospitals run, splits their rows, and deals
 // the key that the scheme needs.
 func (s *scenario) plan() (err error) {
+	if s.why, err = s.study.Settle(s.t); err != nil {
+		return err
+	}
 	if err := s.dealKey(); err != nil {
 		return err
 	}
@@ -103,7 +107,7 @@ func (s *scenario) checkScheme() error {
 	if s.study.Scheme == study.SchemeShares {
 		return nil // planShares does
 	}
-	d := protocol.Description{Scheme: s.study.Scheme, Thresholds: s.t, Length: 1, Limit: 1}
+	d := protocol.Description{Scheme: s.study.Scheme, Thresholds: s.t, Length: 1, Limit: 1, Modulus: protocol.Modulus(s.study.Scheme, s.t, 1)}
 	key := s.key.of(1)
 	if key != nil {
 		d.Key = key.Digest()
@@ -194,6 +198,9 @@ func (s *scenario) summary() string {
 	}
 	text := fmt.Sprintf("%d hospitals (%s), scheme %s: any %d open a sum, %d learn nothing; up to %d may drop out",
 		s.t.Parties, strings.Join(s.names(), ", "), s.study.Scheme, s.openings(), s.openings()-1, s.t.Dropouts)
+	if s.why != "" {
+		text += "\nthe scheme was chosen: " + s.why
+	}
 	if s.key != nil {
 		text += "\n" + s.key.describe()
 	}

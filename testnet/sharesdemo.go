@@ -92,8 +92,6 @@ func (s *scenario) runShares(ctx context.Context, n *network, opt Options) ([]*l
 	}
 	defer p.close()
 	results := make([]*learning.Result, len(s.hospitals)+1)
-	rounds := uint64(s.program.Plan().Rounds)
-	began := time.Now()
 	costs, err := p.compute(ctx, "study", func(party int) interactive.Program {
 		return func(c *interactive.Channel) (err error) {
 			work := &learning.Study{Plan: s.shares, Train: s.splits[party-1].Train, Test: s.splits[party-1].Test}
@@ -102,9 +100,9 @@ func (s *scenario) runShares(ctx context.Context, n *network, opt Options) ([]*l
 			}
 			if party == 1 {
 				work.Tell = func(p learning.Progress) {
-					n.emit(Event{What: RoundDone, Round: uint64(p.Epoch), Rounds: rounds, Step: p.Step, Included: s.names(),
-						Seconds: time.Since(began).Seconds(), Bytes: p.Cost.Bytes})
-					began = time.Now()
+					n.mu.Lock()
+					defer n.mu.Unlock()
+					n.emit(Event{What: Shared, Round: uint64(p.Epoch), Step: p.Step, Bytes: p.Cost.Bytes})
 				}
 			}
 			results[party], err = work.Run(c)

@@ -13,6 +13,7 @@ import (
 	"consilium/node"
 	"consilium/node/identity"
 	"consilium/node/roster"
+	"consilium/node/store"
 	"consilium/protocol"
 )
 
@@ -42,13 +43,14 @@ func newCluster(a *app) *cobra.Command {
 		Args: cobra.ArbitraryArgs,
 		RunE: a.helpOrFail,
 	}
-	cmd.AddCommand(newClusterNew(a, runClusterNew), newClusterDeal(a, runClusterDeal), newClusterSign(a, runClusterSign),
+	cmd.AddCommand(newClusterNew(a, runClusterNew), newClusterDeal(a, runClusterDeal), newClusterKeygen(a, runClusterKeygen), newClusterSign(a, runClusterSign),
 		newClusterVerify(a, runClusterVerify), newClusterShow(a, runClusterShow))
 	return cmd
 }
 
 type clusterNewFlags struct {
 	federation, out string
+	previous        string
 	liars, dropouts int
 	cards           []string
 }
@@ -57,8 +59,10 @@ func newClusterNew(a *app, run func(context.Context, *app, *clusterNewFlags) err
 	f := &clusterNewFlags{}
 	cmd := &cobra.Command{
 		Use: "new CARD...", Short: "Make a roster from the hospitals' cards",
-		Long:    "Makes a roster from signed cards, in the order of the arguments, computes the threshold and says what the\nfederation stands. Every member signs the file then (cluster sign).",
-		Example: "  hospital-node cluster new --federation heart --out roster.toml north.card south.card east.card west.card",
+		Long: "Makes a roster from signed cards, in the order of the arguments, computes the threshold and says what the\nfederation stands. Every member signs the file then (cluster sign).\n\n" +
+			"With --previous it is the next epoch of a federation: a quorum of the members before and a quorum of its own sign it,\nand an epoch has one successor. Finish studies first: no round spans two epochs.",
+		Example: "  hospital-node cluster new --federation heart --out roster.toml north.card south.card east.card west.card\n" +
+			"  hospital-node cluster new --previous roster.toml --out next.toml north.card south.card east.card centre.card",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.cards = args
 			if !cmd.Flags().Changed("tolerate-dropouts") {
@@ -69,8 +73,9 @@ func newClusterNew(a *app, run func(context.Context, *app, *clusterNewFlags) err
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.federation, "federation", "federation", "name of the federation")
+	flags.StringVar(&f.previous, "previous", "", "the signed roster of the epoch before, for the next one")
 	flags.StringVar(&f.out, "out", "roster.toml", "file to write")
-	flags.IntVar(&f.liars, "tolerate-liars", 0, "how many hospitals may do anything at all; above 0 it takes scheme paillier")
+	flags.IntVar(&f.liars, "tolerate-liars", 0, "how many hospitals may do anything at all")
 	flags.IntVar(&f.dropouts, "tolerate-dropouts", 0, "how many more may be away (default: the most)")
 	return cmd
 }
@@ -95,7 +100,7 @@ func makeRoster(f *clusterNewFlags) (*roster.Roster, error) {
 		}
 		cards = append(cards, card)
 	}
-	r, err := roster.New(f.federation, cards, f.liars, f.dropouts)
+	r, err := newRoster(f, cards)
 	if err != nil {
 		return nil, &usageError{err}
 	}
@@ -103,6 +108,17 @@ func makeRoster(f *clusterNewFlags) (*roster.Roster, error) {
 		return nil, &usageError{fmt.Errorf("%s exists: name another file with --out", f.out)}
 	}
 	return r, writeRoster(f.out, r)
+}
+
+func newRoster(f *clusterNewFlags, cards []roster.Card) (*roster.Roster, error) {
+	if f.previous == "" {
+		return roster.New(f.federation, cards, f.liars, f.dropouts)
+	}
+	before, err := roster.Read(f.previous)
+	if err != nil {
+		return nil, err
+	}
+	return before.Successor(cards, f.liars, f.dropouts)
 }
 
 func writeRoster(file string, r *roster.Roster) error {
@@ -113,6 +129,14 @@ func writeRoster(file string, r *roster.Roster) error {
 	return durable.WriteFile(file, text, 0o644)
 }
 
+// signers says who has signed a roster that needs no more signatures.
+func signers(r *roster.Roster) string {
+	if r.Before == nil {
+		return fmt.Sprintf("all %d members", len(r.Members))
+	}
+	return fmt.Sprintf("%d of %d members, and %d of the %d of epoch %d", len(r.Signatures), len(r.Members), len(r.Consents), len(r.Before.Members), r.Before.Epoch)
+}
+
 // stands says what a federation stands and what colluders can learn.
 func stands(a *app, r *roster.Roster) {
 	t := r.Thresholds()
@@ -121,21 +145,41 @@ func stands(a *app, r *roster.Roster) {
 		k = key.Threshold()
 	}
 	a.printf("Hospitals that may be away at any time: %d. Hospitals that may lie: %d.\n", t.Dropouts, t.Liars)
+	curious := k - 1
+	if key, err := r.PaillierKey(); err == nil && key != nil && r.JointKey {
+		// So many could factor N if they kept what they drew when it was made.
+		curious = min(curious, (key.Holders()-1)/2)
+	}
 	a.printf("A sum is opened by %d hospitals, and has at least %d in it. Up to %d that compare notes learn nothing but the\n"+
-		"sum of the others; %d could open any update.\n", k, t.SmallestSet(), k-1, k)
+		"sum of the others; %d could open any update.\n", k, t.SmallestSet(), curious, curious+1)
 	if key, err := r.PaillierKey(); err == nil && key != nil {
-		a.printf("Paillier key of %d bits: %d holders, any %d of whom decrypt; whoever dealt it could decrypt alone.\n", key.Bits(), key.Holders(), key.Threshold())
+		origin := "whoever dealt it could decrypt alone"
+		if r.JointKey {
+			origin = "they made it together, and nobody ever held it"
+		}
+		a.printf("Paillier key of %d bits: %d holders, any %d of whom decrypt; %s.\n", key.Bits(), key.Holders(), key.Threshold(), origin)
 	}
 	if r.InsecureTestKey {
 		a.printf("THE PAILLIER KEY IS A TEST KEY AND PROTECTS NOTHING.\n")
 	}
 	if t.Liars > 0 {
-		a.printf("With liars the scheme is paillier: deal a key now with `hospital-node cluster deal`. A liar is refused and named, and\n" +
-			"cannot stop a round or show two hospitals different sums; it can still contribute a false update.\n")
+		standsLiars(a, t)
 	}
 	if t.Parties == 3 {
 		a.printf("Of three hospitals, one may drop out only after it has dealt: a sum of two would show each the other's update.\n")
 	}
+}
+
+func standsLiars(a *app, t protocol.Thresholds) {
+	if err := protocol.CheckCorrection(t); err != nil {
+		a.printf("With liars the scheme is masked, or paillier with a key (`hospital-node cluster keygen`).\n(%v.)\n", err)
+	} else {
+		a.printf("Schemes shamir and masked stand the liars.\n")
+	}
+	a.printf("With both, each liar can make every other hospital publish one of its shares, which the liar holds already; a share\n" +
+		"that is published because a hospital was too slow counts as one more that compares notes.\n")
+	a.printf("A liar is refused, and named where there is proof. It cannot stop a round or show two hospitals different sums; it can\n" +
+		"still contribute a false update.\n")
 }
 
 func reportOf(r *roster.Roster, file string) *clusterReport {
@@ -145,7 +189,7 @@ func reportOf(r *roster.Roster, file string) *clusterReport {
 		Threshold: r.Threshold, Unsigned: append([]string{}, unsigned...), File: file,
 	}
 	if key, err := r.PaillierKey(); err == nil && key != nil {
-		report.Paillier = &keyReport{key.Bits(), key.Holders(), key.Threshold(), r.InsecureTestKey}
+		report.Paillier = &keyReport{key.Bits(), key.Holders(), key.Threshold(), r.InsecureTestKey, r.JointKey}
 	}
 	for i, m := range r.Members {
 		report.Members = append(report.Members, memberReport{i + 1, m.Name, m.Fingerprint(), m.Addresses})
@@ -182,7 +226,7 @@ func runClusterSign(_ context.Context, a *app, f *clusterSignFlags) error {
 	}
 	report := reportOf(r, f.files[0])
 	if len(report.Unsigned) == 0 {
-		a.printf("%s is signed by all %d members.\n", f.files[0], len(r.Members))
+		a.printf("%s is signed by %s.\n", f.files[0], signers(r))
 	} else {
 		a.printf("%s is signed; still to sign: %s\n", f.files[0], strings.Join(report.Unsigned, ", "))
 	}
@@ -213,8 +257,8 @@ func signRoster(f *clusterSignFlags) (*roster.Roster, error) {
 			return nil, &usageError{fmt.Errorf("%s: %w", file, err)}
 		}
 	}
-	if err := r.Sign(id); err != nil {
-		return nil, &node.NotAdmittedError{Why: err.Error()}
+	if err := signAs(r, f.home, id); err != nil {
+		return nil, err
 	}
 	if _, err := r.Unsigned(); err != nil {
 		return nil, &usageError{fmt.Errorf("%s: %w", f.files[0], err)}
@@ -223,6 +267,29 @@ func signRoster(f *clusterSignFlags) (*roster.Roster, error) {
 		return nil, &usageError{err}
 	}
 	return r, writeRoster(f.files[0], r)
+}
+
+// signAs signs a roster as one of its members, and as one of the epoch before.
+func signAs(r *roster.Roster, home string, id *identity.Identity) error {
+	if r.Before != nil {
+		if _, was := r.Before.Find(id.Public()); was {
+			lock, err := store.LockHome(home) // what runs there runs in the epoch before
+			if err != nil {
+				return &usageError{err}
+			}
+			defer lock.Unlock()
+			if err := r.Consent(home, id); err != nil {
+				return &node.NotAdmittedError{Why: err.Error()}
+			}
+			if _, is := r.Find(id.Public()); !is {
+				return nil
+			}
+		}
+	}
+	if err := r.Sign(id); err != nil {
+		return &node.NotAdmittedError{Why: err.Error()}
+	}
+	return nil
 }
 
 func newClusterVerify(a *app, run func(context.Context, *app, string) error) *cobra.Command {
@@ -252,7 +319,7 @@ func runClusterVerify(_ context.Context, a *app, file string) error {
 	case len(missing) > 0:
 		err = &node.NotAdmittedError{Why: fmt.Sprintf("%s is not signed by %s", file, strings.Join(missing, ", "))}
 	default:
-		a.printf("%s: signed by all %d members, hash %s\n", file, len(r.Members), r.Hash())
+		a.printf("%s: signed by %s, hash %s\n", file, signers(r), r.Hash())
 	}
 	return a.finish("cluster-verify", report, err)
 }

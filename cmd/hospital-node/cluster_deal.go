@@ -24,6 +24,7 @@ type keyReport struct {
 	Holders      int  `json:"holders"`
 	Threshold    int  `json:"threshold"` // so many holders decrypt
 	InsecureTest bool `json:"insecure_test"`
+	Joint        bool `json:"joint"` // the holders made it together; nobody dealt it
 }
 
 type dealReport struct {
@@ -115,7 +116,7 @@ func deal(a *app, f *dealFlags) (*dealReport, error) {
 	if err := r.SetPaillierKey(public); err != nil {
 		return nil, fmt.Errorf("%s: %w", f.roster, err)
 	}
-	report := &dealReport{File: f.roster, Key: keyReport{public.Bits(), holders, k, false}}
+	report := &dealReport{File: f.roster, Key: keyReport{public.Bits(), holders, k, false, false}}
 	if err := os.MkdirAll(f.out, 0o700); err != nil {
 		return nil, err
 	}
@@ -162,7 +163,7 @@ func paillierKey(a *app, home string, r *roster.Roster, s *study.Study) (*protoc
 		return nil, err
 	}
 	if public == nil {
-		return nil, errors.New("the study's scheme is paillier and the roster has no Paillier key: make one with `hospital-node cluster deal`")
+		return nil, errors.New("the study's scheme is paillier and the roster has no Paillier key: make one with `hospital-node cluster keygen`, or have one dealt with `hospital-node cluster deal`")
 	}
 	id, err := identity.Load(home)
 	if err != nil {
@@ -177,7 +178,7 @@ func paillierKey(a *app, home string, r *roster.Roster, s *study.Study) (*protoc
 		return nil, fmt.Errorf("%s is the share of %s", filepath.Join(home, identity.ShareFile), r.Name(protocol.Party(share.Holder())))
 	}
 	if share == nil && ok && int(self) <= public.Holders() {
-		return nil, fmt.Errorf("%s is missing: keep the share that this hospital was dealt with `hospital-node cluster sign --home %s --share FILE ROSTER`",
+		return nil, fmt.Errorf("%s is missing: restore it with `hospital-node keys restore`, or keep the share that this hospital was dealt with `hospital-node cluster sign --home %s --share FILE ROSTER`",
 			filepath.Join(home, identity.ShareFile), home)
 	}
 	if r.InsecureTestKey {

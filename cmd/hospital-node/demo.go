@@ -58,7 +58,7 @@ func newDemo(a *app, run func(context.Context, *app, *demoFlags) error) *cobra.C
 	flags.StringVar(&f.Task, "task", "", "what to train on: heart, pima, diabetes442 or synthetic (default synthetic)")
 	flags.StringVar(&f.Data, "data", "", "folder with the task's files")
 	flags.IntVar(&f.Hospitals, "hospitals", 0, "how many hospitals (default: the task's)")
-	flags.StringVar(&f.Scheme, "scheme", "", "how updates are hidden: shamir, paillier or auto (default auto)")
+	flags.StringVar(&f.Scheme, "scheme", "", "how updates are hidden: shamir, masked, paillier or auto; spdz trains on secret shares of the rows (default auto)")
 	flags.BoolVar(&f.Passive, "passive", false, "scheme spdz: trust that all follow the protocol, instead of checking it")
 	flags.StringVar(&f.Trainer, "trainer", "", "fedsgd, fedavg or newton (default: the task's)")
 	flags.IntVar(&f.Rounds, "rounds", 0, "training rounds; newton ends by itself (default: the task's)")

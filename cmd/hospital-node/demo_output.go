@@ -19,6 +19,10 @@ func visitor(list *[]string, except []string) func(*pflag.Flag) {
 		if slices.Contains(except, flag.Name) {
 			return
 		}
+		if flag.Value.Type() == "bool" {
+			*list = append(*list, "--"+flag.Name+"="+flag.Value.String())
+			return
+		}
 		values := []string{flag.Value.String()}
 		if several, ok := flag.Value.(pflag.SliceValue); ok {
 			values = several.GetSlice()
@@ -60,6 +64,12 @@ func (p *demoProgress) event(e testnet.Event) {
 		p.app.progressf("  + %s is back before round %d", e.Hospital, e.Round)
 	case testnet.Waiting:
 		p.app.progressf("  … round %d, phase %s: waiting for %s", e.Round, e.Phase, e.Detail)
+	case testnet.Shared:
+		at := ""
+		if e.Step == "train" {
+			at = fmt.Sprintf("%d of %d steps", e.Round, e.Rounds-1)
+		}
+		p.app.progressf("%-12s %-16s %6.0f ms  %9s sent", e.Step, at, 1000*e.Time.Sub(p.started).Seconds(), bytesText(e.Bytes))
 	case testnet.RoundDone:
 		p.last = e
 		p.app.progressf("round %*d/%d  %-11s %-46s %6.0f ms  %9s  %s", len(fmt.Sprint(e.Rounds)), e.Round, e.Rounds, e.Step,
@@ -93,6 +103,11 @@ func bytesText(n int64) string {
 // printDemo shows what came out.
 func printDemo(a *app, r *testnet.DemoReport, _ testnet.Event) {
 	metrics(a, r)
+	if r.Shares != nil {
+		printShares(a, r)
+		a.printf("\nAgain: %s\n", r.Replay)
+		return
+	}
 	a.printf("%s", coefficientTable(r.Coefficients, r.MSE == nil))
 	a.printf("\nThe sums are exact: the largest difference from the plain fixed-point sums is %d.\n", r.AggregateError)
 	a.printf("Joint weights against a replay in the clear: %.1e apart at most%s.\n", r.WeightsMaxDiff, boundText(r.WeightsBound))
@@ -210,6 +225,9 @@ func dropouts(a *app, r *testnet.DemoReport) {
 func visibility(a *app, r *testnet.DemoReport) {
 	n, k := len(r.Hospitals), r.Threshold
 	hidden := fmt.Sprintf("one sealed share of each other update, of which %d hospitals\ntogether learn an update and %d learn nothing", k, k-1)
+	if r.Scheme == protocol.SchemeMasked {
+		hidden = fmt.Sprintf("each other update under masks, of which %d hospitals\ntogether can remove them and %d cannot", k, k-1)
+	}
 	if r.Scheme == protocol.SchemePaillier {
 		hidden = fmt.Sprintf("each other update encrypted under a key with which\n%d hospitals together decrypt and %d learn nothing", k, k-1)
 	}
@@ -230,4 +248,27 @@ func traffic(a *app, r *testnet.DemoReport) {
 	n := int64(max(1, len(r.Rounds)*len(r.Hospitals)))
 	a.printf("\n%d training rounds in %.1f s; a hospital sent %s a round (%s gossip, %s streams).\n",
 		len(r.Rounds), r.Seconds, bytesText((gossip+stream)/n), bytesText(gossip/n), bytesText(stream/n))
+}
+
+// printShares shows what training on shares cost, and who saw what.
+func printShares(a *app, r *testnet.DemoReport) {
+	s := r.Shares
+	a.printf("\nJoint weights against the same training in the clear: %.1e apart at most%s.\n", r.WeightsMaxDiff, boundText(r.WeightsBound))
+	if s.Halvings > 0 {
+		a.printf("The range guard halved the rate %d times.\n", s.Halvings)
+	}
+	a.printf("\nWhat each hospital could see: its own rows; one share of each other row, of which %d hospitals together learn\n", s.Threshold)
+	a.printf("nothing; how many rows each hospital has; the joint means and spreads; every few steps, whether a number came near\n")
+	a.printf("the end of its range; the model; the joint metrics. No gradient and no sum of one step was opened.\n")
+	if r.Shares.Security == "passive" {
+		a.printf("Passive: a hospital that does not follow the protocol can make the model wrong.\n")
+	} else {
+		a.printf("A hospital that does not follow the protocol is noticed before the model opens, and all stop.\n")
+	}
+	a.printf("\nbits of each intermediate result, of the field's:\n")
+	for _, v := range s.Ranges {
+		a.printf("  %-24s up to %-10.3g %2d behind the point, %2d of %d in all\n", v.Name, v.Reach, v.Fraction, v.Needed, v.Available)
+	}
+	a.printf("\n%.2f s; a hospital sent %s in %d rounds: %s in %.0f rounds a step.\n",
+		r.Seconds, bytesText(s.Bytes), s.Rounds, bytesText(int64(s.BytesPerEpoch)), s.RoundsPerEpoch)
 }

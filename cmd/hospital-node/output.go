@@ -150,7 +150,7 @@ func wantsJSON(args []string) bool {
 func exitCode(err error) int {
 	is := func(target error) bool { return errors.Is(err, target) }
 	switch {
-	case as[*testnet.QuorumError](err) || as[*quorumTimeout](err):
+	case as[*testnet.QuorumError](err) || as[*quorumTimeout](err) || as[*awayError](err):
 		return exitQuorum
 	case as[*usageError](err) || as[*testnet.InputError](err) || as[*store.DamagedError](err) || as[*node.DiffersError](err) || is(store.ErrInUse):
 		return exitInput

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -83,6 +85,9 @@ func runNode(ctx context.Context, a *app, f *runFlags) (*runReport, error) {
 	if err != nil {
 		return nil, err
 	}
+	if sharesOf(cfg.Study) {
+		return runShares(ctx, a, f, cfg, work)
+	}
 	show := &runProgress{app: a, roster: cfg.Roster, rounds: lastRound(work.Program), atMost: work.Program.EndsByItself(), timeout: f.timeout}
 	cfg.Progress = func(s node.Progress) {
 		show.step(s)
@@ -97,6 +102,7 @@ func runNode(ctx context.Context, a *app, f *runFlags) (*runReport, error) {
 		return nil, &usageError{err}
 	}
 	ctx = control.Direct(ctx, &cfg)
+	spareMemory()
 	n, err := node.New(cfg)
 	if err != nil {
 		return nil, err
@@ -138,6 +144,13 @@ func nodeConfig(a *app, f *runFlags) (node.Config, node.Training, error) {
 	s, err := study.Read(orDefault(f.study, filepath.Join(f.home, "study.toml")))
 	if err != nil {
 		return fail(err)
+	}
+	why, err := s.Settle(r.Thresholds())
+	if err != nil {
+		return fail(err)
+	}
+	if why != "" {
+		a.progressf("scheme %s: %s", s.Scheme, why)
 	}
 	program, err := s.Program(r.Thresholds())
 	if err != nil {
@@ -327,5 +340,14 @@ func (p *runProgress) watch(ctx context.Context, giveUp context.CancelCauseFunc)
 			p.app.progressf("%s", line)
 			told = line
 		}
+	}
+}
+
+// spareMemory lets the collector work earlier than it does by itself: what a round
+// of large vectors has in memory are a few objects of a vector each, which cost it
+// little to look after and much to keep twice. GOGC overrides it.
+func spareMemory() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
 	}
 }

@@ -30,6 +30,7 @@ type simFlags struct {
 	runs                       int
 	crypto                     string
 	adaptive                   bool
+	chosen                     string // the scheme, and why
 }
 
 // simReport is the result of sim; its fields are a contract.
@@ -72,7 +73,7 @@ func newSim(a *app, run func(context.Context, *app, *simFlags) error) *cobra.Com
 	flags := cmd.Flags()
 	flags.IntVar(&f.hospitals, "hospitals", 4, "how many hospitals")
 	flags.IntVar(&f.values, "values", 8, "values in an update")
-	flags.StringVar(&f.scheme, "scheme", "shamir", "how updates are hidden")
+	flags.StringVar(&f.scheme, "scheme", "shamir", "how updates are hidden: shamir, masked, paillier or auto")
 	flags.IntVar(&f.modulus, "modulus", 64, "ring of scheme masked, 32 or 64 bits")
 	flags.IntVar(&f.liars, "tolerate-liars", 0, "how many hospitals may lie")
 	flags.IntVar(&f.dropouts, "tolerate-dropouts", 0, "how many more may drop out (default: the most)")
@@ -90,6 +91,9 @@ func runSim(ctx context.Context, a *app, f *simFlags) error {
 	opt, err := f.options()
 	if err != nil {
 		return a.finish("sim", nil, &usageError{err})
+	}
+	if f.chosen != "" {
+		a.progressf("%s", f.chosen)
 	}
 	debug.SetGCPercent(400) // many small short-lived messages
 	opt.Stop = ctx.Err
@@ -141,12 +145,11 @@ func (f *simFlags) options() (protocoltest.Options, error) {
 		return opt, fmt.Errorf("--random-faults %v: a probability in [0, 1]", f.randomFaults)
 	}
 	if f.scheme == "auto" {
-		f.scheme = study.DefaultScheme
-		if f.liars > 0 {
-			f.scheme = protocol.SchemePaillier // shamir stands no liar
-		}
+		var why string
+		f.scheme, why = protocol.Choose(t, uint64(f.values), uint64(protocoltest.Options{Thresholds: t}.Limit()))
+		f.chosen = fmt.Sprintf("scheme %s: %s", f.scheme, why)
 	}
-	opt.Scheme = f.scheme
+	opt.Scheme, opt.Modulus = f.scheme, f.modulus
 	switch f.crypto {
 	case "fast": // scheme paillier without its arithmetic
 	case "real":
@@ -170,7 +173,10 @@ const realKeyBits = 2048
 // testKeys deals the keys that the scheme needs, and refuses thresholds that it
 // does not stand.
 func (f *simFlags) testKeys(opt *protocoltest.Options) error {
-	d := protocol.Description{Scheme: f.scheme, Thresholds: opt.Thresholds, Length: uint64(f.values), Limit: protocoltest.Limit}
+	d := protocol.Description{Scheme: f.scheme, Thresholds: opt.Thresholds, Length: uint64(f.values), Limit: uint64(opt.Limit())}
+	if f.scheme == protocol.SchemeMasked {
+		d.Modulus = uint32(f.modulus)
+	}
 	if f.scheme != protocol.SchemePaillier {
 		_, err := protocol.NewScheme(1, d, nil)
 		return err

@@ -46,10 +46,24 @@ func FuzzRead(f *testing.F) {
 }
 
 func FuzzPartRequest(f *testing.F) {
-	f.Add(PartRequest{protocol.Hash{1}, 7}.Encode())
+	f.Add(PartRequest{Root: protocol.Hash{1}, What: PartChunks, First: 7, Count: 2}.Encode())
+	f.Add(PartRequest{Root: protocol.Hash{1}, What: PartHeld}.Encode())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if q, err := DecodePartRequest(data); err == nil && !bytes.Equal(q.Encode(), data) {
 			t.Fatalf("%x decodes and encodes to %x", data, q.Encode())
+		}
+	})
+}
+
+func FuzzHeld(f *testing.F) {
+	f.Add(uint16(11), []byte{0xff, 0x05})
+	f.Fuzz(func(t *testing.T, count uint16, data []byte) {
+		held, err := DecodeHeld(int(count), data)
+		if err != nil {
+			return
+		}
+		if again := EncodeHeld(int(count), func(i int) bool { return held[i] }); !bytes.Equal(again, data) {
+			t.Fatalf("%x decodes and encodes to %x", data, again)
 		}
 	})
 }

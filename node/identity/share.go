@@ -28,18 +28,29 @@ func ReadShare(file string, key *paillier.ThresholdKey) (*paillier.KeyShare, err
 	if err != nil {
 		return nil, err
 	}
-	block, rest := pem.Decode(data)
-	if block == nil || block.Type != sharePEM || len(rest) > 0 {
-		return nil, fmt.Errorf("%s holds no share of a Paillier key", file)
-	}
-	share, err := key.DecodeKeyShare(block.Bytes)
-	if err == nil {
-		err = key.CheckShare(share)
+	share, err := ParseShare(data, key)
+	if errors.Is(err, errNoShare) {
+		return nil, fmt.Errorf("%s %w", file, errNoShare)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return share, nil
+}
+
+var errNoShare = errors.New("holds no share of a Paillier key")
+
+// ParseShare reads EncodeShare's text, and compares the share with the key.
+func ParseShare(data []byte, key *paillier.ThresholdKey) (*paillier.KeyShare, error) {
+	block, rest := pem.Decode(data)
+	if block == nil || block.Type != sharePEM || len(rest) > 0 {
+		return nil, errNoShare
+	}
+	share, err := key.DecodeKeyShare(block.Bytes)
+	if err == nil {
+		err = key.CheckShare(share)
+	}
+	return share, err
 }
 
 // LoadShare reads the share of a home; nil if there is none.

@@ -30,10 +30,19 @@ type Roster struct {
 	Dropouts   int    `toml:"dropouts"`           // c
 	Threshold  int    `toml:"threshold"`          // k, for people: it follows from the others
 	Paillier   string `toml:"paillier,omitempty"` // public part of the key for scheme paillier, base64; the first members hold its shares
+	// JointKey says that the members made the key together and nobody dealt it; each
+	// signs that it took part.
+	JointKey bool `toml:"joint_key,omitempty"`
 	// InsecureTestKey admits a Paillier key that is too short to protect anything.
 	InsecureTestKey bool        `toml:"insecure_test_key,omitempty"`
 	Members         []Member    `toml:"member"`
 	Signatures      []Signature `toml:"signature"`
+	// Consents are signatures of members of the epoch before, and Past the rosters
+	// of all epochs before, as TOML without theirs. The first epoch has neither.
+	Consents []Signature `toml:"consent,omitempty"`
+	Past     []string    `toml:"past,omitempty"`
+	// Before is the last of the past.
+	Before *Roster `toml:"-"`
 }
 
 // Signature is a member's consent to a roster.
@@ -44,10 +53,15 @@ type Signature struct {
 
 // New puts a roster together from cards.
 func New(federation string, cards []Card, liars, dropouts int) (*Roster, error) {
-	r := &Roster{Federation: federation, Epoch: 1, Liars: liars, Dropouts: dropouts}
+	var members []Member
 	for _, c := range cards {
-		r.Members = append(r.Members, c.member())
+		members = append(members, c.member())
 	}
+	return of(federation, members, liars, dropouts)
+}
+
+func of(federation string, members []Member, liars, dropouts int) (*Roster, error) {
+	r := &Roster{Federation: federation, Epoch: 1, Liars: liars, Dropouts: dropouts, Members: members}
 	r.Threshold = r.Thresholds().Openings()
 	return r, r.Validate()
 }
@@ -62,8 +76,8 @@ func (r *Roster) Validate() error {
 	if !namePattern.MatchString(r.Federation) {
 		return fmt.Errorf("federation name %q: use lower-case letters, digits and '-'", r.Federation)
 	}
-	if r.Epoch != 1 || r.Previous != "" {
-		return fmt.Errorf("epoch %d: this version knows the first epoch of a federation only", r.Epoch)
+	if err := r.validateEpoch(); err != nil {
+		return err
 	}
 	if err := r.Thresholds().Validate(); err != nil {
 		return err
@@ -134,6 +148,9 @@ func (r *Roster) Hash() protocol.Hash {
 	}
 	b = appendString(b, r.Paillier)
 	b = appendString(b, fmt.Sprint(r.InsecureTestKey))
+	if r.JointKey {
+		b = appendString(b, "joint")
+	}
 	return sha256.Sum256(b)
 }
 
@@ -157,6 +174,9 @@ func (r *Roster) Merge(other *Roster) error {
 	for _, s := range other.Signatures {
 		r.add(s)
 	}
+	for _, s := range other.Consents {
+		r.consent(s)
+	}
 	return nil
 }
 
@@ -164,34 +184,6 @@ func (r *Roster) add(s Signature) {
 	r.Signatures = slices.DeleteFunc(r.Signatures, func(old Signature) bool { return old.Member == s.Member })
 	r.Signatures = append(r.Signatures, s)
 	slices.SortFunc(r.Signatures, func(a, b Signature) int { return int(r.number(a.Member)) - int(r.number(b.Member)) })
-}
-
-// Unsigned lists the members that have not signed. A signature that does not
-// verify is an error.
-func (r *Roster) Unsigned() ([]string, error) {
-	hash := r.Hash()
-	signed := map[string]bool{}
-	for _, s := range r.Signatures {
-		p := r.number(s.Member)
-		if p == 0 {
-			return nil, fmt.Errorf("a signature of %s, who is not in the roster", s.Member)
-		}
-		if signed[s.Member] {
-			return nil, fmt.Errorf("two signatures of %s", s.Member)
-		}
-		signature, err := base64.StdEncoding.DecodeString(s.Signature)
-		if err != nil || !identity.Verify(r.Members[p-1].PublicKey(), rosterDomain, hash[:], signature) {
-			return nil, fmt.Errorf("the signature of %s does not verify: the roster was changed after it signed, or by somebody else", s.Member)
-		}
-		signed[s.Member] = true
-	}
-	var missing []string
-	for _, m := range r.Members {
-		if !signed[m.Name] {
-			missing = append(missing, m.Name)
-		}
-	}
-	return missing, nil
 }
 
 // Find is the number of the member with a key.
@@ -265,6 +257,9 @@ func Parse(data []byte) (*Roster, error) {
 	}
 	r := &Roster{}
 	if err := strict.TOML(data, r); err != nil {
+		return nil, err
+	}
+	if err := r.link(); err != nil {
 		return nil, err
 	}
 	return r, r.Validate()

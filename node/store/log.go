@@ -31,6 +31,7 @@ const (
 	headerSize  = len(logMagic) + 32
 	frameSize   = 8       // length and checksum
 	maxRecord   = 1 << 30 // an update of 10⁸ values
+	writeAtOnce = 1 << 20 // bytes
 	kindMessage = 1
 	kindSecret  = 2
 	kindPart    = 3
@@ -348,6 +349,12 @@ func (l *Log) Append(records []protocol.Record, sync bool) error {
 		var err error
 		if data, err = l.encode(data, rec); err != nil {
 			return err
+		}
+		if len(data) >= writeAtOnce { // an update of ten million values is many records
+			if err := l.write(data, false); err != nil {
+				return err
+			}
+			data = data[:0]
 		}
 	}
 	return l.write(data, sync)

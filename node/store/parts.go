@@ -8,10 +8,8 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 
-	"consilium/internal/durable"
 	"consilium/protocol"
 )
 
@@ -24,6 +22,7 @@ type Parts struct {
 	dir   string
 	mu    sync.Mutex
 	small map[protocol.Hash]*Part
+	begun map[protocol.Hash]*Writer // large ones of which not all is here yet
 }
 
 // smallPart is the largest part that stays in memory.
@@ -34,7 +33,7 @@ func OpenParts(dir string) (*Parts, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	return &Parts{dir: dir, small: map[protocol.Hash]*Part{}}, nil
+	return &Parts{dir: dir, small: map[protocol.Hash]*Part{}, begun: map[protocol.Hash]*Writer{}}, nil
 }
 
 // leafSize is what the index takes for a chunk.
@@ -89,14 +88,20 @@ var _ protocol.Source = (*Part)(nil)
 func (p *Part) Chunks() int { return len(p.index.Leaves) }
 
 // Chunk reads chunk i and checks it against its leaf.
-func (p *Part) Chunk(i int) ([]byte, error) {
+func (p *Part) Chunk(i int) ([]byte, error) { return p.ChunkInto(i, nil) }
+
+// ChunkInto is Chunk into room, as far as that is large enough.
+func (p *Part) ChunkInto(i int, room []byte) ([]byte, error) {
 	if i < 0 || i >= p.Chunks() {
 		return nil, fmt.Errorf("read chunk %d of %d", i, p.Chunks())
 	}
 	if p.file == nil {
 		return p.content[i], nil
 	}
-	chunk := make([]byte, p.index.Lengths[i])
+	if int(p.index.Lengths[i]) > cap(room) {
+		room = make([]byte, p.index.Lengths[i])
+	}
+	chunk := room[:p.index.Lengths[i]]
 	if _, err := p.file.ReadAt(chunk, p.offsets[i]); err != nil {
 		return nil, fmt.Errorf("read %s: %w", p.file.Name(), err)
 	}
@@ -105,6 +110,9 @@ func (p *Part) Chunk(i int) ([]byte, error) {
 	}
 	return chunk, nil
 }
+
+// Has tells whether chunk i is here: all are.
+func (p *Part) Has(i int) bool { return i >= 0 && i < p.Chunks() }
 
 // Index describes the part's chunks.
 func (p *Part) Index() Index { return p.index }
@@ -142,6 +150,25 @@ func (p *Part) locate() {
 }
 
 func (s *Parts) name(root protocol.Hash) string { return filepath.Join(s.dir, root.String()) }
+
+// Held is a part, or as much of one as is here.
+type Held interface {
+	Index() Index
+	Has(i int) bool
+	ChunkInto(i int, room []byte) ([]byte, error)
+	Close() error
+}
+
+// Held opens what is here of a part, or returns fs.ErrNotExist.
+func (s *Parts) Held(root protocol.Hash) (Held, error) {
+	s.mu.Lock()
+	w, ok := s.begun[root]
+	s.mu.Unlock()
+	if ok {
+		return begun{w}, nil
+	}
+	return s.Open(root)
+}
 
 // Open opens a part, or returns fs.ErrNotExist.
 func (s *Parts) Open(root protocol.Hash) (*Part, error) {
@@ -186,128 +213,6 @@ func readPart(f *os.File, root protocol.Hash) (*Part, error) {
 		return nil, err
 	}
 	return newPart(f, x), nil
-}
-
-// Put stores a part that this hospital can make again. It need not survive a
-// crash.
-func (s *Parts) Put(ref protocol.Ref, content protocol.Source) error {
-	if p, err := s.Open(ref.Root); err == nil {
-		return p.Close()
-	}
-	x := Index{make([]uint32, ref.Chunks), make([]protocol.Hash, ref.Chunks)}
-	w, err := s.Create(ref, x)
-	if err != nil {
-		return err
-	}
-	for i := range x.Leaves {
-		chunk, err := content.Chunk(i)
-		if err == nil {
-			// The content is one's own: its index is written down as it comes.
-			x.Lengths[i], x.Leaves[i] = uint32(len(chunk)), protocol.Leaf(chunk)
-			err = w.Write(chunk)
-		}
-		if err != nil {
-			w.Abort()
-			return err
-		}
-	}
-	if protocol.Root(x.Leaves) != ref.Root {
-		w.Abort()
-		return errors.New("store a part: its content is not what its name says")
-	}
-	p, err := w.finish(false)
-	if err != nil {
-		return err
-	}
-	return p.Close()
-}
-
-// Writer receives the chunks of a part in order.
-type Writer struct {
-	parts *Parts
-	ref   protocol.Ref
-	part  *Part
-	next  int
-}
-
-// Create begins to receive the part that ref names.
-func (s *Parts) Create(ref protocol.Ref, x Index) (*Writer, error) {
-	if ref.Size <= smallPart {
-		return &Writer{parts: s, ref: ref, part: &Part{index: x}}, nil
-	}
-	f, err := os.CreateTemp(s.dir, ".part-*")
-	if err != nil {
-		return nil, fmt.Errorf("store a part: %w", err)
-	}
-	w := &Writer{parts: s, ref: ref, part: newPart(f, x)}
-	head := append(binary.BigEndian.AppendUint32(nil, ref.Chunks), x.Encode()...)
-	if _, err := f.Write(head); err != nil {
-		w.Abort()
-		return nil, fmt.Errorf("store a part: %w", err)
-	}
-	return w, nil
-}
-
-// Next is the number of the next chunk; Done tells that there is none.
-func (w *Writer) Next() int { return w.next }
-
-// Done tells whether all chunks are here.
-func (w *Writer) Done() bool { return w.next == w.part.Chunks() }
-
-// Length is the length of the next chunk.
-func (w *Writer) Length() int { return int(w.part.index.Lengths[w.next]) }
-
-// Write takes the next chunk; it refuses one that does not match its leaf, and
-// then still waits for the right one.
-func (w *Writer) Write(chunk []byte) error {
-	if w.Done() || protocol.Leaf(chunk) != w.part.index.Leaves[w.next] {
-		return fmt.Errorf("chunk %d does not match the name of the part", w.next)
-	}
-	if w.part.file == nil {
-		w.part.content = append(w.part.content, slices.Clone(chunk))
-	} else if _, err := w.part.file.Write(chunk); err != nil {
-		return fmt.Errorf("store a part: %w", err)
-	}
-	w.next++
-	return nil
-}
-
-// Finish puts the part under its name; a large one is durable then.
-func (w *Writer) Finish() (*Part, error) { return w.finish(true) }
-
-func (w *Writer) finish(sync bool) (*Part, error) {
-	if w.part.file == nil {
-		w.parts.mu.Lock()
-		defer w.parts.mu.Unlock()
-		w.parts.small[w.ref.Root] = w.part
-		return w.part, nil
-	}
-	temporary := w.part.file.Name()
-	w.part.locate()
-	_, err := w.part.file.WriteAt(w.part.index.Encode(), 4)
-	if sync && err == nil {
-		err = w.part.file.Sync()
-	}
-	if err == nil {
-		err = os.Rename(temporary, w.parts.name(w.ref.Root))
-	}
-	if err == nil && sync {
-		err = durable.SyncDir(w.parts.dir)
-	}
-	if err != nil {
-		w.Abort()
-		return nil, fmt.Errorf("store a part: %w", err)
-	}
-	return w.part, nil
-}
-
-// Abort drops what was received.
-func (w *Writer) Abort() {
-	if w.part.file == nil {
-		return
-	}
-	w.part.file.Close()
-	os.Remove(w.part.file.Name())
 }
 
 // Clear removes all parts but those to keep.

@@ -364,11 +364,16 @@ func TestWriterRefusesWrongChunks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Write([]byte("wrong")); err == nil {
-		t.Fatal("a wrong chunk was accepted")
+	for _, i := range []int{-1, 0, 1, 2} {
+		if err := w.Write(i, []byte("wrong")); !errors.Is(err, ErrMismatch) {
+			t.Fatalf("a wrong chunk %d was accepted: %v", i, err)
+		}
 	}
-	for _, chunk := range content {
-		if err := w.Write(chunk); err != nil {
+	if _, err := w.Finish(); err == nil {
+		t.Fatal("a part without its chunks was finished")
+	}
+	for _, i := range []int{1, 0, 1} {
+		if err := w.Write(i, content[i]); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -384,6 +389,150 @@ func TestWriterRefusesWrongChunks(t *testing.T) {
 		t.Fatal(err)
 	} else {
 		again.Close()
+	}
+}
+
+// once is a source that can be read once, in order and beside others.
+type once struct {
+	t       *testing.T
+	content protocol.Chunks
+	next    *int
+	at      *int // which chunk all sources are at
+}
+
+func (o once) Chunks() int { return len(o.content) }
+
+func (o once) Chunk(i int) ([]byte, error) {
+	if i != *o.next || i < *o.at {
+		o.t.Errorf("chunk %d is read after %d, while others are at %d", i, *o.next, *o.at)
+	}
+	*o.next, *o.at = i+1, max(i, *o.at)
+	return o.content[i], nil
+}
+
+// Parts are read once, side by side: whoever makes them makes them once.
+func TestSpoolReadsOnce(t *testing.T) {
+	s, err := OpenParts(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := 0
+	var sources []protocol.Source
+	for _, count := range []int{0, 1, 4, 5, 20} { // 5 chunks are more than stay in memory
+		content := protocol.Chunks{}
+		for i := range count {
+			content = append(content, bytes.Repeat([]byte{byte(count), byte(i)}, protocol.ChunkSize/2))
+		}
+		sources = append(sources, once{t, content, new(int), &at})
+	}
+	parts, err := s.Spool(sources)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, part := range parts {
+		want, err := protocol.RefOf(sources[i].(once).content)
+		if err != nil || part.Ref != want {
+			t.Fatalf("part %d is named %v, not %v, %v", i, part.Ref, want, err)
+		}
+		if again, err := protocol.RefOf(part.Source); err != nil || again != want {
+			t.Fatalf("part %d is read back as %v, %v", i, again, err)
+		}
+		if large := part.Source.(*Part).file != nil; large != (want.Size > smallPart) {
+			t.Errorf("part %d of %d bytes: on disk %v", i, want.Size, large)
+		}
+		held, err := s.Held(want.Root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		held.Close()
+		part.Source.(*Part).Close()
+	}
+	failing := failingSource{}
+	if _, err := s.Spool([]protocol.Source{sources[4].(once).content, failing}); !errors.Is(err, errFailing) {
+		t.Fatal(err)
+	}
+	if files, _ := filepath.Glob(filepath.Join(s.dir, ".part-*")); len(files) > 0 {
+		t.Errorf("left behind: %v", files)
+	}
+}
+
+var errFailing = errors.New("cannot be read")
+
+type failingSource struct{}
+
+func (failingSource) Chunks() int { return 7 }
+
+func (failingSource) Chunk(i int) ([]byte, error) {
+	if i < 6 {
+		return make([]byte, protocol.ChunkSize), nil
+	}
+	return nil, errFailing
+}
+
+// What is here of a part is served before the rest has come.
+func TestPiecesOfAPartAreHeld(t *testing.T) {
+	s, err := OpenParts(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var content protocol.Chunks
+	var x Index
+	for i := range 10 {
+		chunk := bytes.Repeat([]byte{byte(i)}, protocol.ChunkSize)
+		content, x.Lengths, x.Leaves = append(content, chunk), append(x.Lengths, protocol.ChunkSize), append(x.Leaves, protocol.Leaf(chunk))
+	}
+	ref, err := protocol.RefOf(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := s.Create(ref, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range []int{7, 2} {
+		if err := w.Write(i, content[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	held, err := s.Held(ref.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 10 {
+		chunk, err := held.ChunkInto(i, nil)
+		if here := i == 7 || i == 2; held.Has(i) != here || (err == nil) != here || here && !bytes.Equal(chunk, content[i]) {
+			t.Errorf("chunk %d: held %v, %v", i, held.Has(i), err)
+		}
+	}
+	if _, err := s.Open(ref.Root); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a part with missing chunks was opened: %v", err)
+	}
+	w.Abort()
+	if _, err := s.Held(ref.Root); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("after the end: %v", err)
+	}
+}
+
+// Many records are as durable as one, and are written as they come.
+func TestLogTakesManyRecords(t *testing.T) {
+	dir := t.TempDir()
+	l, _ := open(t, dir)
+	var records []protocol.Record
+	for i := range 40 {
+		records = append(records, protocol.Record{Secret: bytes.Repeat([]byte{byte(i)}, 64<<10)})
+	}
+	if err := l.Append(records, true); err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	_, kept, err := OpenLog(dir, 1, binding)
+	if err != nil || len(kept.Records) != 40 {
+		t.Fatalf("%d records, %v", len(kept.Records), err)
+	}
+	for i, record := range kept.Records {
+		if !bytes.Equal(record.Secret, records[i].Secret) {
+			t.Errorf("record %d is another", i)
+		}
 	}
 }
 

@@ -24,7 +24,8 @@ import (
 type Study struct {
 	Name         string      `toml:"name"`
 	Task         string      `toml:"task"`          // an embedded task, or the name of a file beside the study
-	Scheme       string      `toml:"scheme"`        // how updates are hidden: "shamir", "paillier"; "spdz" shares the rows; empty chooses
+	Scheme       string      `toml:"scheme"`        // how updates are hidden: "shamir", "masked", "paillier"; "spdz" shares the rows; empty chooses
+	Packing      uint32      `toml:"packing"`       // scheme shamir: values in one polynomial, from 7 hospitals; 0 as 1
 	Trainer      string      `toml:"trainer"`       // these five: empty or zero takes the task's
 	Rounds       int         `toml:"rounds"`        //
 	Rate         float64     `toml:"rate"`          //
@@ -38,8 +39,9 @@ type Study struct {
 
 	Shares *Shares `toml:"spdz"` // of scheme spdz
 
-	task *model.Task
-	hash protocol.Hash
+	task    *model.Task
+	hash    protocol.Hash
+	chooses bool // the file leaves the scheme open
 }
 
 // Thresholds repeat what the study counts on.
@@ -55,6 +57,7 @@ type Deadlines struct {
 	Deal   uint32 `toml:"deal"`
 	Attest uint32 `toml:"attest"`
 	View   uint32 `toml:"view"`
+	Stall  uint32 `toml:"stall"` // to end a round that cannot go on; 0: never, it waits
 }
 
 // What a study has when it does not say otherwise.
@@ -70,7 +73,7 @@ var defaultDeadlines = Deadlines{Commit: 100, Deal: 100, Attest: 100, View: 20}
 
 // Schemes are the values of scheme that this version knows: those of rounds that
 // sum updates, and training on secret shares.
-var Schemes = []string{protocol.SchemeShamir, protocol.SchemePaillier, SchemeShares}
+var Schemes = []string{protocol.SchemeShamir, protocol.SchemeMasked, protocol.SchemePaillier, SchemeShares}
 
 // SchemeShares trains on secret shares of the rows (SPDZ's kind of computation).
 const SchemeShares = "spdz"
@@ -78,6 +81,7 @@ const SchemeShares = "spdz"
 // Shares are what a study of scheme spdz says.
 type Shares struct {
 	Threshold int    `toml:"threshold"` // so many hospitals together learn nothing; 0 takes the most, (n−1)/2
+	Least     int    `toml:"least"`     // the threshold never goes below, when hospitals have gone for good; 1 unless said
 	Passive   bool   `toml:"passive"`   // trust that all follow the protocol
 	Reveal    string `toml:"reveal"`    // what opens in the end: "weights" or "predictions"
 }
@@ -161,7 +165,7 @@ func (s *Study) setDefaults() {
 		s.Name = s.task.Name
 	}
 	if s.Scheme == "" || s.Scheme == "auto" {
-		s.Scheme = DefaultScheme
+		s.Scheme, s.chooses = DefaultScheme, true
 	}
 	if s.TestFraction == nil {
 		fraction := DefaultTestFraction
@@ -200,6 +204,20 @@ func (s *Study) validate() error {
 // Hash names the study together with its task.
 func (s *Study) Hash() protocol.Hash { return s.hash }
 
+// Settle chooses the scheme for a federation with these thresholds, when the file
+// leaves it open, and says why. All hospitals come to the same.
+func (s *Study) Settle(t protocol.Thresholds) (why string, err error) {
+	if !s.chooses {
+		return "", nil
+	}
+	program, err := s.Program(t)
+	if err != nil {
+		return "", err
+	}
+	s.Scheme, why = protocol.Choose(t, uint64(program.Values()), uint64(program.Limit()))
+	return why, nil
+}
+
 // ModelTask is the task that the study names.
 func (s *Study) ModelTask() *model.Task { return s.task }
 
@@ -211,7 +229,7 @@ func (s *Study) TickLength() time.Duration {
 
 // RoundDeadlines are the deadlines for a round description.
 func (s *Study) RoundDeadlines() protocol.Deadlines {
-	return protocol.Deadlines{Commit: s.Deadlines.Commit, Deal: s.Deadlines.Deal, Attest: s.Deadlines.Attest, View: s.Deadlines.View}
+	return protocol.Deadlines{Commit: s.Deadlines.Commit, Deal: s.Deadlines.Deal, Attest: s.Deadlines.Attest, View: s.Deadlines.View, Stall: s.Deadlines.Stall}
 }
 
 // Program is what the study computes, for a federation with these thresholds.
@@ -229,7 +247,7 @@ func (s *Study) Program(t protocol.Thresholds) (*model.Program, error) {
 func (s *Study) SharesPlan(p *model.Program, hospitals int) (*learning.Plan, error) {
 	var settings learning.Settings
 	if w := s.Shares; w != nil {
-		settings = learning.Settings{Threshold: w.Threshold, Passive: w.Passive, Reveal: w.Reveal}
+		settings = learning.Settings{Threshold: w.Threshold, Least: w.Least, Passive: w.Passive, Reveal: w.Reveal}
 	}
 	return learning.NewPlan(p, hospitals, settings)
 }

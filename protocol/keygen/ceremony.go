@@ -41,6 +41,9 @@ func newCeremony(config Config, channel *interactive.Channel, result *Result) (*
 	if err != nil {
 		return nil, err
 	}
+	if err := config.Resume.Found.check(l); err != nil {
+		return nil, fmt.Errorf("resume the making of a key: %w", err)
+	}
 	return &ceremony{layout: l, config: config, talk: newTalk(channel), state: config.Resume, result: result}, nil
 }
 
@@ -214,15 +217,28 @@ func (c *ceremony) report(stage Stage, batch int) {
 // endorse exchanges signatures of the key, and ends.
 func (c *ceremony) endorse() error {
 	c.report(StageEndorse, 0)
-	c.talk.step = "endorse"
+	c.talk.step = "confirm"
 	made := c.state.Made
 	key, err := paillier.DecodeThresholdKey(made.Key, c.config.MinBits)
 	if err != nil {
 		return err
 	}
-	share, err := key.DecodeKeyShare(made.Share)
+	var share *paillier.KeyShare
+	if len(made.Share) > 0 {
+		if share, err = key.DecodeKeyShare(made.Share); err != nil {
+			return err
+		}
+	}
+	// An endorsement may bind its maker for ever. It is made only when all parties
+	// have written the key down, and go on with it after a restart.
+	all, err := c.talk.broadcast(made.digest())
 	if err != nil {
 		return err
+	}
+	for party := 1; party <= c.parties; party++ {
+		if string(all[party]) != string(made.digest()) {
+			return &CheatError{party, c.talk.step, "it has another key"}
+		}
 	}
 	var own []byte
 	if c.config.Endorse != nil {
@@ -230,6 +246,7 @@ func (c *ceremony) endorse() error {
 			return fmt.Errorf("sign the key: %w", err)
 		}
 	}
+	c.talk.step = "endorse"
 	endorsements, err := c.talk.broadcast(own)
 	if err != nil {
 		return err
@@ -238,6 +255,11 @@ func (c *ceremony) endorse() error {
 		if err := c.config.Verify(party, key, made.Transcript, endorsements[party]); err != nil {
 			return &CheatError{party, c.talk.step, err.Error()}
 		}
+	}
+	// All have the key: nobody needs the candidate's seeds any more.
+	c.state.Found = nil
+	if err := c.save(); err != nil {
+		return err
 	}
 	*c.result = Result{Key: key, Share: share, Transcript: made.Transcript, Endorsements: endorsements, Products: c.state.Products, Tested: c.state.Tested}
 	c.report(StageDone, 0)

@@ -197,7 +197,7 @@ func TestNoMessageHoldsAFactor(t *testing.T) {
 				}
 			}
 		}
-		f := p.checkpoints[to].Found
+		f := p.found(to)
 		l, err := newLayout(3, 2, 256, 32)
 		if err != nil {
 			t.Fatal(err)

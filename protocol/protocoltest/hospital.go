@@ -153,7 +153,7 @@ func (h *hospital) round() (*protocol.Round, error) {
 	d := protocol.Description{
 		Federation: "simulation", Epoch: 1, Round: h.disk.round, Step: "sum", Scheme: h.sim.opt.Scheme,
 		State: protocol.Ref{Root: h.disk.state}, Thresholds: h.sim.opt.Thresholds,
-		Length: uint64(values), Limit: uint64(limit), Deadlines: h.sim.deadlines(),
+		Length: uint64(values), Limit: uint64(limit), Modulus: h.sim.opt.modulus(limit), Deadlines: h.sim.deadlines(),
 	}
 	var key *protocol.PaillierKey
 	if h.sim.opt.Key != nil {
@@ -186,8 +186,25 @@ func honestScheme(self protocol.Party, d protocol.Description, key *protocol.Pai
 	return protocol.NewScheme(self, d, key)
 }
 
-// Limit is the largest value in a simulated update.
-const Limit = 1 << 50
+// limit is the largest value in a simulated update, where the ring has room for
+// it.
+const limit = 1 << 50
+
+// Limit is the largest value in the updates of a run.
+func (o Options) Limit() int64 {
+	if o.Modulus == 32 && o.Scheme == protocol.SchemeMasked {
+		return (1<<31 - 1) / int64(o.Thresholds.Parties)
+	}
+	return limit
+}
+
+// modulus is what a description says with values up to a limit.
+func (o Options) modulus(limit int64) uint32 {
+	if o.Scheme == protocol.SchemeMasked && o.Modulus > 0 {
+		return uint32(o.Modulus)
+	}
+	return protocol.Modulus(o.Scheme, o.Thresholds, uint64(limit))
+}
 
 // update is the vector of one hospital in one round.
 func (s *sim) update(p protocol.Party, round uint64) (protocol.Vector, error) {
@@ -197,7 +214,7 @@ func (s *sim) update(p protocol.Party, round uint64) (protocol.Vector, error) {
 	r := newRandom(s.opt.Seed, round<<16|uint64(p))
 	v := make(protocol.Vector, s.opt.Values)
 	for i := range v {
-		v[i] = r.between(-Limit, Limit)
+		v[i] = r.between(-s.opt.Limit(), s.opt.Limit())
 	}
 	return v, nil
 }
@@ -274,7 +291,11 @@ func (h *hospital) carryOut(e protocol.Effects) error {
 	}
 	for _, part := range e.Serve {
 		if _, ok := h.serving[part.Ref.Root]; !ok {
-			h.serving[part.Ref.Root] = part.Source
+			content, err := copyOf(part.Source)
+			if err != nil {
+				return err
+			}
+			h.serving[part.Ref.Root] = content
 			h.sim.res.Bytes += int64(part.Ref.Size)
 		}
 	}

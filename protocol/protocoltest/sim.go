@@ -16,6 +16,7 @@ type Options struct {
 	Values     int // in an update
 	Rounds     int // at least 1; raised so that every fault begins and ends
 	Scheme     string
+	Modulus    int // bits of the ring of scheme masked, 32 or 64; 0 for what fits
 	// Key is one hospital's key, for a scheme that needs one; may be nil.
 	Key    func(self protocol.Party) *protocol.PaillierKey
 	Faults []Fault

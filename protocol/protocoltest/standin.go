@@ -48,7 +48,9 @@ func (s *standIn) PartSize() uint64 { return uint64(s.parts) * ciphertextSize }
 
 func (s *standIn) Openers() (protocol.Set, int) { return protocol.AllOf(s.holders), s.k }
 
-func (s *standIn) Mask([]protocol.Party) (protocol.Body, error) { return protocol.Body{}, nil }
+func (s *standIn) Mask(protocol.Certified, protocol.Vector, protocol.Seed) (protocol.Body, error) {
+	return protocol.Body{}, nil
+}
 
 func (s *standIn) Prove(deal protocol.Body, _ protocol.Seed) ([]byte, error) { return deal.Public, nil }
 

@@ -22,7 +22,7 @@ func (s *sim) shape(round uint64) (values int, limit int64) {
 	if s.opt.Work != nil {
 		return s.opt.Work.Shape(round)
 	}
-	return s.opt.Values, Limit
+	return s.opt.Values, s.opt.Limit()
 }
 
 // Links are the connections between any two hospitals.

@@ -3,55 +3,67 @@ package spdz
 import (
 	"errors"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"testing"
-
-	"pgregory.net/rapid"
 )
 
 func TestComparisonsAgainstTheClear(t *testing.T) {
-	sizes := [][2]int{{3, 1}, {4, 1}, {5, 2}}
-	rapid.Check(t, func(rt *rapid.T) {
-		size := rapid.SampledFrom(sizes).Draw(rt, "parties, threshold")
-		count := rapid.SampledFrom([]int{1, 3, 64, 70, 130}).Draw(rt, "count")
-		reach := rapid.SampledFrom([]float64{0.4, 1, 8, 1000}).Draw(rt, "reach")
-		values := rapid.SliceOfN(rapid.Float64Range(-reach, reach), count, count).Draw(rt, "values")
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, c := range []struct {
+		n, t, count int
+		reach       float64
+		passive     bool
+	}{
+		{3, 1, 1, 0.4, true}, {3, 1, 70, 8, true}, {3, 1, 130, 1000, true}, {4, 1, 64, 1, true}, {5, 2, 3, 8, true},
+		{3, 1, 70, 8, false}, {3, 1, 1, 1000, false}, {4, 1, 3, 1, false}, {5, 2, 2, 0.4, false},
+	} {
+		values := make([]float64, c.count)
+		for i := range values {
+			values[i] = c.reach * (2*random.Float64() - 1)
+		}
 		values[0] = 0
-		limit := rapid.Float64Range(0, reach).Draw(rt, "limit")
-		report := runWith(size[0], Config{Threshold: size[1], Passive: rapid.Bool().Draw(rt, "passive")}, optionsOf(rapid.Uint64().Draw(rt, "seed")), func(e *Engine) error {
-			x, err := shared(e, count, 1, values, reach)
-			if err != nil {
-				return err
-			}
-			signs, err := e.Negative(x, x.Part(0, 1))
-			if err != nil {
-				return err
-			}
-			numbers, err := e.Open(x)
-			if err != nil {
-				return err
-			}
-			opened, err := e.Open(signs[0])
-			if err != nil {
-				return err
-			}
-			beyond := false
-			for i, v := range numbers {
-				if (v < 0) != (opened[i] == 1) || opened[i] != 0 && opened[i] != 1 {
-					return fmt.Errorf("%v negative: %v", v, opened[i])
+		for _, limit := range []float64{0, c.reach * random.Float64(), c.reach} {
+			report := runWith(c.n, Config{Threshold: c.t, Passive: c.passive}, optionsOf(random.Uint64()), func(e *Engine) error {
+				return compareAll(e, values, c.reach, limit)
+			})
+			for _, err := range report.Errors {
+				if err != nil {
+					t.Fatalf("%+v: %v", c, err)
 				}
-				beyond = beyond || v > fixed(limit, e.Fraction).Float()/65536 || -v > fixed(limit, e.Fraction).Float()/65536
-			}
-			if any, err := e.AnyBeyond(limit, x); err != nil || any != beyond {
-				return fmt.Errorf("some of %v beyond %v: %v, %w", numbers, limit, any, err)
-			}
-			return nil
-		})
-		for _, err := range report.Errors {
-			if err != nil {
-				rt.Fatal(err)
 			}
 		}
-	})
+	}
+}
+
+func compareAll(e *Engine, values []float64, reach, limit float64) error {
+	x, err := shared(e, len(values), 1, values, reach)
+	if err != nil {
+		return err
+	}
+	signs, err := e.Negative(x, x.Part(0, 1))
+	if err != nil {
+		return err
+	}
+	numbers, err := e.Open(x)
+	if err != nil {
+		return err
+	}
+	opened, err := e.Open(signs[0])
+	if err != nil {
+		return err
+	}
+	beyond, rounded := false, math.Ldexp(fixed(limit, e.Fraction).Float(), -e.Fraction)
+	for i, v := range numbers {
+		if (v < 0) != (opened[i] == 1) || opened[i] != 0 && opened[i] != 1 {
+			return fmt.Errorf("%v negative: %v", v, opened[i])
+		}
+		beyond = beyond || math.Abs(v) > rounded
+	}
+	if any, err := e.AnyBeyond(limit, x); err != nil || any != beyond {
+		return fmt.Errorf("some of %v beyond %v: %v, %w", numbers, limit, any, err)
+	}
+	return nil
 }
 
 // "Each is used once: take gives it away."

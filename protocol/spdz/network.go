@@ -25,6 +25,11 @@ type Activation struct {
 	// Rectifier is max(0, x), by a secure comparison.
 	Rectifier bool
 
+	// Limit promises that |x| is not larger, where x is left as it is or
+	// rectified; the guard watches it. 0 reckons with the largest that weights
+	// and inputs could make.
+	Limit float64
+
 	How Evaluation
 }
 
@@ -209,12 +214,12 @@ func (a Activation) apply(e *Engine, p *pass, z *Product, back bool, slopeReady 
 		}
 	}
 	if a.identity() {
-		value, err = e.one(z)
+		value, err = a.limited(e, p, z)
 		ready()
 		return value, nil, err
 	}
 	if a.Rectifier {
-		x, err := e.one(z)
+		x, err := a.limited(e, p, z)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -251,6 +256,16 @@ func (a Activation) apply(e *Engine, p *pass, z *Product, back bool, slopeReady 
 	}
 	ready()
 	return value, slope, nil
+}
+
+// limited is x, watched where there is a limit.
+func (a Activation) limited(e *Engine, p *pass, z *Product) (*Secret, error) {
+	x, err := e.one(z)
+	if err != nil || a.Limit == 0 {
+		return x, err
+	}
+	p.watched = append(p.watched, e.Scale(x, 1/a.Limit, fineness(1/a.Limit)))
+	return x.Within(a.Limit), nil
 }
 
 // scaled is t = x/Interval, clipped or to be watched.

@@ -41,6 +41,10 @@ type Training struct {
 
 	// Each is called after every epoch that was checked, with the weights.
 	Each func(epoch int, w Weights) error
+
+	// Save is called at the start and after every epoch that was checked, with
+	// what a training needs to go on from there: see Engine.Continue.
+	Save func(*Checkpoint) error
 }
 
 // Outcome is what training ended with.
@@ -63,6 +67,10 @@ func (c Training) Train(e *Engine, x, y *Secret, start Weights) (*Outcome, error
 	c.Every = max(1, c.Every)
 	r := &trainer{Training: c, engine: e, x: e.WithOnes(x), y: y, weights: start.within(slack * c.Limit), outcome: &Outcome{Rate: c.Rate}}
 	r.safe, r.safeEpoch = r.weights, c.First
+	r.given = append([]*Secret{x, y}, start...)
+	if err := r.save(c.First); err != nil {
+		return nil, err
+	}
 	for epoch := c.First; epoch < c.Epochs; epoch++ {
 		var err error
 		if epoch, err = r.epoch(epoch); err != nil {
@@ -96,10 +104,12 @@ type trainer struct {
 	Training
 	engine    *Engine
 	x, y      *Secret
+	given     []*Secret // features, labels and checked weights, as a checkpoint has them
 	weights   Weights
 	safe      Weights // of the last check
 	safeEpoch int
 	watched   []*Secret
+	spread    float64 // in the clear: bounds the length of the difference to the weights on shares
 	outcome   *Outcome
 }
 
@@ -145,10 +155,30 @@ func (r *trainer) epoch(epoch int) (int, error) {
 		return r.safeEpoch - 1, nil
 	}
 	r.safe, r.safeEpoch = r.weights, epoch+1
+	copy(r.given[2:], r.weights)
+	if err := r.save(epoch + 1); err != nil {
+		return epoch, err
+	}
 	if r.Each != nil {
 		return epoch, r.Each(epoch+1, r.weights)
 	}
 	return epoch, nil
+}
+
+// save hands a checkpoint to whoever keeps them.
+func (r *trainer) save(epoch int) error {
+	if r.Save == nil {
+		return nil
+	}
+	e := r.engine
+	c := &Checkpoint{Party: e.self, Parties: e.n, Threshold: e.Threshold, Epoch: epoch, Rate: r.Rate}
+	for _, s := range r.given {
+		c.Shares = append(c.Shares, s.Hold())
+	}
+	if err := r.Save(c); err != nil {
+		return fmt.Errorf("keep a checkpoint: %w", err)
+	}
+	return nil
 }
 
 // check is the range guard.
@@ -188,6 +218,13 @@ func (r *trainer) order(epoch int) []int {
 
 // step is one step of gradient descent on a batch.
 func (r *trainer) step(x, y *Secret) error {
+	if r.engine.plain && r.contracts() {
+		return r.stepWithSpread(x, y)
+	}
+	return r.descend(x, y)
+}
+
+func (r *trainer) descend(x, y *Secret) error {
 	e := r.engine
 	p, err := r.forward(e, r.weights, x, true)
 	if err != nil {

@@ -196,3 +196,38 @@ func TestTheGuardActs(t *testing.T) {
 		return err
 	})
 }
+
+func TestLargestEigenvalue(t *testing.T) {
+	// Eigenvalues 3, −5 and 1 in a turned basis.
+	c, s := math.Cos(0.7), math.Sin(0.7)
+	m := []float64{3*c*c - 5*s*s, 8 * c * s, 0, 8 * c * s, 3*s*s - 5*c*c, 0, 0, 0, 1}
+	if got := largestEigenvalue(m, 3); got < 5-1e-9 || got > 5.02 {
+		t.Errorf("%v, want 5", got)
+	}
+}
+
+// Many steps: what a bound by entries says is useless, by contraction it is not.
+func TestBoundsOfLongTrainingsMeanSomething(t *testing.T) {
+	for _, name := range []string{"linear", "logistic"} {
+		c := trainings()[name]
+		c.Batch, c.Epochs, c.Every = 0, 60, 60
+		cfg := Config{Threshold: 1, Passive: true}
+		want, bounds := trainClear(t, 3, cfg, c, 40)
+		if bounds[0] > 0.02 {
+			t.Errorf("%s: a bound of %v after 60 steps", name, bounds[0])
+		}
+		t.Logf("%s: bound %.2g", name, bounds[0])
+		run(t, 3, cfg, 1, func(e *Engine) error {
+			got, err := trainShared(e, c, 40)
+			if err != nil {
+				return err
+			}
+			for i := range got {
+				if d := math.Abs(got[i] - want[i]); d > bounds[i] {
+					return fmt.Errorf("weight %d differs by %v, bound %v", i, d, bounds[i])
+				}
+			}
+			return nil
+		})
+	}
+}

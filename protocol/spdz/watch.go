@@ -6,9 +6,6 @@ import (
 	"consilium/sharing/wide"
 )
 
-// watchBits are enough to tell ½ from 1 in powers.
-const watchBits = 8
-
 // AnyNear opens whether entries come near ±1: yes if one is beyond, no if all
 // are within ½; between, it may say either. Where others may lie, a comparison
 // of each entry is dear (AnyBeyond), so one stands for many: the sum of the
@@ -20,7 +17,7 @@ func (e *Engine) AnyNear(list ...*Secret) (bool, error) {
 		total += s.Len()
 		reach, fraction = max(reach, s.Reach), max(fraction, s.Bits)
 	}
-	power, group := e.watching(reach, fraction)
+	power, group, keep := e.watching(reach, fraction)
 	if power == 1 {
 		return e.AnyBeyond(1, list...)
 	}
@@ -34,11 +31,11 @@ func (e *Engine) AnyNear(list ...*Secret) (bool, error) {
 	e.Name("range guard")
 	var err error
 	for ; power > 2; power /= 2 {
-		if all, err = e.one(e.Hadamard(all, all).Keep(watchBits)); err != nil {
+		if all, err = e.one(e.Hadamard(all, all).Keep(keep)); err != nil {
 			return false, err
 		}
 	}
-	sums, err := e.one(e.groupDots(all, all, group).Keep(watchBits))
+	sums, err := e.one(e.groupDots(all, all, group).Keep(keep))
 	if err != nil {
 		return false, err
 	}
@@ -54,17 +51,18 @@ func (e *Engine) AnyNear(list ...*Secret) (bool, error) {
 	return e.anyNumber(&Secret{Rows: len(signs), Cols: 1, Reach: 1, share: signs})
 }
 
-// watching chooses the power and how many entries share a comparison: 1 where
-// no power fits.
-func (e *Engine) watching(reach float64, fraction int) (power, group int) {
-	wide := math.Log2(max(1, reach)) + 0.01
-	for _, c := range []struct{ power, group, bits int }{{8, 64, 6}, {4, 16, 4}} {
-		last := float64(c.power)*wide + float64(c.bits+2*watchBits)
-		if first := 2 * (wide + float64(fraction)); max(first, last)+2 < float64(e.magnitude) {
-			return c.power, c.group
+// watching chooses the power, how many entries share a comparison, and the bits
+// behind the point on the way, which need only tell ½ from 1: 1 and 1 where no
+// power fits.
+func (e *Engine) watching(reach float64, fraction int) (power, group, keep int) {
+	before := math.Log2(max(1, reach)) + 0.01
+	for _, c := range []struct{ power, group, bits, keep int }{{8, 64, 6, 8}, {4, 16, 4, 8}, {4, 16, 4, 6}} {
+		last := float64(c.power)*before + float64(c.bits+2*c.keep)
+		if first := 2 * (before + float64(fraction)); max(first, last)+2 <= float64(e.magnitude) {
+			return c.power, c.group, c.keep
 		}
 	}
-	return 1, 1
+	return 1, 1, e.Fraction
 }
 
 // groupDots multiplies entry by entry and adds up groups of neighbours.

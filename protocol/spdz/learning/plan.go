@@ -17,9 +17,13 @@ const (
 
 // Settings are what a study on shares says beside its task.
 type Settings struct {
-	Threshold int    // so many hospitals together learn nothing; 0 takes the most, (n−1)/2
-	Passive   bool   // trust that all follow the protocol
-	Reveal    string // RevealWeights unless said
+	// Threshold says how many hospitals together learn nothing; 0 takes the most,
+	// (n−1)/2. Where hospitals have gone for good it is less, but never below
+	// Least, 1 unless said.
+	Threshold, Least int
+
+	Passive bool   // trust that all follow the protocol
+	Reveal  string // RevealWeights unless said
 }
 
 // Plan is what all hospitals agree on.
@@ -39,7 +43,9 @@ type scale struct{ middle, half float64 }
 const (
 	sigmoidDegree   = 9
 	sigmoidInterval = 12
-	weightLimit     = 8 // of standardised features
+	fraction        = 18
+	weightLimit     = 4 // of standardised features
+	numberLimit     = 8 // of a predicted number, in half the label's range from its middle; watched too
 	guardEvery      = 5 // rounds from one check of the ranges to the next
 )
 
@@ -49,8 +55,12 @@ func NewPlan(p *model.Program, parties int, s Settings) (*Plan, error) {
 	if plan.Trainer != "fedsgd" {
 		return nil, fmt.Errorf("train on shares: trainer %q works on sums of updates; on shares it is fedsgd", plan.Trainer)
 	}
-	if s.Threshold == 0 {
-		s.Threshold = (parties - 1) / 2
+	most := (parties - 1) / 2
+	if s.Least = max(1, s.Least); most < s.Least || s.Threshold > 0 && s.Threshold < s.Least {
+		return nil, fmt.Errorf("train on shares: %d hospitals and threshold %d, at least %d, which takes %d hospitals", parties, s.Threshold, s.Least, 2*s.Least+1)
+	}
+	if s.Threshold == 0 || s.Threshold > most {
+		s.Threshold = most
 	}
 	if s.Reveal == "" {
 		s.Reveal = RevealWeights
@@ -77,12 +87,13 @@ func NewPlan(p *model.Program, parties int, s Settings) (*Plan, error) {
 }
 
 func (p *Plan) config() spdz.Config {
-	return spdz.Config{Threshold: p.Threshold, Passive: p.Passive}
+	return spdz.Config{Threshold: p.Threshold, Passive: p.Passive, Fraction: fraction}
 }
 
 // networkOf is the task's model on shares.
 func networkOf(t *model.Task) (spdz.Network, error) {
 	n := spdz.Network{Inputs: len(t.FeatureNames()), Hidden: t.Model.Hidden}
+	n.Output = spdz.Activation{Limit: numberLimit}
 	if t.Label.Binary() {
 		n.Output = sigmoid()
 	}

@@ -16,11 +16,18 @@ type Study struct {
 	Train, Test *model.Dataset
 	Seed        [wide.SeedSize]byte // fresh from a cryptographic source
 	Tell        func(Progress)      // may be nil
+
+	// Kept are what Keep was given in earlier runs of the same study, the last
+	// two of them. If every hospital has one, the study goes on from there: with
+	// fewer hospitals than before, the shares are shared again. Otherwise it
+	// begins.
+	Kept [][]byte
+	Keep func([]byte) error // may be nil
 }
 
 // Progress is told as the study goes on.
 type Progress struct {
-	Step  string // "standardise", "share", "train", "open", "evaluate"
+	Step  string // "standardise" and "share", or "resume"; "train", "open", "evaluate"
 	Epoch int    // behind, while training
 	Cost  spdz.Cost
 }
@@ -55,11 +62,16 @@ func (s *Study) Run(c *interactive.Channel) (*Result, error) {
 		return nil, err
 	}
 	r := &run{Study: s, engine: e, result: &Result{State: s.Program.Start()}}
-	for _, step := range []struct {
-		name string
-		do   func() error
-	}{{"standardise", r.sum}, {"share", r.share}, {"train", r.train}, {"open", r.open}, {"evaluate", r.evaluate}} {
-		r.tell(step.name, 0)
+	steps := []step{{"standardise", r.sum}, {"share", r.share}, {"train", r.train}, {"open", r.open}, {"evaluate", r.evaluate}}
+	resumes, err := r.agreeToResume()
+	if err != nil {
+		return nil, err
+	}
+	if resumes {
+		steps = append([]step{{"resume", r.resume}}, steps[2:]...)
+	}
+	for _, step := range steps {
+		r.tell(step.name, r.Training.First)
 		if err := step.do(); err != nil {
 			return nil, fmt.Errorf("%s: %w", step.name, err)
 		}
@@ -68,12 +80,19 @@ func (s *Study) Run(c *interactive.Channel) (*Result, error) {
 	return r.result, nil
 }
 
+type step struct {
+	name string
+	do   func() error
+}
+
 type run struct {
 	*Study
 	engine  *spdz.Engine
 	result  *Result
 	x, y    *spdz.Secret
 	weights spdz.Weights
+	kept    []kept
+	resumed *spdz.Continued
 }
 
 func (r *run) tell(step string, epoch int) {
@@ -137,11 +156,18 @@ func (r *run) share() error {
 }
 
 func (r *run) train() error {
-	start, err := r.Training.Constant(r.engine, r.start())
-	if err != nil {
-		return err
+	start := r.weights
+	if start == nil {
+		var err error
+		if start, err = r.Training.Constant(r.engine, r.start()); err != nil {
+			return err
+		}
 	}
 	training := r.Training
+	if r.resumed != nil {
+		training = r.resumed.Apply(training)
+	}
+	training.Save = r.keep
 	training.Each = func(epoch int, _ spdz.Weights) error {
 		r.tell("train", epoch)
 		return nil

@@ -1,0 +1,324 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+
+	"consilium/node/frame"
+	"consilium/node/store"
+	"consilium/protocol"
+)
+
+const (
+	spanLength   = 8 // chunks asked for in one request
+	spansAtOnce  = 2 // requests to one hospital that are not answered: what a cut costs at most
+	sourcesFrom  = 4 << 20
+	sources      = 4               // hospitals that a part of sourcesFrom bytes and more is fetched from at once
+	askElsewhere = 5 * time.Second // after which a chunk that does not come is asked for from another
+	askAgain     = 300 * time.Millisecond
+	idleAsks     = 5 // to a hospital that has nothing new
+)
+
+// download is the fetching of one part. Several goroutines ask one hospital each
+// for chunks that nobody else was asked for.
+type download struct {
+	node *Node
+	from protocol.Party // who announced it, and has all of it; 0: nobody
+	ref  protocol.Ref
+
+	mu     sync.Mutex
+	w      *store.Writer // nil: no index yet
+	asked  []time.Time   // by chunk: when it was last asked for; zero: not, or in vain
+	failed error         // this hospital's disk
+}
+
+// span is a run of chunks.
+type span struct{ first, count int }
+
+// run asks the candidates until the part is here, or each was asked. What came
+// is kept for the next time. For a large part, others are asked beside the first:
+// again and again, since they may be fetching it, too.
+func (d *download) run(ctx context.Context, candidates []protocol.Party) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var all sync.WaitGroup
+	all.Go(func() {
+		defer cancel()
+		for _, party := range candidates {
+			d.attempt(ctx, party)
+			if d.isOver() || ctx.Err() != nil {
+				return
+			}
+		}
+	})
+	if d.ref.Size >= sourcesFrom && len(candidates) > 1 {
+		others := make(chan protocol.Party, len(candidates))
+		for _, party := range candidates[1:] {
+			others <- party
+		}
+		for range min(sources, len(candidates)) - 1 {
+			all.Go(func() {
+				defer cancel()
+				d.askOthers(ctx, others)
+			})
+		}
+	}
+	all.Wait()
+}
+
+// askOthers asks one after the other of a circle, when there is an index.
+func (d *download) askOthers(ctx context.Context, others chan protocol.Party) {
+	for !d.isOver() {
+		select {
+		case <-time.After(askAgain):
+		case <-ctx.Done():
+			return
+		}
+		if d.hasIndex() {
+			party := <-others
+			d.attempt(ctx, party)
+			others <- party
+		}
+	}
+}
+
+func (d *download) hasIndex() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.w != nil
+}
+
+func (d *download) isOver() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.failed != nil || d.w != nil && d.w.Done()
+}
+
+// missing is how many chunks are not here.
+func (d *download) missing() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.w == nil {
+		return int(d.ref.Chunks) + 1
+	}
+	return d.w.Missing()
+}
+
+// result is the part when it is here, or the error of this hospital's disk.
+func (d *download) result() (*store.Part, error) {
+	switch {
+	case d.failed != nil:
+		d.abort()
+		return nil, d.failed
+	case d.w != nil && d.w.Done():
+		return d.w.Finish()
+	}
+	return nil, nil
+}
+
+func (d *download) abort() {
+	if d.w != nil {
+		d.w.Abort()
+	}
+}
+
+// attempt fetches what one hospital gives.
+func (d *download) attempt(ctx context.Context, party protocol.Party) {
+	if err := d.fetchFrom(ctx, party); err != nil && !d.isOver() {
+		d.node.cfg.Logger.Debug("fetch a part", "hospital", d.node.cfg.Roster.Name(party), "error", err)
+	}
+}
+
+func (d *download) fetchFrom(ctx context.Context, party protocol.Party) error {
+	s, err := d.node.host.NewStream(ctx, d.node.members.ids[party], partProtocol)
+	if err != nil {
+		return err
+	}
+	defer s.Reset()
+	stop := context.AfterFunc(ctx, func() { _ = s.Reset() })
+	defer stop()
+	if !d.hasIndex() {
+		if err := d.readIndex(s, party); err != nil {
+			return err
+		}
+	}
+	for idle := 0; !d.isOver() && idle < idleAsks; {
+		var held []bool // nil: everything
+		if party != d.from {
+			if held, err = d.readHeld(s, party); err != nil {
+				return err
+			}
+		}
+		came, err := d.pull(s, party, held)
+		if err != nil {
+			return err
+		}
+		if idle++; came {
+			idle = 0
+		}
+		select {
+		case <-time.After(askAgain):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (d *download) ask(s network.Stream, q frame.PartRequest) error {
+	_ = s.SetDeadline(time.Now().Add(chunkTimeout))
+	q.Root = d.ref.Root
+	return d.node.writeFrame(s, q.Encode())
+}
+
+func (d *download) readIndex(s network.Stream, party protocol.Party) error {
+	if err := d.ask(s, frame.PartRequest{What: frame.PartIndex}); err != nil {
+		return err
+	}
+	data, err := frame.Read(s, maxIndexFrame)
+	if err != nil {
+		return err
+	}
+	if len(data) == 0 {
+		return errNotHere
+	}
+	x, err := store.DecodeIndex(d.ref, data)
+	if err != nil {
+		d.node.refused(party, "an index of another part than asked for")
+		return err
+	}
+	w, err := d.node.parts.Create(d.ref, x)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err != nil {
+		d.failed = err
+		return err
+	}
+	d.w, d.asked = w, make([]time.Time, len(x.Leaves))
+	for i, length := range x.Lengths {
+		if length > 0 {
+			continue
+		}
+		if err := w.Write(i, nil); err != nil { // an empty frame would say something else
+			d.node.refused(party, "an index with an empty chunk that has content")
+			w.Abort()
+			d.w = nil
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *download) readHeld(s network.Stream, party protocol.Party) ([]bool, error) {
+	if err := d.ask(s, frame.PartRequest{What: frame.PartHeld}); err != nil {
+		return nil, err
+	}
+	data, err := frame.Read(s, maxIndexFrame)
+	if err != nil {
+		return nil, err
+	}
+	if len(data) == 0 {
+		return nil, errNotHere
+	}
+	held, err := frame.DecodeHeld(int(d.ref.Chunks), data)
+	if err != nil {
+		d.node.refused(party, "a list of chunks that cannot be decoded")
+	}
+	return held, err
+}
+
+// pull asks for chunks as long as there are any to ask for, the next before the
+// last have come.
+func (d *download) pull(s network.Stream, party protocol.Party, held []bool) (came bool, err error) {
+	var spans []span
+	room := make([]byte, 0, maxChunkFrame)
+	defer func() {
+		for _, left := range spans {
+			d.giveBack(left)
+		}
+	}()
+	for {
+		for len(spans) < spansAtOnce {
+			next := d.claim(held)
+			if next.count == 0 {
+				break
+			}
+			spans = append(spans, next)
+			if err := d.ask(s, frame.PartRequest{What: frame.PartChunks, First: uint32(next.first), Count: uint32(next.count)}); err != nil {
+				return came, err
+			}
+		}
+		if len(spans) == 0 {
+			return came, nil
+		}
+		for i := spans[0].first; i < spans[0].first+spans[0].count; i++ {
+			if err := d.receive(s, party, i, room); err != nil {
+				return came, err
+			}
+			came = true
+		}
+		spans = spans[1:]
+	}
+}
+
+// receive takes one chunk.
+func (d *download) receive(s network.Stream, party protocol.Party, i int, room []byte) error {
+	_ = s.SetDeadline(time.Now().Add(chunkTimeout))
+	chunk, err := frame.ReadInto(s, maxChunkFrame, room)
+	if err != nil {
+		return err
+	}
+	if len(chunk) == 0 {
+		return errNotHere
+	}
+	err = d.w.Write(i, chunk)
+	if errors.Is(err, store.ErrMismatch) {
+		d.node.refused(party, "a chunk of another part than asked for")
+	} else if err != nil {
+		d.mu.Lock()
+		d.failed = err
+		d.mu.Unlock()
+	}
+	return err
+}
+
+// claim finds chunks to ask for: of those that are held there, and that nobody
+// was asked for lately. Large parts are asked for in no order, so that hospitals
+// that fetch the same can give each other what they have.
+func (d *download) claim(held []bool) span {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now, total := time.Now(), len(d.asked)
+	free := func(i int) bool {
+		return !d.w.Has(i) && now.Sub(d.asked[i]) >= askElsewhere && (held == nil || held[i])
+	}
+	begin := 0
+	if d.ref.Size >= sourcesFrom {
+		begin = rand.IntN(total)
+	}
+	for at := range total {
+		s := span{first: (begin + at) % total}
+		for s.count < spanLength && s.first+s.count < total && free(s.first+s.count) {
+			d.asked[s.first+s.count] = now
+			s.count++
+		}
+		if s.count > 0 {
+			return s
+		}
+	}
+	return span{}
+}
+
+// giveBack lets others be asked for what did not come.
+func (d *download) giveBack(s span) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i := s.first; i < s.first+s.count; i++ {
+		d.asked[i] = time.Time{}
+	}
+}

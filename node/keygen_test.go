@@ -1,0 +1,80 @@
+package node
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"consilium/node/ceremony"
+	"consilium/node/identity"
+	"consilium/node/roster"
+	"consilium/paillier"
+	"consilium/protocol/keygen"
+)
+
+// Three hospitals make a key over loopback. One is killed on the way and comes
+// back from its home's checkpoint: the others begin again with it, and all end
+// with one roster, signed by all, and shares of its key.
+func TestHospitalsMakeAKeyAndOneIsKilled(t *testing.T) {
+	p := newParties(t, 3)
+	homes := []string{"", t.TempDir(), t.TempDir(), t.TempDir()}
+	next := make([]*roster.Roster, 4)
+	reports := make([]*KeyReport, 4)
+	errs := make([]error, 4)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	work := func(party int, report func(keygen.Progress)) {
+		c, err := ceremony.Open(homes[party], p.ids[party-1], p.roster, paillier.InsecureTestBits, true)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		p.mu.Lock()
+		mesh := p.meshes[party]
+		p.mu.Unlock()
+		next[party], reports[party], errs[party] = mesh.MakeKey(ctx, c, report, func(error) {})
+	}
+	for party := 1; party <= 3; party++ {
+		p.begin(party)
+	}
+	var all sync.WaitGroup
+	found := 0
+	all.Go(func() { // hospital 2 dies when the candidate is found
+		work(2, func(progress keygen.Progress) {
+			if progress.Stage == keygen.StageShare {
+				found = progress.Products
+				p.kill(2)
+			}
+		})
+		p.begin(2)
+		work(2, nil)
+	})
+	all.Go(func() { work(1, nil) })
+	all.Go(func() { work(3, nil) })
+	all.Wait()
+	for party := 1; party <= 3; party++ {
+		if errs[party] != nil {
+			t.Fatalf("hospital %d: %v", party, errs[party])
+		}
+		missing, err := next[party].Unsigned()
+		if err != nil || len(missing) > 0 || next[party].Hash() != next[1].Hash() || next[party].Previous != p.roster.Hash().String() || !next[party].JointKey {
+			t.Errorf("hospital %d: %v are missing in %s, %v", party, missing, next[party].Hash(), err)
+		}
+		key, err := next[party].PaillierKey()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if share, err := identity.LoadShare(homes[party], key); err != nil || share.Holder() != party {
+			t.Errorf("hospital %d: %v", party, err)
+		}
+		if _, err := os.Stat(filepath.Join(homes[party], ceremony.RecordFile)); err != nil {
+			t.Error(err)
+		}
+	}
+	if reports[1].Attempts < 2 || reports[2].Result.Products != found {
+		t.Errorf("%d attempts; %d candidates when the hospital was killed, %d in the end", reports[1].Attempts, found, reports[2].Result.Products)
+	}
+}

@@ -1,0 +1,153 @@
+package protocoltest
+
+import (
+	"testing"
+
+	"consilium/protocol"
+)
+
+var maskedPhases, _ = protocol.SchemePhases(protocol.SchemeMasked)
+
+func maskedOptions(n, f, c int, seed uint64) Options {
+	opt := options(n, f, c, seed)
+	opt.Scheme = protocol.SchemeMasked
+	opt.Modulus = []int{32, 64}[seed%2]
+	return opt
+}
+
+func mustEnd(t *testing.T, opt Options) Result {
+	t.Helper()
+	res := mustRun(t, opt)
+	if res.Wrong || res.Split || res.Hung || len(res.Named) > 0 {
+		t.Errorf("n %d, seed %d, %v: %+v", opt.Thresholds.Parties, opt.Seed, opt.Faults, res)
+	}
+	return res
+}
+
+func mustComplete(t *testing.T, opt Options) Result {
+	t.Helper()
+	res := mustEnd(t, opt)
+	if !res.Completed {
+		t.Errorf("n %d, seed %d, %v: %+v", opt.Thresholds.Parties, opt.Seed, opt.Faults, res)
+	}
+	return res
+}
+
+func TestMaskedEverybodyThere(t *testing.T) {
+	for seed := range uint64(30) {
+		opt := maskedOptions(4, 0, 1, seed)
+		opt.Rounds = 2
+		for i, set := range mustComplete(t, opt).Included {
+			if set != protocol.AllOf(4) {
+				t.Errorf("seed %d, round %d: the sum is over %v", seed, i+1, set)
+			}
+		}
+	}
+}
+
+// Dropouts up to c in every phase: the round completes. A hospital that is gone
+// before it could post its masked update is not in the sum, one that is gone
+// after is, and n = 3 needs all three until they have posted.
+func TestMaskedDropoutsInEveryPhase(t *testing.T) {
+	for n := 3; n <= 6; n++ {
+		c := protocol.MostDropouts(n, 0)
+		for _, phase := range maskedPhases {
+			if n == 3 && phase <= protocol.Mask {
+				continue
+			}
+			for seed := range uint64(6) {
+				opt := maskedOptions(n, 0, c, seed)
+				opt.Faults = dropping(n, c, phase, seed)
+				res := mustComplete(t, opt)
+				if phase > protocol.Mask && res.Included[0] != protocol.AllOf(n) {
+					t.Errorf("n %d, seed %d, %v: masked before the fault, but the sum is over %v", n, seed, opt.Faults, res.Included[0])
+				}
+				if phase == protocol.Mask && res.Included[0].Len() != n-c {
+					t.Errorf("n %d, seed %d, %v: the sum is over %v", n, seed, opt.Faults, res.Included[0])
+				}
+			}
+			opt := maskedOptions(n, 0, c, 1)
+			opt.Faults = dropping(n, c+1, phase, 1)
+			if res := mustEnd(t, opt); res.Completed {
+				t.Errorf("n %d, one dropout too many, %v: %+v", n, opt.Faults, res)
+			}
+		}
+	}
+}
+
+func TestMaskedEveryFaultInEveryPhase(t *testing.T) {
+	for _, kind := range Kinds() {
+		if (Fault{Kind: kind}).Lie() {
+			continue
+		}
+		for _, phase := range maskedPhases {
+			for _, span := range []uint64{0, 1} {
+				for seed := range uint64(map[bool]int{true: 1, false: 3}[kind == ClockSkew]) { // an hour of ticks takes its time
+					opt := maskedOptions(4, 0, 1, seed)
+					opt.Rounds = 2
+					opt.Faults = []Fault{{Kind: kind, Name: "2", Party: 2, Round: 1, Phase: phase, For: span}}
+					mustComplete(t, opt)
+				}
+			}
+		}
+	}
+}
+
+// "A crash at every save point" of a round with masks.
+func TestMaskedCrashAtEverySavePoint(t *testing.T) {
+	for at := 1; ; at++ {
+		opt := maskedOptions(4, 0, 1, uint64(at))
+		opt.CrashAt = map[protocol.Party]int{protocol.Party(1 + at%4): at}
+		opt.RestartAfter = []int64{5, 300, 3000}[at%3]
+		crashed := false
+		opt.Log = func(_ int64, _ protocol.Party, what string) { crashed = crashed || what == "restarts" }
+		mustComplete(t, opt)
+		if !crashed {
+			if at < 40 {
+				t.Fatalf("only %d save points: the test does not reach the whole round", at-1)
+			}
+			return
+		}
+	}
+}
+
+func TestMaskedEverybodyRestarts(t *testing.T) {
+	for crash := 20; crash <= 80; crash += 3 {
+		opt := maskedOptions(4, 0, 1, uint64(crash))
+		opt.CrashAt, opt.RestartAfter = map[protocol.Party]int{}, 200
+		for p := 1; p <= 4; p++ {
+			opt.CrashAt[protocol.Party(p)] = crash
+		}
+		mustEnd(t, opt)
+	}
+}
+
+func TestMaskedRandomFaults(t *testing.T) {
+	for seed := range uint64(150) {
+		n := []int{3, 4, 5, 7}[seed%4]
+		opt := maskedOptions(n, 0, protocol.MostDropouts(n, 0), seed)
+		opt.Rounds, opt.RandomFaults = 2, 0.3
+		mustEnd(t, opt)
+	}
+}
+
+// Every lie in every phase, alone and as a colluding pair.
+func TestMaskedEveryLieInEveryPhase(t *testing.T) {
+	named := map[string]int{}
+	for _, kind := range []string{Equivocate, WrongShare, WrongOpen} {
+		for _, phase := range maskedPhases {
+			if CheckLie(lieOf(kind, 1, phase), protocol.SchemeMasked) != nil {
+				continue
+			}
+			for seed := range uint64(12) {
+				opt := maskedOptions(4, 1, 0, seed)
+				opt.Faults = []Fault{lieOf(kind, 1+int(seed)%4, phase)}
+				named[kind] += len(mustStand(t, opt).Named)
+				opt = maskedOptions(7, 2, 0, seed)
+				opt.Faults = []Fault{lieOf(kind, 1+int(seed)%7, phase), lieOf(kind, 1+int(seed+3)%7, phase)}
+				mustStand(t, opt)
+			}
+		}
+	}
+	t.Log(named)
+}
