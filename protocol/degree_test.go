@@ -77,6 +77,10 @@ func TestDegreeTooHighIsFound(t *testing.T) {
 	s, body := checked(t, th, Vector{3, 4}, Seed{8})
 	higher := *s
 	higher.k++
+	var err error
+	if higher.dealer, err = sharing.NewDealer(6, higher.k, 1); err != nil {
+		t.Fatal(err)
+	}
 	wide, err := higher.Deal(Vector{3, 4}, Seed{8})
 	if err != nil {
 		t.Fatal(err)

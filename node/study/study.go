@@ -25,6 +25,7 @@ type Study struct {
 	Name         string      `toml:"name"`
 	Task         string      `toml:"task"`          // an embedded task, or the name of a file beside the study
 	Scheme       string      `toml:"scheme"`        // how updates are hidden: "shamir", "masked", "paillier"; "spdz" shares the rows; empty chooses
+	Packing      uint32      `toml:"packing"`       // scheme shamir: values in one polynomial, from 7 hospitals; 0 as 1
 	Trainer      string      `toml:"trainer"`       // these five: empty or zero takes the task's
 	Rounds       int         `toml:"rounds"`        //
 	Rate         float64     `toml:"rate"`          //
