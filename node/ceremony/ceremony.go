@@ -21,7 +21,7 @@ import (
 
 // Files in a home.
 const (
-	CheckpointFile = "keygen.checkpoint" // secret
+	CheckpointFile = "keygen.checkpoint" // secret, and encrypted
 	RecordFile     = "keygen.json"       // of the last ceremony that ended well
 )
 
@@ -77,7 +77,10 @@ func (c *Ceremony) Reload() error {
 	if err != nil {
 		return err
 	}
-	saved, err := decodeCheckpoint(data)
+	saved := checkpoint{}
+	if data, err = c.identity.Decrypt(CheckpointFile, data); err == nil {
+		saved, err = decodeCheckpoint(data)
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w; delete it to begin anew", file, err)
 	}
@@ -104,7 +107,11 @@ func (c *Ceremony) save(state keygen.Checkpoint) error {
 	if err != nil {
 		return err
 	}
-	return durable.WriteFile(filepath.Join(c.home, CheckpointFile), data, 0o600)
+	sealed, err := c.identity.Encrypt(CheckpointFile, data)
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(filepath.Join(c.home, CheckpointFile), sealed, 0o600)
 }
 
 // Config is what this hospital brings to the ceremony.
