@@ -57,6 +57,7 @@ type Deadlines struct {
 	Deal   uint32 `toml:"deal"`
 	Attest uint32 `toml:"attest"`
 	View   uint32 `toml:"view"`
+	Stall  uint32 `toml:"stall"` // to end a round that cannot go on; 0: never, it waits
 }
 
 // What a study has when it does not say otherwise.
@@ -228,7 +229,7 @@ func (s *Study) TickLength() time.Duration {
 
 // RoundDeadlines are the deadlines for a round description.
 func (s *Study) RoundDeadlines() protocol.Deadlines {
-	return protocol.Deadlines{Commit: s.Deadlines.Commit, Deal: s.Deadlines.Deal, Attest: s.Deadlines.Attest, View: s.Deadlines.View}
+	return protocol.Deadlines{Commit: s.Deadlines.Commit, Deal: s.Deadlines.Deal, Attest: s.Deadlines.Attest, View: s.Deadlines.View, Stall: s.Deadlines.Stall}
 }
 
 // Program is what the study computes, for a federation with these thresholds.
