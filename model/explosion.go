@@ -48,15 +48,7 @@ const (
 	// ClipGuard replaces what leaves the interval by its end: two comparisons for
 	// each unit and row.
 	ClipGuard Guard = "clip"
-	// BoundGuard takes a step of a unit only if |bias| + Σ|weight|·(largest |input|)
-	// stays within the interval, and shrinks the unit's weights otherwise. No input
-	// whatever can leave the interval then. Comparisons are by weight and not by
-	// row.
-	BoundGuard Guard = "bound"
 )
-
-// shrink is what a unit's weights are multiplied by when its step is refused.
-const shrink = 1 - 1.0/64
 
 // explodedBeyond is the |z| that says that training has exploded: 2¹⁵, far beyond
 // what any network here means, and growing without bound.
@@ -76,7 +68,7 @@ type ExplosionRun struct {
 	MaxZ       float64
 	Accuracy   float64 // on the test rows, with the last weights; 0.5 is the border
 	Weights    []float64
-	Refused    int // steps of units that the guard refused, or values that it clipped
+	Clipped    int // values
 	Trajectory []ExplosionPoint
 }
 
@@ -107,7 +99,7 @@ func (e Explosion) Run(ctx context.Context, train, test Design) (*ExplosionRun, 
 		}
 		t.backward(train)
 	}
-	run.Weights, run.Refused = t.weights, t.refused
+	run.Weights, run.Clipped = t.weights, t.clipped
 	run.Accuracy = t.accuracy(test)
 	return run, nil
 }
@@ -174,7 +166,7 @@ type explosionState struct {
 	inputs  []blas64.General // of each layer, a column of ones in front
 	slopes  []blas64.General // of each layer's activation
 	values  blas64.General   // of the output
-	refused int
+	clipped int
 	widest  float64 // the largest |weighted sum| of the last pass, before the guard
 	chance  uint64
 }
@@ -229,7 +221,7 @@ func (t *explosionState) forward(rows Design) float64 {
 				}
 				if t.Guard == ClipGuard && math.Abs(z) > t.Interval {
 					z = math.Copysign(t.Interval, z)
-					t.refused++
+					t.clipped++
 				}
 				if a := math.Abs(z); a > largest || math.IsNaN(a) {
 					largest = a
@@ -295,31 +287,17 @@ func (t *explosionState) backward(rows Design) {
 	t.apply(step)
 }
 
-// apply subtracts the step and the decay, as far as the guard lets it.
+// apply subtracts the step and the decay.
 func (t *explosionState) apply(step []float64) {
-	reach := 1.0 // of an input of the layer
 	for _, l := range t.layers {
-		for u := range l.units {
-			at := l.at + u*(l.inputs+1)
-			unit, bound := make([]float64, l.inputs+1), 0.0
-			for j := range unit {
-				unit[j] = t.weights[at+j] - step[at+j]
-				if j > 0 {
-					unit[j] -= t.Rate * t.Decay * t.weights[at+j]
-				}
-				bound += math.Abs(unit[j]) * max(reach, 1)
+		for i := l.at; i < l.end(); i++ {
+			if (i-l.at)%(l.inputs+1) > 0 {
+				step[i] += t.Rate * t.Decay * t.weights[i]
 			}
-			if t.Guard == BoundGuard && !(bound <= t.Interval) {
-				t.refused++
-				for j := range unit {
-					unit[j] = t.weights[at+j] * shrink
-				}
-			}
-			t.round(unit)
-			copy(t.weights[at:], unit)
+			t.weights[i] -= step[i]
 		}
-		reach, _ = t.Activation.Bounds()
 	}
+	t.round(t.weights)
 }
 
 func copyOf(m blas64.General) blas64.General {

@@ -78,7 +78,7 @@ func (s *Shamir) polynomials() int { return (s.dealt() + s.packed - 1) / s.packe
 func CheckCorrection(t Thresholds) error {
 	if n, k, f, c := t.Parties, t.Openings(), t.Liars, t.Dropouts; f > 0 && n < k+2*f+c {
 		return fmt.Errorf("scheme shamir does not find %d wrong openings among %d hospitals with %d dropouts: "+
-			"it takes %d, or scheme paillier, whose openings are verified one by one", f, n, c, leastCorrecting(f, c))
+			"it takes %d, or scheme masked or paillier, whose openings are verified one by one", f, n, c, leastCorrecting(f, c))
 	}
 	return nil
 }

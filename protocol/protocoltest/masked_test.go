@@ -81,8 +81,11 @@ func TestMaskedEveryFaultInEveryPhase(t *testing.T) {
 			continue
 		}
 		for _, phase := range maskedPhases {
+			if kind == ClockSkew && phase != protocol.Mask { // an hour of ticks takes its time
+				continue
+			}
 			for _, span := range []uint64{0, 1} {
-				for seed := range uint64(map[bool]int{true: 1, false: 3}[kind == ClockSkew]) { // an hour of ticks takes its time
+				for seed := range uint64(2) {
 					opt := maskedOptions(4, 0, 1, seed)
 					opt.Rounds = 2
 					opt.Faults = []Fault{{Kind: kind, Name: "2", Party: 2, Round: 1, Phase: phase, For: span}}
@@ -123,7 +126,7 @@ func TestMaskedEverybodyRestarts(t *testing.T) {
 }
 
 func TestMaskedRandomFaults(t *testing.T) {
-	for seed := range uint64(150) {
+	for seed := range uint64(80) {
 		n := []int{3, 4, 5, 7}[seed%4]
 		opt := maskedOptions(n, 0, protocol.MostDropouts(n, 0), seed)
 		opt.Rounds, opt.RandomFaults = 2, 0.3
@@ -139,7 +142,7 @@ func TestMaskedEveryLieInEveryPhase(t *testing.T) {
 			if CheckLie(lieOf(kind, 1, phase), protocol.SchemeMasked) != nil {
 				continue
 			}
-			for seed := range uint64(12) {
+			for seed := range uint64(6) {
 				opt := maskedOptions(4, 1, 0, seed)
 				opt.Faults = []Fault{lieOf(kind, 1+int(seed)%4, phase)}
 				named[kind] += len(mustStand(t, opt).Named)
