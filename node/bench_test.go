@@ -155,11 +155,12 @@ func benchmarkRound(b *testing.B, n, length int, scheme string) {
 	if scheme == protocol.SchemePaillier {
 		return
 	}
-	// What must travel: shares for the others, and of openings as many as it takes;
-	// or one masked update to everybody.
+	// What must travel: shares for the others, but for the k−1 that are sent as
+	// seeds, and of openings as many as it takes; or a masked update to everybody.
 	useful := float64(4 * length * (n - 1))
 	if scheme == protocol.SchemeShamir {
-		useful = float64(8 * length * (n - 1 + f.roster.Thresholds().Openings() - 1))
+		k := f.roster.Thresholds().Openings()
+		useful = float64(8*length) * (float64((n-k+1)*(n-1))/float64(n) + float64(k-1))
 	}
 	b.ReportMetric(float64(sent(nodes)-before)/float64(n)/float64(b.N)/1e6, "MB-sent/hospital")
 	b.ReportMetric(useful/1e6, "MB-useful/hospital")

@@ -85,6 +85,9 @@ func runNode(ctx context.Context, a *app, f *runFlags) (*runReport, error) {
 	if err != nil {
 		return nil, err
 	}
+	if sharesOf(cfg.Study) {
+		return runShares(ctx, a, f, cfg, work)
+	}
 	show := &runProgress{app: a, roster: cfg.Roster, rounds: lastRound(work.Program), atMost: work.Program.EndsByItself(), timeout: f.timeout}
 	cfg.Progress = func(s node.Progress) {
 		show.step(s)

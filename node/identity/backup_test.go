@@ -2,6 +2,8 @@ package identity
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -88,4 +90,37 @@ func FuzzUnsealShare(f *testing.F) {
 			t.Error("another share")
 		}
 	})
+}
+
+// A copied file of a home tells nothing about the share: the home's own key does.
+func TestHomeKeepsItsShareEncrypted(t *testing.T) {
+	key, shares, err := testkey.Deal(512, 3, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	home, thief := t.TempDir(), t.TempDir()
+	for _, h := range []string{home, thief} {
+		if _, err := Generate(h); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := KeepShare(home, shares[1]); err != nil {
+		t.Fatal(err)
+	}
+	if back, err := LoadShare(home, key); err != nil || !bytes.Equal(back.Encode(), shares[1].Encode()) {
+		t.Fatalf("%v", err)
+	}
+	data, err := os.ReadFile(filepath.Join(home, ShareFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(thief, ShareFile), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := LoadShare(thief, key); err == nil || !strings.Contains(err.Error(), "another identity.key") {
+		t.Errorf("with the key of another home: %v", err)
+	}
+	if _, err := ReadShare(filepath.Join(home, ShareFile), key); err == nil {
+		t.Error("the share lies there as it is")
+	}
 }

@@ -97,3 +97,38 @@ func TestSealerAgreesOnKeys(t *testing.T) {
 		t.Error("sealed to noise")
 	}
 }
+
+// What lies on the disk opens in its own home, in its own place, and nowhere else.
+func TestEncryptedAtRest(t *testing.T) {
+	ids := make([]*Identity, 2)
+	for i := range ids {
+		var err error
+		if ids[i], err = Generate(t.TempDir()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	secret := []byte("the share of a key")
+	sealed, err := ids[0].Encrypt("a.share", secret)
+	if err != nil || bytes.Contains(sealed, secret) {
+		t.Fatalf("%q, %v", sealed, err)
+	}
+	if back, err := ids[0].Decrypt("a.share", sealed); err != nil || !bytes.Equal(back, secret) {
+		t.Fatalf("%q, %v", back, err)
+	}
+	if _, err := ids[1].Decrypt("a.share", sealed); err == nil {
+		t.Error("another home opens it")
+	}
+	if _, err := ids[0].Decrypt("b.share", sealed); err == nil {
+		t.Error("it opens in the place of another file")
+	}
+	for at := range sealed {
+		broken := bytes.Clone(sealed)
+		broken[at] ^= 1
+		if _, err := ids[0].Decrypt("a.share", broken); err == nil {
+			t.Fatalf("byte %d changed, and it opens", at)
+		}
+		if _, err := ids[0].Decrypt("a.share", sealed[:at]); err == nil {
+			t.Fatalf("cut to %d bytes, and it opens", at)
+		}
+	}
+}

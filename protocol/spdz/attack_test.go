@@ -60,6 +60,9 @@ func TestEveryCorruptedMessageIsCaught(t *testing.T) {
 		for number := range (messages + n - 2) / (n - 1) {
 			for kind, corrupt := range corruptions {
 				victims := [][]int{{1}, {1, 2, 4}}
+				if n == 4 && number%3 > 0 {
+					continue
+				}
 				if n == 4 || kind != "low bit" {
 					victims = victims[number%2 : number%2+1]
 				}
@@ -124,8 +127,8 @@ var corruptions = map[string]func([]byte) []byte{
 // where two triples lie at 0 and 1 and their polynomial is fixed at 2, two hide
 // it. With all elements that is below 2⁻¹²⁴ for one product.
 func TestWrongProductsPassAsSeldomAsStated(t *testing.T) {
-	const runs = 400
-	for _, q := range []uint64{4, 16, 64} {
+	const runs = 200
+	for _, q := range []uint64{4, 16} {
 		passed := 0
 		for seed := range uint64(runs) {
 			report := runWith(3, Config{Threshold: 1}, interactivetest.Options{Seed: seed}, func(e *Engine) error {
@@ -203,6 +206,31 @@ func TestInputsOfAnotherDegreeAreNoticed(t *testing.T) {
 	for party := 1; party <= 4; party++ {
 		if report.Errors[party] == nil {
 			t.Errorf("party %d: %v", party, fmt.Sprint(report.Errors))
+		}
+	}
+}
+
+// A number out of range would show what it is multiplied with: it is noticed
+// before anything is.
+func TestInputsOutOfRangeAreNoticed(t *testing.T) {
+	for _, value := range []wide.Element{wide.PowerOfTwo(40), wide.Neg(wide.PowerOfTwo(100)), wide.PowerOfTwo(126)} {
+		used := false
+		report := runWith(3, Config{Threshold: 1}, interactivetest.Options{Seed: 1}, func(e *Engine) error {
+			shapes := []Shape{{}, {1, 2}, {0, 2}, {2, 2}}
+			secrets := make([]wide.Element, shapes[e.Self()].Rows*2)
+			if e.Self() == 3 {
+				secrets[1] = value
+			}
+			list, err := e.inputElements(shapes, secrets, e.Fraction, 1)
+			if err == nil {
+				err = e.proveRanges(secrets, list)
+			}
+			used = used || err == nil
+			return err
+		})
+		var cheat *CheatError
+		if used || !errors.As(report.Errors[1], &cheat) || !errors.As(report.Errors[2], &cheat) {
+			t.Errorf("%v: %v", value, report.Errors)
 		}
 	}
 }

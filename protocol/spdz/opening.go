@@ -15,8 +15,8 @@ type Shape struct {
 }
 
 // Input shares one matrix of every party: shapes, by party from 1, 0 unused, are
-// known to all; values are this party's own, by rows, none beyond reach. It
-// takes one round, and 16 bytes an entry for all but the first t others, who
+// known to all; values are this party's own, by rows, none beyond reach, which
+// all prove unless the engine is passive. It takes one round, and 16 bytes an entry for all but the first t others, who
 // draw their shares from a seed that they have in common with the dealer.
 func (e *Engine) Input(shapes []Shape, values []float64, reach float64) ([]*Secret, error) {
 	if e.plain {
@@ -33,7 +33,14 @@ func (e *Engine) Input(shapes []Shape, values []float64, reach float64) ([]*Secr
 		}
 		secrets[i] = fixed(v, e.Fraction)
 	}
-	return e.inputElements(shapes, secrets, e.Fraction, reach+math.Ldexp(0.5, -e.Fraction))
+	list, err := e.inputElements(shapes, secrets, e.Fraction, reach+math.Ldexp(0.5, -e.Fraction))
+	if err == nil && e.active() {
+		err = e.proveRanges(secrets, list)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("share inputs: %w", err)
+	}
+	return list, nil
 }
 
 func (e *Engine) inputElements(shapes []Shape, secrets []wide.Element, fraction int, reach float64) ([]*Secret, error) {
@@ -42,7 +49,7 @@ func (e *Engine) inputElements(shapes []Shape, secrets []wide.Element, fraction 
 		list[party] = e.secret(shapes[party].Rows, shapes[party].Cols, fraction, reach)
 	}
 	if err := e.shareOut(secrets, list); err != nil {
-		return nil, fmt.Errorf("share inputs: %w", err)
+		return nil, err
 	}
 	if e.active() {
 		e.checker.dealt = append(e.checker.dealt, list[1:]...)

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"consilium/internal/durable"
+	"consilium/node"
+	"consilium/node/identity"
+	"consilium/node/study"
+	"consilium/protocol/spdz/learning"
+)
+
+// runShares takes part in a study of scheme spdz.
+func runShares(ctx context.Context, a *app, f *runFlags, cfg node.Config, work node.Training) (*runReport, error) {
+	s := cfg.Study
+	plan, err := s.SharesPlan(work.Program, len(cfg.Roster.Members))
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	id, err := identity.Load(f.home)
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	m, err := node.OpenMesh(node.MeshConfig{Identity: id, Roster: cfg.Roster, Listen: cfg.Listen, Logger: cfg.Logger})
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	a.progressf("%s listens on %s", cfg.Roster.Name(m.Self()), strings.Join(m.Addresses(), " "))
+	if f.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, f.timeout)
+		defer cancel()
+	}
+	hash := s.Hash()
+	part := learning.Study{Plan: plan, Train: work.Train, Test: work.Test, Tell: func(p learning.Progress) { showShares(a, plan, p) }}
+	result, cost, err := m.LearnOnShares(ctx, "study "+hash.String(), node.SharesFolder(f.home, hash.String()), part)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil, &hinted{fmt.Errorf("timed out after %v: %w", f.timeout, err), "start the missing hospitals again, and this one: it goes on from its checkpoint"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	r := &runReport{
+		Name: cfg.Roster.Name(m.Self()), Study: hash.String(), Task: work.Program.Plan().Task.Name, Rounds: work.Program.Plan().Rounds,
+		Finished: true, Features: work.Program.WeightNames(), Refused: map[string]int{}, Traffic: node.Traffic{StreamBytes: cost.BytesSent},
+	}
+	if plan.Reveal == learning.RevealPredictions {
+		return r, reportPredictions(a, f, r, result)
+	}
+	return r, reportShares(a, f, r, work, result)
+}
+
+func showShares(a *app, plan *learning.Plan, p learning.Progress) {
+	at := ""
+	if p.Step == "train" {
+		at = fmt.Sprintf("%d of %d steps", p.Epoch, plan.Training.Epochs)
+	}
+	a.progressf("%-12s %-16s %9s sent", p.Step, at, bytesText(p.Cost.Bytes))
+}
+
+// reportShares is the report where weights open.
+func reportShares(a *app, f *runFlags, r *runReport, work node.Training, result *learning.Result) error {
+	r.Weights, r.Metrics = result.State.Weights, result.State.Metrics
+	local, err := work.Program.Evaluate(result.State, work.Test)
+	if err != nil {
+		return err
+	}
+	r.Local = &local
+	if r.Model, err = writeModel(f.home, work, result.State); err != nil {
+		return err
+	}
+	printRun(a, r, work.Program.Plan().Task.Label.Binary())
+	return nil
+}
+
+// predictionsFile is what a hospital has where only predictions open.
+type predictionsFile struct {
+	Task        string    `json:"task"`
+	Predictions []float64 `json:"predictions"` // of its test rows, in their order
+}
+
+func reportPredictions(a *app, f *runFlags, r *runReport, result *learning.Result) error {
+	data, err := json.MarshalIndent(predictionsFile{Task: r.Task, Predictions: result.Predictions}, "", "  ")
+	if err != nil {
+		return err
+	}
+	r.Model = filepath.Join(f.home, "predictions.json")
+	a.printf("Finished %d rounds of %s. The weights stay shared; predictions of %d test rows are in %s.\n", r.Rounds, r.Study, len(result.Predictions), r.Model)
+	return durable.WriteFile(r.Model, append(data, '\n'), 0o600)
+}
+
+// sharesOf says that a study runs on shares.
+func sharesOf(s *study.Study) bool { return s.Scheme == study.SchemeShares }
