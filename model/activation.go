@@ -23,6 +23,9 @@ type (
 	relu    struct{}
 )
 
+// ExactSigmoid is the logistic curve itself.
+func ExactSigmoid() Activation { return sigmoid{} }
+
 func (sigmoid) At(x float64) (value, slope float64) {
 	p := Sigmoid(x)
 	return p, p * Sigmoid(-x)
@@ -55,8 +58,8 @@ type Polynomial struct {
 	Coefficients []float64 // from the constant up
 }
 
-// SigmoidPolynomial is the least-squares fit of degree 7 to the logistic curve
-// on [−8, 8], odd but for the constant: off by at most 0.026 there.
+// SigmoidPolynomial is the Chebyshev series of the logistic curve on [−8, 8] up to
+// degree 7, odd but for the constant: off by at most 0.026 there.
 func SigmoidPolynomial() Polynomial {
 	return Polynomial{Interval: 8, Coefficients: []float64{0.5, 1.703066984, 0, -3.88941638656, 0, 4.73187254272, 0, -2.05598886985728}}
 }

@@ -124,12 +124,19 @@ func TestLargeBodiesAfterACrash(t *testing.T) {
 	}
 }
 
-// listening are nodes of a federation that answer and do nothing else.
-func listening(t *testing.T, n int) (context.Context, []*Node) {
+// listening are nodes of a federation that answer and do nothing else. end
+// closes them.
+func listening(t *testing.T, n int) (ctx context.Context, nodes []*Node) {
 	t.Helper()
-	f := newFederation(t, max(n, 3), study.Study{Rounds: 1})
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	nodes := make([]*Node, n)
+	ctx, nodes, end := newFederation(t, max(n, 3), study.Study{Rounds: 1}).listening(t, n)
+	t.Cleanup(end)
+	return ctx, nodes
+}
+
+func (f *federation) listening(t *testing.T, n int) (ctx context.Context, nodes []*Node, end func()) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	nodes = make([]*Node, n)
 	for i := range nodes {
 		var err error
 		if nodes[i], err = New(f.config(i)); err != nil {
@@ -155,13 +162,12 @@ func listening(t *testing.T, n int) (context.Context, []*Node) {
 			time.Sleep(time.Millisecond)
 		}
 	}
-	t.Cleanup(func() {
+	return ctx, nodes, func() {
 		cancel()
 		for _, n := range nodes {
 			n.Close()
 		}
-	})
-	return ctx, nodes
+	}
 }
 
 // chunks is content of so many chunks, each another.

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -14,8 +15,8 @@ import (
 )
 
 const (
-	spanLength   = 16 // chunks asked for in one request
-	spansAtOnce  = 2  // requests to one hospital that are not answered: what a cut costs at most
+	spanLength   = 8 // chunks asked for in one request
+	spansAtOnce  = 2 // requests to one hospital that are not answered: what a cut costs at most
 	sourcesFrom  = 4 << 20
 	sources      = 4               // hospitals that a part of sourcesFrom bytes and more is fetched from at once
 	askElsewhere = 5 * time.Second // after which a chunk that does not come is asked for from another
@@ -30,71 +31,60 @@ type download struct {
 	from protocol.Party // who announced it, and has all of it; 0: nobody
 	ref  protocol.Ref
 
-	mu         sync.Mutex
-	candidates []protocol.Party
-	w          *store.Writer // nil: no index yet
-	asked      []time.Time   // by chunk: when it was last asked for; zero: not, or in vain
-	failed     error         // this hospital's disk
+	mu     sync.Mutex
+	w      *store.Writer // nil: no index yet
+	asked  []time.Time   // by chunk: when it was last asked for; zero: not, or in vain
+	failed error         // this hospital's disk
 }
 
 // span is a run of chunks.
 type span struct{ first, count int }
 
-// run asks the candidates until the part is here or all were asked. What came is
-// kept for the next time.
+// run asks the candidates until the part is here, or each was asked. What came
+// is kept for the next time. For a large part, others are asked beside the first:
+// again and again, since they may be fetching it, too.
 func (d *download) run(ctx context.Context, candidates []protocol.Party) {
-	d.candidates = candidates
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	indexed, workers := make(chan struct{}), 1
-	if d.ref.Size >= sourcesFrom {
-		workers = sources
-	}
 	var all sync.WaitGroup
 	all.Go(func() {
-		d.work(ctx, cancel, indexed)
-		if !d.hasIndex() {
-			cancel() // nobody has it: the others need not wait
+		defer cancel()
+		for _, party := range candidates {
+			d.attempt(ctx, party)
+			if d.isOver() || ctx.Err() != nil {
+				return
+			}
 		}
 	})
-	for range workers - 1 {
-		all.Go(func() {
-			select {
-			case <-indexed:
-				d.work(ctx, cancel, nil)
-			case <-ctx.Done():
-			}
-		})
+	if d.ref.Size >= sourcesFrom && len(candidates) > 1 {
+		others := make(chan protocol.Party, len(candidates))
+		for _, party := range candidates[1:] {
+			others <- party
+		}
+		for range min(sources, len(candidates)) - 1 {
+			all.Go(func() {
+				defer cancel()
+				d.askOthers(ctx, others)
+			})
+		}
 	}
 	all.Wait()
 }
 
-// work asks one candidate after the other. indexed is closed when there is an
-// index.
-func (d *download) work(ctx context.Context, cancel context.CancelFunc, indexed chan<- struct{}) {
-	for ctx.Err() == nil {
-		party := d.nextCandidate()
-		if party == 0 {
+// askOthers asks one after the other of a circle, when there is an index.
+func (d *download) askOthers(ctx context.Context, others chan protocol.Party) {
+	for !d.isOver() {
+		select {
+		case <-time.After(askAgain):
+		case <-ctx.Done():
 			return
 		}
-		err := d.attempt(ctx, party, &indexed)
-		if d.isOver() {
-			cancel()
-			return
+		if d.hasIndex() {
+			party := <-others
+			d.attempt(ctx, party)
+			others <- party
 		}
-		d.node.cfg.Logger.Debug("fetch a part", "hospital", d.node.cfg.Roster.Name(party), "error", err)
 	}
-}
-
-func (d *download) nextCandidate() protocol.Party {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if len(d.candidates) == 0 {
-		return 0
-	}
-	party := d.candidates[0]
-	d.candidates = d.candidates[1:]
-	return party
 }
 
 func (d *download) hasIndex() bool {
@@ -138,7 +128,13 @@ func (d *download) abort() {
 }
 
 // attempt fetches what one hospital gives.
-func (d *download) attempt(ctx context.Context, party protocol.Party, indexed *chan<- struct{}) error {
+func (d *download) attempt(ctx context.Context, party protocol.Party) {
+	if err := d.fetchFrom(ctx, party); err != nil && !d.isOver() {
+		d.node.cfg.Logger.Debug("fetch a part", "hospital", d.node.cfg.Roster.Name(party), "error", err)
+	}
+}
+
+func (d *download) fetchFrom(ctx context.Context, party protocol.Party) error {
 	s, err := d.node.host.NewStream(ctx, d.node.members.ids[party], partProtocol)
 	if err != nil {
 		return err
@@ -150,10 +146,6 @@ func (d *download) attempt(ctx context.Context, party protocol.Party, indexed *c
 		if err := d.readIndex(s, party); err != nil {
 			return err
 		}
-	}
-	if *indexed != nil {
-		close(*indexed)
-		*indexed = nil
 	}
 	for idle := 0; !d.isOver() && idle < idleAsks; {
 		var held []bool // nil: everything
@@ -296,8 +288,8 @@ func (d *download) receive(s network.Stream, party protocol.Party, i int, room [
 }
 
 // claim finds chunks to ask for: of those that are held there, and that nobody
-// was asked for lately. Each hospital begins at another place, so that they can
-// give each other what they have.
+// was asked for lately. Large parts are asked for in no order, so that hospitals
+// that fetch the same can give each other what they have.
 func (d *download) claim(held []bool) span {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -307,7 +299,7 @@ func (d *download) claim(held []bool) span {
 	}
 	begin := 0
 	if d.ref.Size >= sourcesFrom {
-		begin = (int(d.node.self) - 1) * total / (len(d.node.members.ids) - 1)
+		begin = rand.IntN(total)
 	}
 	for at := range total {
 		s := span{first: (begin + at) % total}

@@ -122,6 +122,7 @@ func (n *Node) describe() (protocol.Description, error) {
 		Round: n.step.Round, Step: n.step.Name, State: ref, Scheme: s.Scheme, Thresholds: r.Thresholds(),
 		Length: uint64(n.step.Length), Limit: uint64(n.step.Limit), FractionBits: uint32(n.step.FractionBits), Deadlines: s.RoundDeadlines(),
 	}
+	d.Packing = s.Packing
 	d.Modulus = protocol.Modulus(d.Scheme, d.Thresholds, d.Limit)
 	if key := n.cfg.Paillier; key != nil && s.Scheme == protocol.SchemePaillier {
 		d.Key = key.Digest()
@@ -345,7 +346,7 @@ func (n *Node) follow(ctx context.Context, d protocol.Description) error {
 	if d.Federation != r.Federation || d.Epoch != r.Epoch || d.Roster != r.Hash() || d.Study != n.cfg.Study.Hash() {
 		mine := protocol.Description{Federation: r.Federation, Epoch: r.Epoch, Roster: r.Hash(), Study: n.cfg.Study.Hash(), Round: d.Round}
 		mine.Step, mine.State, mine.Scheme, mine.Key, mine.Thresholds, mine.Length = d.Step, d.State, d.Scheme, d.Key, d.Thresholds, d.Length
-		mine.Limit, mine.FractionBits, mine.Modulus, mine.Deadlines = d.Limit, d.FractionBits, d.Modulus, d.Deadlines
+		mine.Limit, mine.FractionBits, mine.Modulus, mine.Packing, mine.Deadlines = d.Limit, d.FractionBits, d.Modulus, d.Packing, d.Deadlines
 		return &DiffersError{r.Thresholds().Quorum(), mine.Differences(d)}
 	}
 	n.follows = d.Round

@@ -1,7 +1,5 @@
 package protocol
 
-import "slices"
-
 // A hospital that attests without a deal that counts complains by that: what is
 // for it in the deal did not come, or is not valid. The dealer answers by
 // publishing that one share, which then everybody can check, and the hospital
@@ -46,7 +44,7 @@ func (r *Round) answer() error {
 		return nil
 	}
 	for _, j := range r.all.Parties() {
-		if !r.lacks(j, r.cfg.Self) && !r.complained(j) || len(r.answers[r.cfg.Self]) >= r.scheme.MostAnswers() {
+		if !r.lacks(j, r.cfg.Self) || len(r.answers[r.cfg.Self]) >= r.scheme.MostAnswers() {
 			continue
 		}
 		h, posted, err := r.announce(Body{Parts: map[Party]Source{0: r.dealing.body.Parts[j]}}, nil)
@@ -59,19 +57,6 @@ func (r *Round) answer() error {
 		r.serve(h, posted)
 	}
 	return nil
-}
-
-// complained tells whether j has attested without this hospital's deal to
-// somebody else, and otherwise here.
-func (r *Round) complained(j Party) bool {
-	return slices.ContainsFunc(r.seconds[j], func(s second) bool {
-		p, ok := s.content.(attestPayload)
-		if !ok {
-			return false
-		}
-		_, held := find(p.Held, r.cfg.Self)
-		return !held
-	})
 }
 
 // lacks tells whether hospital j attests without the deal of p, and p has not
@@ -184,7 +169,7 @@ func (r *Round) checkAnswer(p, j Party, d *dealState, a *answerState) error {
 // blameAnswer notes an answer that is not what was dealt, or not valid.
 func (r *Round) blameAnswer(p Party, d *dealState, a *answerState) {
 	a.status = dealInvalid
-	deal, ok := r.dealMessage(p, d.payload.Body.root())
+	deal, ok := r.dealMessage(p, d.root())
 	if !ok {
 		return
 	}

@@ -121,6 +121,35 @@ func TestBadAndLostBoxesAreAnswered(t *testing.T) {
 	}
 }
 
+// A deal with a box counts beside the same deal without one: a liar sends a
+// hospital the one, others pass the other on.
+func TestSecondDealWithABox(t *testing.T) {
+	w := liarWorld(t)
+	w.train()
+	var whole []Message
+	w.until(5, func(to Party, m *Message) bool {
+		if isDeal(m, 3) && to == 2 {
+			whole = append(whole, *m)
+			*m = w.resealed(*m, func(boxes []sealedBox) []sealedBox { return append(boxes[:1:1], boxes[2:]...) })
+		}
+		return true
+	})
+	if len(whole) != 1 || w.rounds[2].deals[3].status != dealPending {
+		t.Fatal("hospital 2 holds the deal: the test shows nothing")
+	}
+	refused(t, w.step(2, Received{whole[0]}), 3, true, "a second message")
+	if w.rounds[2].deals[3].status != dealHeld {
+		t.Fatal("the box in the second message does not count")
+	}
+	w.until(20, nil)
+	if slots, _ := w.answers(); len(slots) > 0 {
+		t.Errorf("published %v", slots)
+	}
+	if o := w.rounds[2].Outcome(); o == nil || o.Sum == nil {
+		t.Errorf("hospital 2: %+v", w.rounds[2].Status())
+	}
+}
+
 // A dealer that does not answer is in no set; the round goes on without it.
 func TestSilentDealerIsLeftOut(t *testing.T) {
 	w := liarWorld(t)

@@ -62,7 +62,7 @@ func (r *Round) attest() error {
 	missing := r.expectedDeals().Minus(held).Minus(r.dealers(dealInvalid))
 	var list []named
 	for _, d := range held.Parties() {
-		list = append(list, named{d, r.deals[d].payload.Body.root()})
+		list = append(list, named{d, r.deals[d].root()})
 	}
 	return r.attests.attest(list, missing, r.began[Deal])
 }

@@ -57,9 +57,12 @@ const (
 func estimate(scheme string, t Thresholds, length, limit uint64) float64 {
 	n, k, d := float64(t.Parties), float64(t.Openings()), float64(length)
 	if scheme == SchemeShamir {
-		share := 8 * d
-		work := d*((n-k+1)*k*costWeigh+k*costFill+k*costWeigh) + 4*n*share*costBytes
-		return work*nanosecond + 2*(n-1)*share/linkBytes // shares, and the opening
+		share, sent := 8*d, (n-1)+(k-1) // shares for all others, and the opening to as many as open
+		if t.Liars == 0 {
+			sent -= k - 1 // seeds
+		}
+		work := d*((n-k+1)*k*costWeigh+k*costFill+k*costWeigh) + 2*sent*share*costBytes
+		return work*nanosecond + sent*share/linkBytes
 	}
 	width := float64(Modulus(scheme, t, limit)) / 8
 	work := 2*n*d*width/4*costMask + 2*n*d*width*costBytes + n*(2*k*costPoint+costShare)

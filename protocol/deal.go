@@ -9,6 +9,15 @@ type dealState struct {
 	payload dealPayload
 	status  dealStatus
 	held    Body // the parts for this hospital, opened
+	name    Hash // of the body, once it was asked for
+}
+
+// root names the body of the deal.
+func (d *dealState) root() Hash {
+	if d.name == (Hash{}) {
+		d.name = d.payload.Body.root()
+	}
+	return d.name
 }
 
 type dealStatus uint8

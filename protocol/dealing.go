@@ -28,6 +28,12 @@ type boxKey struct {
 
 // prepare makes this hospital's deal, and saves what it is made from.
 func (r *Round) prepare() error {
+	limit := int64(r.cfg.Description.Limit)
+	for i, v := range r.update {
+		if v > limit || v < -limit {
+			return fmt.Errorf("value %d of the update is beyond the limit of the round", i)
+		}
+	}
 	d := &dealing{update: r.update}
 	if _, err := io.ReadFull(r.cfg.Random, d.seed[:]); err != nil {
 		return fmt.Errorf("draw a seed: %w", err)
@@ -38,7 +44,7 @@ func (r *Round) prepare() error {
 	if err := r.build(d); err != nil {
 		return err
 	}
-	for _, record := range d.encode() {
+	for _, record := range d.encode(r.updateWidth()) {
 		r.saveSecret(record)
 	}
 	r.dealing, r.update = d, nil
@@ -126,14 +132,26 @@ const (
 // whoever stores it needs memory for one record, not for one more update.
 const updatePiece = 8 << 10
 
-func (d *dealing) encode() (records [][]byte) {
+// updateWidth is how many bytes a value of an update takes in a record.
+func (r *Round) updateWidth() int {
+	if r.cfg.Description.Limit < 1<<31 {
+		return 4
+	}
+	return 8
+}
+
+func (d *dealing) encode(width int) (records [][]byte) {
 	record := append(append([]byte{secretDealing}, d.seed[:]...), d.nonce[:]...)
 	for at := 0; at < len(d.update); at += updatePiece {
 		for _, v := range d.update[at:min(at+updatePiece, len(d.update))] {
-			record = binary.BigEndian.AppendUint64(record, uint64(v))
+			if width == 4 {
+				record = binary.BigEndian.AppendUint32(record, uint32(v))
+			} else {
+				record = binary.BigEndian.AppendUint64(record, uint64(v))
+			}
 		}
 		records = append(records, record)
-		record = append(make([]byte, 0, 1+8*updatePiece), secretUpdate)
+		record = append(make([]byte, 0, 1+width*updatePiece), secretUpdate)
 	}
 	return records
 }
@@ -142,12 +160,16 @@ func (d *dealing) encode() (records [][]byte) {
 // of them. The store may end before those: then nothing of the deal was posted,
 // and there is none.
 func (r *Round) restoreUpdate(from *reader) error {
-	d := r.restoring
-	if d == nil || len(from.data)%8 != 0 || len(d.update)+len(from.data)/8 > cap(d.update) {
+	d, width := r.restoring, r.updateWidth()
+	if d == nil || len(from.data)%width != 0 || len(d.update)+len(from.data)/width > cap(d.update) {
 		return fmt.Errorf("values that belong to no deal")
 	}
 	for len(from.data) > 0 {
-		d.update = append(d.update, int64(from.uint64()))
+		if width == 4 {
+			d.update = append(d.update, int64(int32(from.uint32())))
+		} else {
+			d.update = append(d.update, int64(from.uint64()))
+		}
 	}
 	if len(d.update) < cap(d.update) {
 		return nil

@@ -77,6 +77,10 @@ func TestDegreeTooHighIsFound(t *testing.T) {
 	s, body := checked(t, th, Vector{3, 4}, Seed{8})
 	higher := *s
 	higher.k++
+	var err error
+	if higher.dealer, err = sharing.NewDealer(6, higher.k, 1); err != nil {
+		t.Fatal(err)
+	}
 	wide, err := higher.Deal(Vector{3, 4}, Seed{8})
 	if err != nil {
 		t.Fatal(err)
@@ -194,6 +198,51 @@ func TestWrongOpeningsAreFound(t *testing.T) {
 		}
 		if err := s.Convicts(Hash{}, rest[0], openings[th.Liars+1:]); invalid(err) {
 			t.Fatalf("%+v: an honest opening is convicted: %v", th, err)
+		}
+	}
+}
+
+// Two liars who know the openings of k−1 honest hospitals put theirs on another
+// polynomial through these: k+1 agree, and the honest hospital that comes next
+// does not. Nothing is believed, and it is not accused, before k+f agree.
+func TestColludingOpenings(t *testing.T) {
+	th := Thresholds{Parties: 11, Liars: 2}
+	s, body := checked(t, th, Vector{5}, Seed{3})
+	k := th.Openings()
+	value := func(p Party) sharing.Element {
+		e := make([]sharing.Element, s.dealt())
+		part, err := inMemory(body.Parts[p])
+		if err == nil {
+			err = sharing.Decode(e, part[0])
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e[0]
+	}
+	var openings []Post
+	post := func(p Party, e sharing.Element) {
+		openings = append(openings, Post{p, Body{Parts: map[Party]Source{0: Chunks{sharing.Append(nil, []sharing.Element{e})}}}})
+	}
+	for p := Party(1); int(p) < k; p++ {
+		post(p, value(p))
+	}
+	for _, liar := range []Party{10, 11} {
+		shift := sharing.Element(1) // vanishes at 1…k−1
+		for x := 1; x < k; x++ {
+			shift = sharing.Mul(shift, sharing.Element(int(liar)-x))
+		}
+		post(liar, sharing.Add(value(liar), shift))
+	}
+	for p := Party(k); p <= 9; p++ {
+		post(p, value(p))
+		_, err := s.Combine(Certified{}, openings)
+		bad := (*BadOpening)(nil)
+		if errors.As(err, &bad) && bad.From < 10 || err == nil {
+			t.Fatalf("with %d openings: %v", len(openings), err)
+		}
+		if p == 9 && bad == nil {
+			t.Fatalf("with all openings: %v", err)
 		}
 	}
 }

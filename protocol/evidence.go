@@ -80,7 +80,7 @@ func (r *Round) publicDeal(p Party, d *dealState) (Message, bool) {
 			return Message{}, false
 		}
 	}
-	return r.dealMessage(p, d.payload.Body.root())
+	return r.dealMessage(p, d.root())
 }
 
 // dealMessage is that of a deal with this root.

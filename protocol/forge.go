@@ -91,10 +91,14 @@ func (p dealPayload) forged(pick uint64) dealPayload {
 	return p
 }
 
-// forged is another set that the same attestations allow, or the same with
-// fewer attestations than it takes, or one that leans on votes that nobody cast.
+// forged is another set that the same attestations allow, or none, or the same
+// with fewer attestations than it takes, or one that leans on votes that nobody cast.
 func (p proposalPayload) forged(t Thresholds, pick uint64) proposalPayload {
 	switch included := p.Choice.Included; {
+	case p.Choice.aborts():
+		p.Roots = []named{{Party: 1}}
+	case pick%16 == 10:
+		return proposalPayload{} // to end the round
 	case pick%4 == 0:
 		p.Attests = p.Attests[:len(p.Attests)-1]
 	case pick%4 == 1 && p.ValidView == 0:

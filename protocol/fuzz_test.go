@@ -51,6 +51,9 @@ func payloads(f *testing.F, round uint64) map[Slot][]byte {
 	}
 	box := sealedBox{To: 3, Ref: Ref{Chunks: 1, Size: 3}, Inline: Chunks{{1, 2, 3}}}
 	found[Slot{Phase: Deal, Step: stepBox, Subject: 3}] = boxPayload{box}.encode()
+	published := header{Parts: []partRef{{Ref: Ref{Chunks: 1, Size: 3}}}}
+	found[Slot{Phase: Check, Subject: 3}] = answerPayload{Hash{1}, published}.encode()
+	found[Slot{Phase: Agree, View: 9}] = proposalPayload{}.encode()
 	if len(found) < 10 {
 		f.Fatalf("only %d kinds of payload", len(found))
 	}

@@ -31,8 +31,16 @@ func largeUpdate(length int) Vector {
 // The update of a deal is kept in many records. A store that ends between them
 // has no deal; with the last of them the same deal is made again.
 func TestDealIsRestoredFromItsRecords(t *testing.T) {
+	for _, limit := range []uint64{1 << 20, 1 << 50} { // in 4 bytes, in 8
+		testDealIsRestored(t, limit)
+	}
+}
+
+func testDealIsRestored(t *testing.T, limit uint64) {
+	t.Helper()
 	const length = 2*updatePiece + 100
 	cfg, scheme := largeRound(t, 3, length)
+	cfg.Description.Limit = limit
 	r, err := NewRound(cfg, scheme)
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +63,7 @@ func TestDealIsRestoredFromItsRecords(t *testing.T) {
 		}
 	}
 	again, err := Restore(cfg, scheme, records)
-	if err != nil || again.dealing == nil || again.dealing.commitment != r.dealing.commitment {
+	if err != nil || again.dealing == nil || again.dealing.commitment != r.dealing.commitment || !slices.Equal(again.dealing.update, largeUpdate(length)) {
 		t.Fatalf("not the same deal: %v", err)
 	}
 	for name, wrong := range map[string][]Record{
@@ -118,7 +126,13 @@ func TestShamirBlamesBeforeItDespairs(t *testing.T) {
 	}
 	var openings []Post
 	for p := Party(1); p <= n; p++ {
-		content, err := inMemory(deal.Parts[p])
+		holder := *scheme
+		holder.self = p
+		opening, err := holder.Open(Certified{Included: []Post{{1, deal}}}, Seed{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := inMemory(opening.Parts[0])
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -194,7 +194,7 @@ func (r *Round) heldFor(b *ballot) Set {
 func (r *Round) dealOf(e named) (post Post, public, held bool) {
 	post, d := Post{From: e.Party}, r.deals[e.Party]
 	switch {
-	case d == nil || d.payload.Body.root() != e.Hash:
+	case d == nil || d.root() != e.Hash:
 		return post, false, false
 	case d.status == dealHeld:
 		post.Body = d.held

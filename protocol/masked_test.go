@@ -364,8 +364,10 @@ func TestChooseScheme(t *testing.T) {
 		scheme        string
 	}{
 		{4, 0, 20, 1 << 40, SchemeShamir}, {10, 0, 1000, 1 << 40, SchemeShamir},
-		{10, 0, 1_000_000, 1 << 20, SchemeMasked}, {10, 0, 10_000_000, 1 << 40, SchemeMasked},
-		{4, 1, 20, 1 << 40, SchemeMasked}, // 4 hospitals do not correct a wrong opening
+		{10, 0, 1_000_000, 1 << 20, SchemeMasked},
+		{10, 0, 10_000_000, 1 << 40, SchemeShamir}, // as many bytes, because of the seeds
+		{100, 0, 1_000_000, 1 << 40, SchemeMasked},
+		{4, 1, 20, 1 << 40, SchemeMasked},         // 4 hospitals do not correct a wrong opening
 		{10, 0, 1_000_000, 1 << 58, SchemeShamir}, // the sum does not fit the ring
 	} {
 		scheme, why := Choose(Thresholds{c.n, c.f, MostDropouts(c.n, c.f)}, c.length, c.limit)

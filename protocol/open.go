@@ -116,8 +116,11 @@ func (r *Round) combine() error {
 		return nil
 	}
 	openings := r.openingsHere()
+	if _, needed := r.scheme.Openers(); len(openings) < needed {
+		return nil
+	}
 	set, _, here := r.certified(*c)
-	if _, needed := r.scheme.Openers(); len(openings) < needed || len(openings)+here == r.combined {
+	if len(openings)+here == r.combined {
 		return r.giveUp(len(openings))
 	}
 	r.combined = len(openings) + here

@@ -87,7 +87,7 @@ func SchemePhases(name string) ([]Phase, error) {
 func NewScheme(self Party, d Description, key *PaillierKey) (Scheme, error) {
 	switch d.Scheme {
 	case SchemeShamir:
-		return NewShamir(self, d.Thresholds, int(d.Length))
+		return newShamir(self, d.Thresholds, int(d.Length), max(1, int(d.Packing)))
 	case SchemeMasked:
 		return NewMasked(self, d)
 	case SchemePaillier:

@@ -25,13 +25,29 @@ type Shamir struct {
 	f      int // liars
 	length int // of an update
 	masks  int // values that are dealt behind the update, to hide it in the degree check
+	packed int // values in one polynomial
+	dealer *sharing.Dealer
 }
 
 var _ Scheme = (*Shamir)(nil)
 
 // NewShamir is the scheme at hospital self for updates of length values.
 func NewShamir(self Party, t Thresholds, length int) (*Shamir, error) {
+	return newShamir(self, t, length, 1)
+}
+
+// leastPacked is the fewest hospitals for packed secrets.
+const leastPacked = 7
+
+// newShamir packs so many values into a polynomial. k openings still reconstruct
+// all of them, and only k−packed hospitals that compare notes learn nothing.
+func newShamir(self Party, t Thresholds, length, packed int) (*Shamir, error) {
 	switch {
+	case packed > 1 && t.Liars > 0:
+		return nil, fmt.Errorf("packed secrets stand no liar")
+	case packed > 1 && (t.Parties < leastPacked || t.Openings()-packed < 2):
+		return nil, fmt.Errorf("packing %d values takes %d hospitals or more, of whom 2 that compare notes learn nothing: %d open, and %d would be protected against",
+			packed, leastPacked, t.Openings(), t.Openings()-packed)
 	case length < 1:
 		return nil, fmt.Errorf("an update has at least one value, not %d", length)
 	case int(self) < 1 || int(self) > t.Parties:
@@ -40,12 +56,22 @@ func NewShamir(self Party, t Thresholds, length int) (*Shamir, error) {
 	if err := CheckCorrection(t); err != nil {
 		return nil, err
 	}
-	s := &Shamir{self: self, n: t.Parties, k: t.Openings(), f: t.Liars, length: length}
+	s := &Shamir{self: self, n: t.Parties, k: t.Openings(), f: t.Liars, length: length, packed: packed}
 	if s.f > 0 {
 		s.masks = repetitions
 	}
-	return s, nil
+	var err error
+	s.dealer, err = sharing.NewDealer(s.n, s.k, packed)
+	return s, err
 }
+
+// seeded tells whether a hospital is dealt the seed of its shares instead of
+// these: they are random by themselves. Where somebody may lie all have shares,
+// which the degree check reads.
+func (s *Shamir) seeded(p Party) bool { return s.f == 0 && int(p) <= s.dealer.Seeded() }
+
+// polynomials is how many there are: the length of a vector of shares.
+func (s *Shamir) polynomials() int { return (s.dealt() + s.packed - 1) / s.packed }
 
 // CheckCorrection says why scheme shamir does not stand so many liars: it takes
 // n ≥ k+2f+c, so that after f wrong openings and c that never come k+f remain.
@@ -64,7 +90,9 @@ func leastCorrecting(f, c int) int { return 5*f + 2*c + 1 }
 func (s *Shamir) Name() string { return SchemeShamir }
 
 // PartSize is that of the shares for one hospital.
-func (s *Shamir) PartSize() uint64 { return sharing.Size * uint64(s.dealt()) }
+func (s *Shamir) PartSize() uint64 {
+	return max(sharing.SeedSize, sharing.Size*uint64(s.polynomials()))
+}
 
 // dealt is how many values are shared in a deal.
 func (s *Shamir) dealt() int { return s.length + s.masks }
@@ -72,9 +100,8 @@ func (s *Shamir) dealt() int { return s.length + s.masks }
 // streamMasks of a seed gives the masks of a deal; streams from 0 its blocks.
 const streamMasks = 1 << 62
 
-// Deal gives part j the shares of hospital j. Chunk b holds values
-// b·blockLength…, and its polynomials come from stream b of the seed. Masks
-// follow the update.
+// Deal gives part j the shares of hospital j, or the seed of which stream b is
+// chunk b of them. Masks follow the update.
 func (s *Shamir) Deal(update Vector, seed Seed) (Body, error) {
 	if len(update) != s.length {
 		return Body{}, fmt.Errorf("deal an update of %d values in a round of %d", len(update), s.length)
@@ -84,82 +111,20 @@ func (s *Shamir) Deal(update Vector, seed Seed) (Body, error) {
 			return Body{}, fmt.Errorf("deal value %d: %w", i, err)
 		}
 	}
-	d := &shamirDeal{update: update, masks: make([]sharing.Element, s.masks), seed: seed, n: s.n, k: s.k, shares: map[int][][]sharing.Element{}}
+	d := &shamirDeal{scheme: s, update: update, masks: make([]sharing.Element, s.masks), shares: map[int][][]sharing.Element{}}
 	sharing.NewExpander(seed, streamMasks).Fill(d.masks)
+	for j := range s.dealer.Seeded() {
+		d.seeds = append(d.seeds, Seed(digest("consilium/shares/1", seed[:], appendParty(nil, Party(j+1)))))
+	}
 	body := Body{Parts: map[Party]Source{}}
 	for j := range s.n {
-		body.Parts[Party(j+1)] = shamirPart{d, j}
-	}
-	return body, nil
-}
-
-// shamirDeal computes blocks of shares when they are asked for, and keeps as
-// many as dealCache allows.
-type shamirDeal struct {
-	update Vector
-	masks  []sharing.Element
-	seed   Seed
-	n, k   int
-	shares map[int][][]sharing.Element // by block, by party
-}
-
-// dealCache bounds the elements that a deal keeps: 8 MiB. Beyond that blocks are
-// dealt again; the parts of one deal are read side by side, so that this is once
-// each time that they are read.
-const dealCache = 1 << 20
-
-func (d *shamirDeal) length() int { return len(d.update) + len(d.masks) }
-
-// secrets are the values that block i deals.
-func (d *shamirDeal) secrets(i int) []sharing.Element {
-	from, to := i*blockLength, min((i+1)*blockLength, d.length())
-	secrets := make([]sharing.Element, to-from)
-	for at := range secrets {
-		if from+at < len(d.update) {
-			secrets[at], _ = sharing.FromInt(d.update[from+at]) // looked at in Deal
+		if p := Party(j + 1); s.seeded(p) {
+			body.Parts[p] = Chunks{d.seeds[j][:]}
 		} else {
-			secrets[at] = d.masks[from+at-len(d.update)]
+			body.Parts[p] = shamirPart{d, j}
 		}
 	}
-	return secrets
-}
-
-type shamirPart struct {
-	deal  *shamirDeal
-	party int // from 0
-}
-
-func (p shamirPart) Chunks() int { return blocks(p.deal.length()) }
-
-func (p shamirPart) Chunk(i int) ([]byte, error) {
-	block, err := p.deal.block(i)
-	if err != nil {
-		return nil, err
-	}
-	return sharing.Append(make([]byte, 0, sharing.Size*len(block[p.party])), block[p.party]), nil
-}
-
-// block deals block i to everybody.
-func (d *shamirDeal) block(i int) ([][]sharing.Element, error) {
-	if i < 0 || i >= blocks(d.length()) {
-		return nil, fmt.Errorf("deal block %d of %d", i, blocks(d.length()))
-	}
-	if known, ok := d.shares[i]; ok {
-		return known, nil
-	}
-	secrets := d.secrets(i)
-	block := make([][]sharing.Element, d.n)
-	for j := range block {
-		block[j] = make([]sharing.Element, len(secrets))
-	}
-	if err := sharing.Deal(block, secrets, d.k, sharing.NewExpander(d.seed, uint64(i))); err != nil {
-		return nil, err
-	}
-	if (len(d.shares)+1)*blockLength*d.n > dealCache {
-		clear(d.shares)
-	}
-	d.shares[i] = block
-	return block, nil
+	return body, nil
 }
 
 // Check reads the shares that are here: the right number of canonical elements,
@@ -174,13 +139,33 @@ func (s *Shamir) Check(from Party, deal Body) error {
 	if len(deal.Public) > 0 {
 		return &Invalid{fmt.Sprintf("a Shamir deal has no public bytes, this one has %d", len(deal.Public))}
 	}
-	for _, part := range deal.Parts {
-		for i := range blocks(s.dealt()) {
-			if err := read(part, s.dealt(), i, room(s.dealt(), i)); err != nil {
+	for p, part := range deal.Parts {
+		if s.seeded(p) {
+			if _, err := wholePart(part, sharing.SeedSize); err != nil {
+				return err
+			}
+			continue
+		}
+		for i := range blocks(s.polynomials()) {
+			if err := read(part, s.polynomials(), i, room(s.polynomials(), i)); err != nil {
 				return err
 			}
 		}
 	}
+	return nil
+}
+
+// shares are those of this hospital in a deal, of which block i is read.
+func (s *Shamir) shares(deal Body, i int, block []sharing.Element) error {
+	part := deal.Parts[s.self]
+	if !s.seeded(s.self) {
+		return read(part, s.polynomials(), i, block)
+	}
+	seed, err := wholePart(part, sharing.SeedSize)
+	if err != nil {
+		return err
+	}
+	sharing.NewExpander(Seed(seed), uint64(i)).Fill(block)
 	return nil
 }
 
@@ -224,7 +209,7 @@ func (s *Shamir) Openers() (Set, int) { return AllOf(s.n), s.k + s.f }
 // block when it is read.
 func (s *Shamir) Open(set Certified, _ Seed) (Body, error) {
 	for _, deal := range set.Included {
-		if part := deal.Body.Parts[s.self]; part == nil || part.Chunks() != blocks(s.dealt()) {
+		if deal.Body.Parts[s.self] == nil {
 			return Body{}, fmt.Errorf("the shares of hospital %d are not here", deal.From)
 		}
 	}
@@ -237,16 +222,19 @@ type shamirOpening struct {
 	deals  []Post
 }
 
-func (o shamirOpening) Chunks() int { return blocks(o.scheme.length) }
+func (o shamirOpening) Chunks() int { return blocks(o.scheme.opened()) }
+
+// opened is how many elements an opening has.
+func (s *Shamir) opened() int { return (s.length + s.packed - 1) / s.packed }
 
 func (o shamirOpening) Chunk(i int) ([]byte, error) {
 	if i < 0 || i >= o.Chunks() {
 		return nil, fmt.Errorf("open block %d of %d", i, o.Chunks())
 	}
 	s := o.scheme
-	sum, block := room(s.length, i), room(s.dealt(), i)
+	sum, block := room(s.opened(), i), room(s.polynomials(), i)
 	for _, deal := range o.deals {
-		if err := read(deal.Body.Parts[s.self], s.dealt(), i, block); err != nil {
+		if err := s.shares(deal.Body, i, block); err != nil {
 			return nil, fmt.Errorf("sum the shares of hospital %d: %w", deal.From, err)
 		}
 		sharing.AddTo(sum, block[:len(sum)])
@@ -273,8 +261,9 @@ func (s *Shamir) Combine(set Certified, openings []Post) (Vector, error) {
 	}
 	sum := make(Vector, s.length)
 	var inconsistent error
-	for i := range blocks(s.length) {
-		err := c.block(i, sum[i*blockLength:min((i+1)*blockLength, s.length)])
+	perBlock := blockLength * s.packed
+	for i := range blocks(s.opened()) {
+		err := c.block(i, sum[i*perBlock:min((i+1)*perBlock, s.length)])
 		if errors.As(err, new(*Inconsistent)) {
 			inconsistent = err // a bad opening further on is worth more: it has a sender
 		} else if err != nil {
@@ -292,12 +281,12 @@ func (s *Shamir) Combine(set Certified, openings []Post) (Vector, error) {
 type shamirCombination struct {
 	scheme   *Shamir
 	openings []Post
-	at       [][]sharing.Element // Lagrange coefficients: at 0, then at each further opening
+	at       [][]sharing.Element // Lagrange coefficients: at the secrets, then at each further opening
 }
 
 func (s *Shamir) combination(openings []Post) (*shamirCombination, error) {
 	c := &shamirCombination{scheme: s, openings: openings}
-	for _, x := range append([]int{0}, abscissae(openings[s.k:])...) {
+	for _, x := range append(sharing.SecretsAt(s.packed), abscissae(openings[s.k:])...) {
 		lambda, err := sharing.Lagrange(abscissae(openings[:s.k]), x)
 		if err != nil {
 			return nil, err
@@ -317,7 +306,7 @@ func abscissae(posts []Post) []int {
 
 // block combines block i of the openings into sum.
 func (c *shamirCombination) block(i int, sum []int64) error {
-	k, length := c.scheme.k, c.scheme.length
+	k, packed, length := c.scheme.k, c.scheme.packed, c.scheme.opened()
 	shares := make([][]sharing.Element, len(c.openings))
 	for j, opening := range c.openings {
 		shares[j] = room(length, i)
@@ -326,16 +315,14 @@ func (c *shamirCombination) block(i int, sum []int64) error {
 		}
 	}
 	value := room(length, i)
-	for point, lambda := range c.at {
-		clear(value)
-		for j := range lambda {
-			sharing.Accumulate(value, lambda[j], shares[j])
-		}
-		if point == 0 {
-			for at, e := range value {
+	for point, weights := range c.at {
+		sharing.Weigh(value, weights, shares[:k])
+		if point < packed {
+			for at, e := range value[:min(len(value), len(sum))] {
 				sum[at] = e.Int()
 			}
-		} else if extra := k + point - 1; !slices.Equal(value, shares[extra]) {
+			sum = sum[min(len(value), len(sum)):]
+		} else if extra := k + point - packed; !slices.Equal(value, shares[extra]) {
 			return &Inconsistent{fmt.Sprintf("the openings of hospitals %v and %d do not lie on one polynomial", abscissae(c.openings[:k]), c.openings[extra].From)}
 		}
 	}

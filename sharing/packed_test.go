@@ -36,7 +36,7 @@ func TestEverySubsetOfKReconstructsPacked(t *testing.T) {
 		if len(xs) != k {
 			continue
 		}
-		for j, at := range secretsAt(l) {
+		for j, at := range SecretsAt(l) {
 			if got := reconstruct(t, xs, shares, at); !slices.Equal(got, secrets[j]) {
 				t.Errorf("parties %v reconstruct %v at %d, want %v", xs, got, at, secrets[j])
 			}
@@ -54,7 +54,7 @@ func TestTooFewPackedSharesFitEverySecret(t *testing.T) {
 	true1, true2 := Element(424242), Element(31337)
 	shares := dealPacked(t, n, k, l, [][]Element{{true1}, {true2}})
 	fits := func(held []int, candidate []Element) bool {
-		given, values := secretsAt(l), slices.Clone(candidate)
+		given, values := SecretsAt(l), slices.Clone(candidate)
 		for _, x := range held[:k-l] {
 			given, values = append(given, x), append(values, shares[x-1][0])
 		}

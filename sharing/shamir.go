@@ -42,7 +42,7 @@ func NewDealer(n, k, l int) (*Dealer, error) {
 		return nil, fmt.Errorf("deal shares: %d secrets in a polynomial of %d coefficients leave nothing to chance", l, k)
 	}
 	d := &Dealer{seeded: k - l}
-	given := secretsAt(l)
+	given := SecretsAt(l)
 	for x := 1; x <= d.seeded; x++ {
 		given = append(given, x)
 	}
@@ -78,8 +78,8 @@ func (d *Dealer) Extend(shares, secrets [][]Element) {
 // is given stays in the first-level cache.
 const tile = 256
 
-// secretsAt are the abscissae of l secrets.
-func secretsAt(l int) []int {
+// SecretsAt are the abscissae of l secrets.
+func SecretsAt(l int) []int {
 	if l == 1 {
 		return []int{0}
 	}

@@ -80,8 +80,8 @@ func runClusterKeygen(ctx context.Context, a *app, f *keygenFlags) error {
 	if err == nil {
 		a.printf("%s: epoch %d with a Paillier key of %d bits that nobody holds, signed by all members.\n", report.File, report.Epoch, report.Key.Bits)
 		a.printf("Any %d of the %d hospitals decrypt. This hospital's share is in %s: back it up with\n"+
-			"`hospital-node keys backup --home %s`. The share of the epoch before is erased, if there was one.\n",
-			report.Key.Threshold, report.Key.Holders, report.Share, f.home)
+			"`hospital-node keys backup --home %s --roster %s`. The share of the epoch before is erased, if there was one.\n",
+			report.Key.Threshold, report.Key.Holders, report.Share, f.home, report.File)
 		a.printf("%d candidates, %.1f s, %.1f MB sent.\n", report.Candidates, report.Seconds, float64(report.BytesSent)/1e6)
 	}
 	return a.finish("cluster-keygen", report, err)

@@ -57,7 +57,7 @@ func newRoot(a *app) *cobra.Command {
 	root.PersistentFlags().BoolVar(&a.verbose, "verbose", false, "tell more on standard error")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{flagHint(cmd, err)} })
 	root.AddCommand(
-		newDemo(a, runDemo), newSim(a, runSim), newReproduce(a, runReproduce), newBench(a, runBenchShares), newTestnet(a), newData(a),
+		newDemo(a, runDemo), newSim(a, runSim), newReproduce(a, runReproduce), newBench(a, runBenchShares), newTestnet(a), newData(a), newModel(a),
 		newInit(a, runInit), newID(a, runID), newCluster(a), newKeys(a), newEvidence(a), newRun(a, runRun), newStatus(a, runStatus), newVersion(a, runVersion),
 	)
 	return root

@@ -167,6 +167,21 @@ func cut(endorsement []byte) (roster, record []byte, err error) {
 	return endorsement[:at], endorsement[at:], nil
 }
 
+func (c *Ceremony) keepShare(result *keygen.Result) error {
+	if result.Share == nil {
+		share, err := identity.LoadShare(c.home, result.Key)
+		if err == nil && share == nil {
+			err = errors.New("the share of the key is missing: restore it with `hospital-node keys restore`")
+		}
+		return err
+	}
+	if err := identity.KeepShare(c.home, result.Share); err != nil {
+		return err
+	}
+	made := &keygen.Made{Key: result.Key.Encode(), Transcript: result.Transcript}
+	return c.save(keygen.Checkpoint{Products: result.Products, Tested: result.Tested, Made: made})
+}
+
 // record is RecordFile's form: what anybody can verify of a ceremony.
 type record struct {
 	Epoch      uint64            `json:"epoch"`
@@ -176,7 +191,9 @@ type record struct {
 }
 
 // Finish keeps the share in the place of the one of the epoch before, which is
-// erased with it, and returns the next epoch's roster, signed by everybody.
+// erased with it, and returns the next epoch's roster, signed by everybody. The
+// checkpoint keeps the key and not the share: hospitals that were killed just
+// before the end may want to hear the endorsements again.
 func (c *Ceremony) Finish(result *keygen.Result) (*roster.Roster, error) {
 	next, err := c.roster.Rekeyed(result.Key)
 	if err != nil {
@@ -193,7 +210,7 @@ func (c *Ceremony) Finish(result *keygen.Result) (*roster.Roster, error) {
 		}
 		r.Signatures[next.Name(protocol.Party(party))] = signature
 	}
-	if err := identity.KeepShare(c.home, result.Share); err != nil {
+	if err := c.keepShare(result); err != nil {
 		return nil, err
 	}
 	text, err := json.MarshalIndent(r, "", "  ")

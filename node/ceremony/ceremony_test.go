@@ -162,6 +162,21 @@ func TestFinishReplacesTheShare(t *testing.T) {
 	if back, err := identity.LoadShare(homes[0], key); err != nil || back.Holder() != 1 {
 		t.Error(err)
 	}
+	// The share is in one place, and a second end needs it there.
+	c := open(t, homes[0], ids[0], r)
+	if made := c.Resumed().Made; made == nil || len(made.Share) > 0 {
+		t.Errorf("the checkpoint is %+v", made)
+	}
+	result.Share = nil
+	if _, err := c.Finish(result); err != nil {
+		t.Error(err)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Finish(result); err == nil || !strings.Contains(err.Error(), "keys restore") {
+		t.Errorf("without the share: %v", err)
+	}
 }
 
 // A checkpoint is for the roster and the length that it was made for, is secret, and

@@ -25,6 +25,7 @@ type Study struct {
 	Name         string      `toml:"name"`
 	Task         string      `toml:"task"`          // an embedded task, or the name of a file beside the study
 	Scheme       string      `toml:"scheme"`        // how updates are hidden: "shamir", "masked", "paillier"; "spdz" shares the rows; empty chooses
+	Packing      uint32      `toml:"packing"`       // scheme shamir: values in one polynomial, from 7 hospitals; 0 as 1
 	Trainer      string      `toml:"trainer"`       // these five: empty or zero takes the task's
 	Rounds       int         `toml:"rounds"`        //
 	Rate         float64     `toml:"rate"`          //
@@ -56,6 +57,7 @@ type Deadlines struct {
 	Deal   uint32 `toml:"deal"`
 	Attest uint32 `toml:"attest"`
 	View   uint32 `toml:"view"`
+	Stall  uint32 `toml:"stall"` // to end a round that cannot go on; 0: never, it waits
 }
 
 // What a study has when it does not say otherwise.
@@ -228,7 +230,7 @@ func (s *Study) TickLength() time.Duration {
 
 // RoundDeadlines are the deadlines for a round description.
 func (s *Study) RoundDeadlines() protocol.Deadlines {
-	return protocol.Deadlines{Commit: s.Deadlines.Commit, Deal: s.Deadlines.Deal, Attest: s.Deadlines.Attest, View: s.Deadlines.View}
+	return protocol.Deadlines{Commit: s.Deadlines.Commit, Deal: s.Deadlines.Deal, Attest: s.Deadlines.Attest, View: s.Deadlines.View, Stall: s.Deadlines.Stall}
 }
 
 // Program is what the study computes, for a federation with these thresholds.

@@ -3,6 +3,7 @@ package keygen
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"math/big"
 	"strings"
@@ -230,6 +231,46 @@ func TestLiesAreNamed(t *testing.T) {
 	}
 }
 
+// Whoever speaks last in the sieve can make every try fail. Without a bound on
+// failures the search would go on for ever, and nobody would be named.
+func TestASieveThatLeavesNothingIsExplained(t *testing.T) {
+	const liar, words = 2, 3 // number of the message with the opened words
+	heard := make([][]byte, 4)
+	p := newParties(3, 2, 256, 3, nil)
+	interactivetest.Run(interactivetest.Options{Seed: 3, Tamper: func(from, to, number int, body []byte) ([]byte, bool) {
+		if number == words && from != liar {
+			heard[from] = body[frameSize:]
+		}
+		return body, true
+	}}, p.programs...)
+
+	l, err := newLayout(3, 2, 256, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := l.groups[0] // the only one at 256 bits
+	coefficients := g.ring.lagrangeAt(0, 3)
+	inverse := new(big.Int).ModInverse(new(big.Int).SetUint64(coefficients[liar-1]), g.product).Uint64()
+	var zeros []byte
+	for at := 0; at < len(heard[1]); at += 8 {
+		sum := g.ring.mul(coefficients[0], binary.BigEndian.Uint64(heard[1][at:]))
+		sum = g.ring.add(sum, g.ring.mul(coefficients[2], binary.BigEndian.Uint64(heard[3][at:])))
+		zeros = binary.BigEndian.AppendUint64(zeros, g.ring.mul(g.ring.m-sum, inverse))
+	}
+	if picks, _ := l.pickUnits([][]byte{nil, heard[1], zeros, heard[3]}); len(picks[0]) != 0 {
+		t.Fatalf("%d tries succeed: the attack is wrong", len(picks[0]))
+	}
+	told := 0
+	expectCheat(t, liar, "sieve", func(step string, body []byte) []byte {
+		if step == "sieve" {
+			if told++; told == 4 { // behind the shares, one for each party
+				return zeros
+			}
+		}
+		return body
+	})
+}
+
 // A lie in private names two, and the same two at all parties.
 func TestPrivateLiesNameTwo(t *testing.T) {
 	for _, number := range []int{2, 4} { // shares for the sieve, and of the candidates
@@ -315,6 +356,7 @@ func TestConfigurationsThatCannotBe(t *testing.T) {
 		"a length":             {3, 2, 300, nil, "300 bits"},
 		"a short key":          {3, 2, 256, func(_ int, c *Config) { c.MinBits = paillier.MinBits }, "shorter"},
 		"a threshold":          {3, 4, 256, nil, "threshold of 4"},
+		"few candidates":       {3, 2, 256, func(_ int, c *Config) { c.Candidates = 4 }, "too few"},
 		"different thresholds": {4, 3, 256, func(party int, c *Config) { c.Threshold = 3 + party/4 }, "another key"},
 		"different contexts":   {3, 2, 256, func(party int, c *Config) { c.Context = []byte{byte(party)} }, "another key"},
 	} {

@@ -223,9 +223,11 @@ func (c *ceremony) endorse() error {
 	if err != nil {
 		return err
 	}
-	share, err := key.DecodeKeyShare(made.Share)
-	if err != nil {
-		return err
+	var share *paillier.KeyShare
+	if len(made.Share) > 0 {
+		if share, err = key.DecodeKeyShare(made.Share); err != nil {
+			return err
+		}
 	}
 	// An endorsement may bind its maker for ever. It is made only when all parties
 	// have written the key down, and go on with it after a restart.

@@ -2,6 +2,7 @@ package keygen
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"math/big"
 
@@ -34,6 +35,8 @@ type Config struct {
 
 // DefaultCandidates is how many candidates a batch has.
 const DefaultCandidates = 128
+
+const minCandidates = 16
 
 // Progress is how far a ceremony is. Tries have no memory: however many
 // candidates were looked at, as many as expected on average are still ahead.
@@ -78,16 +81,16 @@ type Found struct {
 // Made is a key that decrypts, and that not all parties are known to have signed.
 type Made struct {
 	Key        []byte
-	Share      []byte
+	Share      []byte `json:",omitempty"` // empty: its owner keeps it elsewhere by now
 	Transcript []byte
 }
 
 // Result is what a party has in the end.
 type Result struct {
 	Key          *paillier.ThresholdKey
-	Share        *paillier.KeyShare
-	Transcript   []byte   // digest of everything that was said to all
-	Endorsements [][]byte // by party, 0 unused
+	Share        *paillier.KeyShare // nil after a resumption without it
+	Transcript   []byte             // digest of everything that was said to all
+	Endorsements [][]byte           // by party, 0 unused
 	Products     int
 	Tested       int
 }
@@ -103,6 +106,9 @@ func (c *Config) validate() error {
 	}
 	if c.Candidates == 0 {
 		c.Candidates = DefaultCandidates
+	}
+	if c.Candidates < minCandidates {
+		return fmt.Errorf("make a key: %d candidates at once are too few to tell a liar from chance; %d are the least", c.Candidates, minCandidates)
 	}
 	return nil
 }

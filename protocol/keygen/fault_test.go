@@ -160,7 +160,8 @@ func checkKey(t testing.TB, p *parties, k, bits int) error {
 	return nil
 }
 
-// Whatever happens on the way, there is a right key or an end with a name.
+// Whatever happens on the way, there is a right key, of whose factors t' views hold
+// nothing, or an end with a name.
 // CONSILIUM_CEREMONIES says how many ceremonies; they take about 0.1 s each.
 func TestSeededCeremonies(t *testing.T) {
 	count := uint64(30)
@@ -178,7 +179,9 @@ func TestSeededCeremonies(t *testing.T) {
 		k := n/2 + 1
 		p := newParties(n, k, 256, seed, nil)
 		f := randomFault(r, n, 60)
-		report := interactivetest.Run(f.options(seed, p), p.programs...)
+		o := f.options(seed, p)
+		views := recorded(n, &o)
+		report := interactivetest.Run(o, p.programs...)
 		if err := checkOutcome(p, report, f); err != nil {
 			t.Errorf("seed %d, %v: %v", seed, f, err)
 		}
@@ -187,7 +190,7 @@ func TestSeededCeremonies(t *testing.T) {
 			complete = complete && report.Errors[party] == nil
 		}
 		if complete {
-			if err := checkKey(t, p, k, 256); err != nil {
+			if err := errors.Join(checkKey(t, p, k, 256), checkViews(t, p, views, k, 256)); err != nil {
 				t.Errorf("seed %d, %v: %v", seed, f, err)
 			}
 		}

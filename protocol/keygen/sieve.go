@@ -190,7 +190,10 @@ func (b *batch) sieve() error {
 		}
 	}
 	picks, consistent := b.pickUnits(b.units)
-	b.picks, b.unexplained = picks, !consistent
+	b.picks = picks
+	// Chance leaves less than half of a batch once in an age; who speaks last can
+	// make every try fail, and the search go on for ever.
+	b.unexplained = !consistent || 2*b.count() < b.candidates
 	return nil
 }
 

@@ -2,6 +2,7 @@ package keygen
 
 import (
 	"bytes"
+	"fmt"
 	"math/big"
 	"slices"
 	"testing"
@@ -14,18 +15,33 @@ type view [][][]byte
 
 const frameSize = 33
 
-// recordViews runs a ceremony and keeps everything that every party got.
-func recordViews(t *testing.T, n, k, bits int, seed uint64) (*parties, []view) {
-	t.Helper()
-	p := newParties(n, k, bits, seed, nil)
+// recorded keeps everything that every party gets, in a run with these options.
+func recorded(n int, o *interactivetest.Options) []view {
 	views := make([]view, n+1)
 	for party := range views {
 		views[party] = make(view, n+1)
 	}
-	report := interactivetest.Run(interactivetest.Options{Seed: seed, Tamper: func(from, to, _ int, body []byte) ([]byte, bool) {
-		views[to][from] = append(views[to][from], body[frameSize:])
-		return body, true
-	}}, p.programs...)
+	tamper := o.Tamper
+	o.Tamper = func(from, to, number int, body []byte) ([]byte, bool) {
+		delivered := true
+		if tamper != nil {
+			body, delivered = tamper(from, to, number, body)
+		}
+		if delivered && len(body) >= frameSize {
+			views[to][from] = append(views[to][from], body[frameSize:])
+		}
+		return body, delivered
+	}
+	return views
+}
+
+// recordViews runs a ceremony and keeps everything that every party got.
+func recordViews(t *testing.T, n, k, bits int, seed uint64) (*parties, []view) {
+	t.Helper()
+	p := newParties(n, k, bits, seed, nil)
+	o := interactivetest.Options{Seed: seed}
+	views := recorded(n, &o)
+	report := interactivetest.Run(o, p.programs...)
 	for party := 1; party <= n; party++ {
 		if report.Errors[party] != nil {
 			t.Fatal(report.Errors[party])
@@ -152,6 +168,35 @@ func coalitions(n, size int) [][]int {
 		}
 	}
 	return out
+}
+
+// checkViews looks for the factors in what t' parties and fewer got: their shares,
+// interpolated, and every message as it is.
+func checkViews(t testing.TB, p *parties, views []view, k, bits int) error {
+	t.Helper()
+	n := len(p.programs)
+	l, err := newLayout(n, k, bits, 32)
+	if err != nil {
+		return err
+	}
+	a, b := p.factors(t, k, bits)
+	for _, coalition := range coalitions(n, l.degree) {
+		if interpolated(p, l, views, coalition, p.results[1].Key.N()) {
+			return fmt.Errorf("%v of %d find the factors", coalition, n)
+		}
+	}
+	for to := 1; to <= n; to++ {
+		for from := 1; from <= n; from++ {
+			for number, body := range views[to][from] {
+				for _, f := range []*big.Int{a, b} {
+					if bytes.Contains(body, f.FillBytes(make([]byte, bits/16))) {
+						return fmt.Errorf("message %d from %d to %d holds a factor", number, from, to)
+					}
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // Views of t' parties do not hold the factors; those of t'+1 do, which shows that

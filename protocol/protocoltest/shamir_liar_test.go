@@ -16,7 +16,7 @@ func TestShamirLiars(t *testing.T) {
 			if CheckLie(lieOf(kind, 1, phase), protocol.SchemeShamir) != nil {
 				continue
 			}
-			for seed := range uint64(8) {
+			for seed := range uint64(5) {
 				opt := shamirLiars(1, 0, seed)
 				opt.Rounds = 2
 				opt.Faults = []Fault{lieOf(kind, 1+int(seed)%6, phase)}
@@ -35,6 +35,72 @@ func TestShamirLiars(t *testing.T) {
 	for _, kind := range kinds {
 		if named[kind] == 0 {
 			t.Errorf("%s was never named", kind)
+		}
+	}
+}
+
+// With large bodies, which liars serve to one half only; with an adversary that
+// delays what hurts most; with dropouts and crashes besides.
+func TestShamirLiarsAndMore(t *testing.T) {
+	kinds := []Fault{
+		lieOf(Equivocate, 2, protocol.Describe), lieOf(Equivocate, 2, protocol.Deal), lieOf(Equivocate, 2, protocol.Check),
+		lieOf(Equivocate, 2, protocol.Attest), lieOf(WrongShare, 2, protocol.Deal), lieOf(WrongShare, 2, protocol.Check), lieOf(WrongOpen, 2, protocol.Open),
+	}
+	for i, fault := range kinds {
+		for seed := range uint64(4) {
+			opt := shamirLiars(1, 0, seed)
+			opt.Values, opt.Faults = 5000, []Fault{fault}
+			mustStand(t, opt)
+			opt = shamirLiars(1, 0, seed)
+			opt.Adaptive, opt.Faults = true, []Fault{fault}
+			mustStand(t, opt)
+			opt = shamirLiars(1, 1, seed)
+			opt.Faults = []Fault{fault, {Kind: Kill, Name: "5", Party: 5, Round: 1, Phase: shamirPhases[(i+int(seed))%8]}}
+			mustStand(t, opt)
+			opt.Faults = opt.Faults[:1]
+			opt.CrashAt, opt.RestartAfter = map[protocol.Party]int{5: 5 + 9*i + int(seed)}, 300
+			mustStand(t, opt)
+		}
+	}
+}
+
+// These runs hung before second answers, and complaints that a liar tells some
+// and not others, were heeded.
+func TestShamirLiarsThatHung(t *testing.T) {
+	for _, c := range []struct {
+		f, values int
+		seed      uint64
+		faults    []Fault
+	}{
+		{1, 6000, 13, []Fault{lieOf(Equivocate, 2, protocol.Describe)}},
+		{1, 6000, 13, []Fault{lieOf(Equivocate, 2, protocol.Deal)}},
+		{1, 6000, 14, []Fault{lieOf(Equivocate, 3, protocol.Check)}},
+		{2, 3, 21, []Fault{lieOf(Equivocate, 11, protocol.Agree), lieOf(Equivocate, 2, protocol.Commit)}},
+	} {
+		opt := shamirLiars(c.f, 0, c.seed)
+		opt.Values, opt.Faults = c.values, c.faults
+		mustStand(t, opt)
+	}
+}
+
+// A round that cannot have a set ends by name, with a result nowhere: of three
+// hospitals one is gone before it dealt. When all are there a deadline that
+// passes too early ends no round that has something to agree on.
+func TestStalledRounds(t *testing.T) {
+	for seed := range uint64(20) {
+		opt := options(3, 0, 1, seed)
+		opt.Stall, opt.Faults = 100, dropping(3, 1, protocol.Commit, seed)
+		res := mustRun(t, opt)
+		if res.Completed || res.Hung || res.Split || res.Aborted != "fewer than 3 hospitals dealt, or too few hold what was dealt" {
+			t.Errorf("seed %d: %+v", seed, res)
+		}
+		for _, stall := range []uint32{1, 20, 60} {
+			opt = shamirLiars(1, 0, seed)
+			opt.Stall, opt.RandomFaults = stall, 0.2
+			opt.Faults = []Fault{lieOf(Equivocate, 2, shamirPhases[seed%8])}
+			if res := mustRun(t, opt); res.Hung || res.Split || res.Wrong || res.Slandered || res.Unproved {
+				t.Errorf("seed %d, deadline %d: %+v", seed, stall, res)
+			}
 		}
 	}
 }

@@ -42,7 +42,7 @@ func TestEverybodyThere(t *testing.T) {
 
 func TestRandomFaults(t *testing.T) {
 	counts := map[string]int{}
-	for seed := range uint64(3000) {
+	for seed := range uint64(800) {
 		n := []int{3, 4, 5, 7}[seed%4]
 		opt := options(n, 0, protocol.MostDropouts(n, 0), seed)
 		opt.Rounds = 2

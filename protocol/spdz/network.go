@@ -14,6 +14,10 @@ type Activation struct {
 	Polynomial model.Polynomial
 	Slope      []float64
 
+	// Logistic takes a·(1−a) for the slope of a, which is right for the logistic
+	// curve: one product and a round, instead of a second polynomial.
+	Logistic bool
+
 	// Clip takes x back to ±Interval first, by two secure comparisons: nothing
 	// can leave the interval then. Otherwise somebody must watch: Training.Guard.
 	Clip bool
@@ -46,12 +50,14 @@ func (a Activation) slope() []float64 {
 // Network is a multilayer perceptron with one output; without hidden layers it
 // is linear or, with a sigmoid for Output, logistic regression. The gradient is
 // that of the squared error for a linear Output, of the log-likelihood for a
-// sigmoid: prediction − label.
+// sigmoid: prediction − label. Squared asks for that of the squared error in any
+// case, which takes the slope of the output, too.
 type Network struct {
 	Inputs     int
 	Hidden     []int
 	Activation Activation // of hidden units
 	Output     Activation
+	Squared    bool
 }
 
 // layers lists the sizes from the inputs to the output.
@@ -129,11 +135,13 @@ func (w Weights) within(limit float64) Weights {
 
 // pass is what a pass forward leaves for the one backward.
 type pass struct {
-	inputs  []*Secret // of each layer, with a column of ones
-	slopes  []*Secret // of each hidden layer, nil for the identity
-	pulled  *Secret   // slopes of the last hidden layer times the weights behind it
-	output  *Secret
-	watched []*Secret // pre-activations over their interval: none may be beyond ±1
+	inputs []*Secret // of each layer, with a column of ones
+	slopes []*Secret // of each hidden layer, nil for the identity
+	pulled *Secret   // slopes of the last hidden layer times the weights behind it
+	output *Secret
+	// outputSlope is nil unless the loss is the squared error of a curve.
+	outputSlope *Secret
+	watched     []*Secret // pre-activations over their interval: none may be beyond ±1
 }
 
 // Predict runs the network: probabilities, or numbers.
@@ -164,7 +172,7 @@ func (n Network) forward(e *Engine, w Weights, ones *Secret, back bool) (*pass, 
 			continue
 		}
 		var err error
-		if p.output, _, err = a.apply(e, p, z, false, nil); err != nil {
+		if p.output, p.outputSlope, err = a.apply(e, p, z, back && n.Squared, nil); err != nil {
 			return nil, err
 		}
 	}
@@ -231,18 +239,23 @@ func (a Activation) apply(e *Engine, p *pass, z *Product, back bool, slopeReady 
 	}
 	e.Name("activation")
 	curves, bounds := [][]float64{a.Polynomial.Coefficients}, []float64{boundOf(a.Polynomial.Coefficients, 1)}
-	if back {
+	if back && !a.Logistic {
 		curves, bounds = append(curves, a.slope()), append(bounds, boundOf(a.slope(), 1))
 	}
 	list, err := e.Polynomials(t, a.How, curves...)
 	if err != nil {
 		return nil, nil, err
 	}
-	if back {
+	value = list[0].Within(bounds[0])
+	if back && !a.Logistic {
 		slope = list[1].Within(bounds[1])
+	} else if back {
+		if slope, err = e.one(e.Hadamard(value, e.AddConstant(e.Negate(value), 1))); err != nil {
+			return nil, nil, err
+		}
 	}
 	ready()
-	return list[0].Within(bounds[0]), slope, nil
+	return value, slope, nil
 }
 
 // limited is x, watched where there is a limit.

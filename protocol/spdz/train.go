@@ -235,6 +235,11 @@ func (r *trainer) descend(x, y *Secret) error {
 	}
 	updates := make([]*Product, len(r.weights))
 	delta := e.Sub(p.output, y)
+	if p.outputSlope != nil {
+		if delta, err = e.one(e.Hadamard(delta, p.outputSlope)); err != nil {
+			return err
+		}
+	}
 	for l := len(r.weights) - 1; l >= 0; l-- {
 		updates[l] = r.update(l, e.MatMul(e.Transpose(p.inputs[l]), delta), x.Rows)
 		if l == 0 {

@@ -31,6 +31,8 @@ func rows(count, features int) (x, y []float64) {
 
 var sigmoid = Activation{Polynomial: model.SigmoidPolynomial()}
 
+var logistic = Activation{Polynomial: model.SigmoidPolynomial(), Logistic: true}
+
 func trainings() map[string]Training {
 	clipped := Activation{Polynomial: model.Polynomial{Interval: 2, Coefficients: []float64{0.5, 0.5}}, Clip: true}
 	return map[string]Training{
@@ -38,6 +40,7 @@ func trainings() map[string]Training {
 		"logistic":     {Network: Network{Inputs: 3, Output: sigmoid}, Rate: 0.5, L2: 0.01, Batch: 16, Epochs: 2, Limit: 8},
 		"piecewise":    {Network: Network{Inputs: 3, Output: clipped}, Rate: 0.5, Epochs: 3, Limit: 8},
 		"two layers":   {Network: Network{Inputs: 3, Hidden: []int{4}, Activation: sigmoid, Output: sigmoid}, Rate: 0.5, Batch: 20, Epochs: 1, Limit: 8},
+		"squared":      {Network: Network{Inputs: 3, Hidden: []int{4}, Activation: logistic, Output: logistic, Squared: true}, Rate: 0.5, Epochs: 2, Limit: 8},
 		"three layers": {Network: Network{Inputs: 3, Hidden: []int{3, 2}, Activation: sigmoid, Output: sigmoid}, Rate: 0.5, Epochs: 2, Limit: 8},
 		"rectifier": {Network: Network{Inputs: 3, Hidden: []int{4}, Activation: Activation{Rectifier: true}, Output: sigmoid},
 			Rate: 0.25, Batch: 20, Epochs: 1, Limit: 8},

@@ -1,0 +1,2 @@
+// Package figure draws curves as SVG and PNG, all in one style.
+package figure

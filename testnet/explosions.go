@@ -1,0 +1,393 @@
+package testnet
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"consilium/model"
+)
+
+// ExplosionsOptions say which of the poster's figures to compute.
+type ExplosionsOptions struct {
+	Data       string // folder with pima.csv, or the folder above it
+	Figure     string // figure2 or figure3
+	Iterations int
+	Shares     int    // iterations of the guarded run on shares; 0: as many
+	Seed       uint64 // of the split and of the weights before training
+	Logger     *slog.Logger
+	Tell       func(what string) // from two goroutines
+}
+
+// ExplosionRun is one training, and what came of it.
+type ExplosionRun struct {
+	Name       string                 `json:"name"`
+	On         string                 `json:"on"` // shares; fixed point, in the clear; floating point, in the clear
+	Activation string                 `json:"activation"`
+	Degree     *int                   `json:"degree"`   // null: the curve itself
+	Interval   *float64               `json:"interval"` // half of its width; null: all numbers
+	Layers     int                    `json:"layers"`   // of weights
+	Hidden     []int                  `json:"hidden"`
+	Guard      string                 `json:"guard"` // none, clip
+	Decay      float64                `json:"weight_decay"`
+	Iterations int                    `json:"iterations"` // asked for
+	LeftAt     *int                   `json:"left_at"`    // when a weighted sum first left the interval; null: never
+	ExplodedAt *int                   `json:"exploded_at"`
+	FloatAt    *int                   `json:"exploded_at_in_floats"` // the same training in floating point
+	MaxAbsZ    float64                `json:"max_abs_z"`
+	Accuracy   float64                `json:"accuracy"` // on the test rows
+	Cause      string                 `json:"cause"`
+	Seconds    float64                `json:"seconds"`
+	Halvings   int                    `json:"rate_halvings"`        // by the guard
+	Rounds     int                    `json:"rounds,omitempty"`     // on shares
+	BytesSent  int64                  `json:"bytes_sent,omitempty"` // by a party, mean
+	Trajectory []model.ExplosionPoint `json:"-"`
+
+	explosion model.Explosion
+}
+
+// ExplosionsReport is a figure.
+type ExplosionsReport struct {
+	Rows, TestRows int
+	Runs           []ExplosionRun
+	Shared         []ExplosionRun // of Runs: those on shares, and what they are compared with
+	// Difference is |accuracy on shares with the guard − accuracy of the exact
+	// sigmoid in floating point| after as many iterations.
+	Difference float64
+}
+
+// The poster's network as we repeat it: 8 inputs, 4 hidden units, a rate of 2.
+const (
+	explosionRate     = 2
+	explosionDecay    = 1e-3
+	explosionFraction = 16
+	guardedInterval   = 5
+	guardedDegree     = 7
+)
+
+// pimaTask is all 768 rows and all eight columns, zeros for what was not measured
+// among them, as published networks use them.
+const pimaTask = `
+name = "pima768"
+title = "Diabetes (yes or no) in Pima women, all rows"
+max_rows = 10_000
+[table]
+header = true
+separator = ","
+missing = ["?", ""]
+[[feature]]
+column = "pregnancies"
+kind = "number"
+min = 0
+max = 30
+[[feature]]
+column = "glucose"
+kind = "number"
+min = 0
+max = 600
+[[feature]]
+column = "blood_pressure"
+kind = "number"
+min = 0
+max = 200
+[[feature]]
+column = "skin_thickness"
+kind = "number"
+min = 0
+max = 200
+[[feature]]
+column = "insulin"
+kind = "number"
+min = 0
+max = 2000
+[[feature]]
+column = "bmi"
+kind = "number"
+min = 0
+max = 100
+[[feature]]
+column = "pedigree"
+kind = "number"
+min = 0
+max = 5
+[[feature]]
+column = "age"
+kind = "number"
+min = 0
+max = 120
+[label]
+rule = "outcome > 0"
+[model]
+kind = "logistic"
+[training]
+trainer = "fedsgd"
+rounds = 1
+rate = 1.0
+local_epochs = 1
+l2 = 0.0
+[fixed_point]
+fraction_bits = 30
+range = 4_194_304
+[single_file]
+file = "pima.csv"
+hospitals = 3
+`
+
+// explosions is the data of the experiment.
+type explosions struct {
+	opt         ExplosionsOptions
+	train, test model.Design
+}
+
+// Explosions runs the poster's experiment E3: a network on Pima with a polynomial
+// for the sigmoid, the approximation (figure 2) or the degree and the depth
+// (figure 3) varied, in the clear; and on shares of three hospitals, where one
+// explodes, and guards keep it and a better one whole. shared are those on shares
+// of a figure that was computed before with the same options, nil to run them.
+func Explosions(ctx context.Context, opt ExplosionsOptions, shared []ExplosionRun) (*ExplosionsReport, error) {
+	x, err := loadExplosions(opt)
+	if err != nil {
+		return nil, &InputError{err}
+	}
+	report := &ExplosionsReport{Rows: x.train.Rows(), TestRows: x.test.Rows()}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var both sync.WaitGroup
+	if shared == nil {
+		both.Go(func() {
+			if shared, err = x.allShared(ctx); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	for _, run := range x.plan() {
+		opt.Tell(run.Name + ", " + run.On)
+		if err := x.inTheClear(ctx, &run); err != nil {
+			cancel(fmt.Errorf("%s: %w", run.Name, err))
+			break
+		}
+		report.Runs = append(report.Runs, run)
+	}
+	both.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return report, err
+	}
+	report.Runs, report.Shared = append(report.Runs, shared...), shared
+	guarded, exact := shared[len(shared)-2], shared[len(shared)-1]
+	report.Difference = math.Abs(guarded.Accuracy - exact.Accuracy)
+	return report, nil
+}
+
+// allShared runs what is on shares, and last the exact sigmoid for as many
+// iterations as the cure before it.
+func (x *explosions) allShared(ctx context.Context) ([]ExplosionRun, error) {
+	p, err := openParties([]string{"hospital-1", "hospital-2", "hospital-3"}, x.opt.Logger)
+	if err != nil {
+		return nil, err
+	}
+	defer p.close()
+	var runs []ExplosionRun
+	for _, run := range x.sharedPlan() {
+		x.opt.Tell(run.Name + ", on shares")
+		if err := x.onShares(ctx, p, &run); err != nil {
+			return runs, fmt.Errorf("%s on shares: %w", run.Name, err)
+		}
+		runs = append(runs, run)
+	}
+	exact := x.run("exact sigmoid", model.Curve{}, 0, 0, []int{4})
+	exact.Iterations, exact.explosion.Iterations = x.shares(), x.shares()
+	exact.guard(noGuard, explosionDecay)
+	x.opt.Tell(exact.Name)
+	err = x.inTheClear(ctx, &exact)
+	return append(runs, exact), err
+}
+
+func loadExplosions(opt ExplosionsOptions) (*explosions, error) {
+	task, err := model.ParseTask("pima768.toml", []byte(pimaTask))
+	if err != nil {
+		return nil, err
+	}
+	if opt.Data == "" {
+		return nil, fmt.Errorf("the experiment needs pima.csv: name its folder with --data DIR (`hospital-node data get pima` fetches it)")
+	}
+	path := filepath.Join(opt.Data, "pima.csv")
+	if below := filepath.Join(opt.Data, "pima", "pima.csv"); !exists(path) && exists(below) {
+		path = below
+	}
+	d, _, err := task.ReadTableFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if opt.Iterations < 1 || opt.Shares < 0 {
+		return nil, fmt.Errorf("%d iterations, %d on shares: at least 1", opt.Iterations, opt.Shares)
+	}
+	train, test, err := d.Split(0.2, opt.Seed)
+	if err != nil {
+		return nil, err
+	}
+	if train.Rows() < 3 || test.Rows() == 0 {
+		return nil, fmt.Errorf("%s has %d rows; the experiment is for 768", path, d.Rows())
+	}
+	x := &explosions{opt: opt}
+	x.train, x.test = model.BetweenOnes(train, test)
+	return x, nil
+}
+
+func (x *explosions) shares() int {
+	if x.opt.Shares > 0 {
+		return x.opt.Shares
+	}
+	return x.opt.Iterations
+}
+
+// plan lists the figure's trainings in the clear.
+func (x *explosions) plan() []ExplosionRun {
+	four := []int{4}
+	sigmoid := x.run("exact sigmoid", model.Curve{}, 0, 0, four)
+	list := []ExplosionRun{sigmoid}
+	add := func(method string, degree int, interval float64, hidden []int) {
+		list = append(list, x.run(method, model.Curve{Name: method}, degree, interval, hidden))
+	}
+	if x.opt.Figure == "figure2" {
+		add("taylor", 5, 5, four)
+		for _, interval := range []float64{6, 8, 10} {
+			add("interpolation", 5, interval, four)
+		}
+		add("least-squares", 5, 8, four)
+		add("minimax", 5, 8, four)
+		add("minimax", guardedDegree, guardedInterval, four)
+	} else {
+		for _, degree := range []int{3, 5, 7} {
+			add("taylor", degree, 5, four)
+		}
+		for _, degree := range []int{3, 5, 7, 9} {
+			add("interpolation", degree, 8, four)
+		}
+		add("interpolation", 5, 8, []int{4, 4})
+		add("interpolation", 5, 8, []int{4, 4, 4})
+	}
+	return list
+}
+
+// sharedPlan lists those on shares: one that explodes soon; the same with a
+// guard; what clipping costs; and, last, the cure.
+func (x *explosions) sharedPlan() []ExplosionRun {
+	explodes := x.run("taylor", model.Curve{Name: "taylor"}, 5, 5, []int{4})
+	explodes.Iterations = min(explodes.Iterations, 320) // each halving of the rate takes a bit more room
+	held := explodes
+	held.guard(checkGuard, 0)
+	clipped := x.run("minimax", model.Curve{Name: "minimax"}, guardedDegree, guardedInterval, []int{4})
+	clipped.guard(clipGuard, explosionDecay)
+	clipped.Iterations = min(x.shares(), 100)
+	cured := x.run("minimax", model.Curve{Name: "minimax"}, guardedDegree, guardedInterval, []int{4})
+	cured.guard(checkGuard, explosionDecay)
+	cured.Iterations = x.shares()
+	return []ExplosionRun{explodes, held, clipped, cured}
+}
+
+// Guards on shares. A check tells every checkEvery iterations, by one comparison
+// for all, whether any weighted sum of any row left the interval since the last
+// one: the weights go back to that, and the rate is halved. Clipping compares
+// each weighted sum with both ends in every iteration.
+const (
+	noGuard    = "none"
+	checkGuard = "check"
+	clipGuard  = "clip"
+	checkEvery = 20
+)
+
+// run describes a training; a curve without a name is the sigmoid itself.
+func (x *explosions) run(name string, method model.Curve, degree int, interval float64, hidden []int) ExplosionRun {
+	r := ExplosionRun{
+		Name: name, On: "fixed point, in the clear", Activation: "sigmoid", Layers: len(hidden) + 1, Hidden: hidden, Guard: noGuard, Iterations: x.opt.Iterations,
+		explosion: model.Explosion{Hidden: hidden, Rate: explosionRate, Iterations: x.opt.Iterations, Seed: x.opt.Seed, Every: max(1, x.opt.Iterations/400)},
+	}
+	if method.Name == "" {
+		r.On = "floating point, in the clear"
+		r.explosion.Activation = model.ExactSigmoid()
+		return r
+	}
+	fit, err := model.Approximate(model.ApproximationSettings{Function: "sigmoid", Method: method.Name, Low: -interval, High: interval, Degree: degree})
+	if err != nil {
+		panic("testnet: " + err.Error()) // the settings are those of plan
+	}
+	r.Name = fmt.Sprintf("%s %d", name, degree)
+	if method.Name != "taylor" {
+		r.Name += fmt.Sprintf(" on ±%g", interval)
+	}
+	if len(hidden) > 1 {
+		r.Name += fmt.Sprintf(", %d layers", r.Layers)
+	}
+	r.Activation, r.Degree, r.Interval = method.Name, &degree, &interval
+	r.explosion.Activation, r.explosion.Interval, r.explosion.FractionBits = fit.Polynomial, interval, explosionFraction
+	return r
+}
+
+func (r *ExplosionRun) guard(guard string, decay float64) {
+	r.explosion.Decay, r.Decay, r.Guard = decay, decay, guard
+	if guard == clipGuard {
+		r.explosion.Guard = model.ClipGuard
+	}
+	if guard != noGuard {
+		r.Name += ", guard " + guard
+	}
+	if decay > 0 {
+		r.Name += ", weight decay"
+	}
+}
+
+// inTheClear trains, and in floating point once more where it was fixed point.
+func (x *explosions) inTheClear(ctx context.Context, r *ExplosionRun) error {
+	began := time.Now()
+	out, err := r.explosion.Run(ctx, x.train, x.test)
+	if err != nil {
+		return err
+	}
+	r.take(out)
+	if r.explosion.FractionBits > 0 {
+		floats := r.explosion
+		floats.FractionBits = 0
+		again, err := floats.Run(ctx, x.train, x.test)
+		if err != nil {
+			return err
+		}
+		r.FloatAt = orNull(again.ExplodedAt)
+	}
+	r.Seconds = time.Since(began).Seconds()
+	return nil
+}
+
+func (r *ExplosionRun) take(out *model.ExplosionRun) {
+	r.LeftAt, r.ExplodedAt, r.MaxAbsZ, r.Accuracy, r.Trajectory = orNull(out.LeftAt), orNull(out.ExplodedAt), out.MaxZ, out.Accuracy, out.Trajectory
+	r.Cause = r.cause()
+}
+
+// cause says in words what happened.
+func (r *ExplosionRun) cause() string {
+	switch {
+	case r.ExplodedAt != nil && r.LeftAt != nil:
+		return fmt.Sprintf("a weighted sum left ±%g at iteration %d; there the polynomial is no sigmoid, its slope a·(1−a) pushes further out, and sums were beyond 2^15 at %d", *r.Interval, *r.LeftAt, *r.ExplodedAt)
+	case r.LeftAt != nil:
+		return fmt.Sprintf("a weighted sum left ±%g at iteration %d and the weights found a balance out there: luck, nothing holds them", *r.Interval, *r.LeftAt)
+	case r.Guard == clipGuard:
+		return "nothing can leave the interval: what would is clipped by a secure comparison"
+	case r.Guard == checkGuard && r.Halvings > 0:
+		return fmt.Sprintf("a secure comparison saw weighted sums leave the interval; the weights went back, and the rate was halved %d times", r.Halvings)
+	case r.Guard == checkGuard:
+		return "a secure comparison watched every weighted sum; none left the interval"
+	case r.Interval == nil:
+		return "the sigmoid itself is bounded"
+	}
+	return "no weighted sum left the interval in so many iterations"
+}
+
+func orNull(i int) *int {
+	if i == 0 {
+		return nil
+	}
+	return &i
+}
