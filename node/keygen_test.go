@@ -20,7 +20,7 @@ import (
 // with one roster, signed by all, and shares of its key.
 func TestHospitalsMakeAKeyAndOneIsKilled(t *testing.T) {
 	p := newParties(t, 3)
-	homes := []string{"", t.TempDir(), t.TempDir(), t.TempDir()}
+	homes := append([]string{""}, p.homes...)
 	next := make([]*roster.Roster, 4)
 	reports := make([]*KeyReport, 4)
 	errs := make([]error, 4)

@@ -20,6 +20,7 @@ import (
 // parties are the meshes of a roster on loopback.
 type parties struct {
 	t      testing.TB
+	homes  []string
 	ids    []*identity.Identity
 	roster *roster.Roster
 	listen string
@@ -33,7 +34,8 @@ func newParties(t testing.TB, n int) *parties {
 	p := &parties{t: t, meshes: make([]*Mesh, n+1), listen: "/ip4/127.0.0.1/tcp/0"}
 	var cards []roster.Card
 	for i := range n {
-		id, err := identity.Generate(t.TempDir())
+		home := t.TempDir()
+		id, err := identity.Generate(home)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -41,6 +43,7 @@ func newParties(t testing.TB, n int) *parties {
 		if err != nil {
 			t.Fatal(err)
 		}
+		p.homes = append(p.homes, home)
 		p.ids, cards = append(p.ids, id), append(cards, card)
 	}
 	var err error

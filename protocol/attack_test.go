@@ -1,6 +1,8 @@
 package protocol
 
 import (
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -421,5 +423,38 @@ func TestSlotIsFilledOnce(t *testing.T) {
 	}
 	if o := w.rounds[1].Outcome(); o == nil || len(o.Included) != 3 {
 		t.Fatalf("hospital 1 ends with %+v", o)
+	}
+}
+
+// One opening per hospital and round: in front of a certificate for another set
+// than the one that it has opened, a hospital stops.
+func TestLockedOnAnotherSet(t *testing.T) {
+	w := newWorld(t, 4)
+	w.run(Combine)
+	r := w.rounds[1]
+	if r.openings[1] == nil {
+		t.Fatal("hospital 1 has opened nothing: the test shows nothing")
+	}
+	r.opened = false // as after a restart
+	r.ballot.decidedID = Hash{9}
+	if err := r.open(); err == nil || !strings.Contains(err.Error(), "locked on another set") {
+		t.Fatalf("it opens a second set: %v", err)
+	}
+}
+
+// An opening of another set is no opening of this one.
+func TestOpeningsOfAnotherSetDoNotCount(t *testing.T) {
+	w := newWorld(t, 4)
+	w.run(Combine)
+	r := w.rounds[1]
+	counts := func() bool {
+		return slices.ContainsFunc(r.openingsHere(), func(p Post) bool { return p.From == 2 })
+	}
+	if !counts() {
+		t.Fatal("the opening of hospital 2 is not here: the test shows nothing")
+	}
+	r.openings[2].payload.Set = Hash{9}
+	if counts() || r.openers().Has(2) {
+		t.Fatal("it counts")
 	}
 }

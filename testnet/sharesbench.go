@@ -62,8 +62,8 @@ type Yardstick struct {
 
 type sharesJob struct {
 	SharesBenched
-	training spdz.Training
-	passive  bool
+	training          spdz.Training
+	passive, deferred bool
 }
 
 func sharesJobs(opt SharesBenchOptions) []sharesJob {
@@ -74,19 +74,22 @@ func sharesJobs(opt SharesBenchOptions) []sharesJob {
 	rectifier.Activation = spdz.Activation{Rectifier: true}
 	const degree7 = "sigmoid of degree 7 on [-8, 8]"
 	list := []sharesJob{
-		{SharesBenched{Name: "logistic", Activation: degree7, Yardstick: &Yardstick{0.13, 0.73, 595}}, spdz.Training{Network: logistic}, true},
-		{SharesBenched{Name: "logistic", Activation: degree7, Yardstick: &Yardstick{1.22, 44.7, 0}}, spdz.Training{Network: logistic}, false},
-		{SharesBenched{Name: "network 8-16-1", Activation: "relu, exact; output " + degree7, Yardstick: &Yardstick{2.13, 16.3, 1539}}, spdz.Training{Network: rectifier}, true},
-		{SharesBenched{Name: "network 8-16-1", Activation: degree7, Yardstick: &Yardstick{2.13, 16.3, 1539}}, spdz.Training{Network: smooth}, true},
-		{SharesBenched{Name: "network 8-16-1", Activation: degree7, Yardstick: &Yardstick{17.7, 668, 0}}, spdz.Training{Network: smooth}, false},
+		{SharesBenched: SharesBenched{Name: "logistic", Activation: degree7, Yardstick: &Yardstick{0.13, 0.73, 595}}, training: spdz.Training{Network: logistic}, passive: true},
+		{SharesBenched: SharesBenched{Name: "logistic", Activation: degree7, Yardstick: &Yardstick{1.22, 44.7, 0}}, training: spdz.Training{Network: logistic}},
+		{SharesBenched: SharesBenched{Name: "network 8-16-1", Activation: "relu, exact; output " + degree7, Yardstick: &Yardstick{2.13, 16.3, 1539}}, training: spdz.Training{Network: rectifier}, passive: true},
+		{SharesBenched: SharesBenched{Name: "network 8-16-1", Activation: degree7, Yardstick: &Yardstick{2.13, 16.3, 1539}}, training: spdz.Training{Network: smooth}, passive: true},
+		{SharesBenched: SharesBenched{Name: "network 8-16-1", Activation: degree7, Yardstick: &Yardstick{17.7, 668, 0}}, training: spdz.Training{Network: smooth}},
+	}
+	for _, job := range list {
+		if !job.passive {
+			job.deferred = true
+			list = append(list, job)
+		}
 	}
 	for i := range list {
 		t := &list[i].training
 		t.Rate, t.Batch, t.Epochs, t.Limit = 0.25, opt.Batch, 1, 8
-		list[i].Security = "passive"
-		if !list[i].passive {
-			list[i].Security = "malicious, with abort"
-		}
+		list[i].Security = securityOf(list[i].config())
 	}
 	return list
 }
@@ -154,8 +157,13 @@ func inventRows(count, features int) (x, y []float64) {
 	return x, y
 }
 
+func (j sharesJob) config() spdz.Config {
+	return spdz.Config{Passive: j.passive, Deferred: j.deferred}
+}
+
 func (b *sharesBench) config(job sharesJob) (spdz.Config, error) {
-	cfg := spdz.Config{Threshold: b.opt.Threshold, Passive: job.passive}
+	cfg := job.config()
+	cfg.Threshold = b.opt.Threshold
 	_, err := rand.Read(cfg.Seed[:])
 	return cfg, err
 }

@@ -43,12 +43,15 @@ func (s *scenario) planShares() (err error) {
 
 func (s *scenario) sharesSummary() string {
 	return fmt.Sprintf("%d hospitals (%s), scheme %s, %s: rows are shared, any %d hospitals learn nothing, %s open in the end",
-		len(s.hospitals), strings.Join(s.names(), ", "), s.study.Scheme, securityOf(s.shares.Passive), s.shares.Threshold, s.shares.Reveal)
+		len(s.hospitals), strings.Join(s.names(), ", "), s.study.Scheme, securityOf(s.shares.Config()), s.shares.Threshold, s.shares.Reveal)
 }
 
-func securityOf(passive bool) string {
-	if passive {
+func securityOf(c spdz.Config) string {
+	switch {
+	case c.Passive:
 		return "passive"
+	case c.Deferred:
+		return "malicious, with abort, checked at openings"
 	}
 	return "malicious, with abort"
 }
@@ -147,7 +150,7 @@ func (s *scenario) replayShares(v *verdict, results []*learning.Result) error {
 
 func (s *scenario) sharesResult(results []*learning.Result, costs []node.ComputeReport) *SharesResult {
 	r := &SharesResult{
-		Security: securityOf(s.shares.Passive), Reveal: s.shares.Reveal, Threshold: s.shares.Threshold,
+		Security: securityOf(s.shares.Config()), Reveal: s.shares.Reveal, Threshold: s.shares.Threshold,
 		Halvings: results[1].Halvings, Ranges: results[1].Ranges,
 	}
 	for _, c := range costs[1:] {

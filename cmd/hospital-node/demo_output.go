@@ -236,8 +236,8 @@ func visibility(a *app, r *testnet.DemoReport) {
 	}
 	a.printf("\nWhat each hospital could see: its own rows; %s; ", hidden)
 	a.printf("the sums over the %d or more hospitals of each round; the model.\n", (protocol.Thresholds{Parties: n}).SmallestSet())
-	a.printf("Nobody saw another's rows, mean or update. The run goes on without any %d of the %d. This version stands\n", n-k, n)
-	a.printf("hospitals that crash or are cut off, and not yet hospitals that lie (SECURITY.md).\n")
+	a.printf("Nobody saw another's rows, mean or update. The run goes on without any %d of the %d. This federation is\n", n-k, n)
+	a.printf("set up for hospitals that crash or are cut off, and for none that lies (SECURITY.md).\n")
 }
 
 func traffic(a *app, r *testnet.DemoReport) {

@@ -43,7 +43,7 @@ func TestEveryCorruptedMessageIsCaught(t *testing.T) {
 	for _, size := range [][2]int{{3, 1}, {4, 1}} {
 		n := size[0]
 		honest := make([][]float64, n+1)
-		cfg := Config{Threshold: size[1]}
+		cfg := Config{Threshold: size[1], Deferred: n == 3} // a tenth of the messages
 		program := func(results [][]float64) func(e *Engine) error {
 			return func(e *Engine) error {
 				var err error
@@ -231,6 +231,40 @@ func TestInputsOutOfRangeAreNoticed(t *testing.T) {
 		var cheat *CheatError
 		if used || !errors.As(report.Errors[1], &cheat) || !errors.As(report.Errors[2], &cheat) {
 			t.Errorf("%v: %v", value, report.Errors)
+		}
+	}
+}
+
+// A large number added to a product makes the next one larger than its mask:
+// unless checks are deferred, that one does not open.
+func TestNothingOpensOverAWrongFactor(t *testing.T) {
+	for _, deferred := range []bool{false, true} {
+		reduced := make([]bool, 4)
+		report := runWith(3, Config{Threshold: 1, Deferred: deferred}, interactivetest.Options{Seed: 1}, func(e *Engine) error {
+			x, err := shared(e, 1, 1, []float64{0.5}, 1)
+			if err != nil {
+				return err
+			}
+			p := e.Hadamard(x, x)
+			if e.Self() == 3 {
+				p.share[0] = wide.Add(p.share[0], wide.PowerOfTwo(110))
+			}
+			y, err := e.one(p)
+			if err != nil {
+				return err
+			}
+			if y, err = e.one(e.Hadamard(y, x)); err != nil {
+				return err
+			}
+			reduced[e.Self()] = true
+			_, err = e.Open(y)
+			return err
+		})
+		for party := 1; party <= 2; party++ {
+			var cheat *CheatError
+			if reduced[party] != deferred || !errors.As(report.Errors[party], &cheat) {
+				t.Errorf("deferred %v, party %d: opened %v, %v", deferred, party, reduced[party], report.Errors[party])
+			}
 		}
 	}
 }

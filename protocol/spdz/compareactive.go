@@ -33,6 +33,11 @@ func (e *Engine) signNumbers(x *Secret, width int) (*Secret, error) {
 			hidden.share[i] = wide.Add(hidden.share[i], wide.Mul(times, high))
 		}
 	}
+	if e.strict() {
+		if err := e.Check(); err != nil {
+			return nil, err
+		}
+	}
 	m, err := e.openElements(hidden)
 	if err != nil {
 		return nil, err

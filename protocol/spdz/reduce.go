@@ -46,6 +46,11 @@ func (e *Engine) reduce(products []*Product) ([]*Secret, error) {
 	if e.plain {
 		return e.reduceClear(products), nil
 	}
+	if e.strict() {
+		if err := e.Check(); err != nil {
+			return nil, err
+		}
+	}
 	results, products2t := make([]*Secret, len(products)), make([][]wide.Element, len(products))
 	message := make([]wide.Element, 0, total)
 	for i, p := range products {

@@ -24,9 +24,12 @@ type record struct {
 	z       []wide.Element
 }
 
-// fold is into how many parts one step of a check cuts its vectors. More parts
-// are fewer rounds, and more to compute.
-const foldParts = 8
+// A step of a check cuts its vectors into so many parts, and short ones into
+// single numbers. More parts are fewer rounds, and more to compute.
+const (
+	foldParts  = 8
+	foldAtOnce = 32
+)
 
 func (e *Engine) active() bool { return !e.Passive && !e.plain }
 
@@ -193,7 +196,7 @@ func (e *Engine) joinRecords(records []record, coins *wide.Expander) triple {
 			length += f.length()
 		}
 	}
-	t := triple{a: make([]wide.Element, 0, length+foldParts), b: make([]wide.Element, 0, length+foldParts)}
+	t := triple{a: make([]wide.Element, 0, length+foldAtOnce), b: make([]wide.Element, 0, length+foldAtOnce)}
 	for _, r := range records {
 		lambda := make([]wide.Element, len(r.z))
 		for i := range lambda {
@@ -208,6 +211,9 @@ func (e *Engine) joinRecords(records []record, coins *wide.Expander) triple {
 			}
 			t.addFactor(f, scaled)
 		}
+	}
+	if len(t.a) == 0 { // truncations only
+		t.a, t.b = append(t.a, wide.Element{}), append(t.b, wide.Element{})
 	}
 	return t
 }
@@ -249,7 +255,10 @@ func (t *triple) addFactor(f factor, lambda []wide.Element) {
 // foldTriple cuts the vectors in parts, and gives another claim, true only if
 // this one is, of the length of a part.
 func (e *Engine) foldTriple(t triple) (triple, error) {
-	parts := min(foldParts, len(t.a))
+	parts := foldParts
+	if len(t.a) <= foldAtOnce {
+		parts = len(t.a)
+	}
 	length := (len(t.a) + parts - 1) / parts
 	padding := make([]wide.Element, parts*length-len(t.a))
 	t.a, t.b = append(t.a, padding...), append(t.b, padding...)

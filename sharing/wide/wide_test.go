@@ -156,7 +156,7 @@ func TestExpandersDifferAndKeepTheirBounds(t *testing.T) {
 	}
 	words := make([]uint64, 3)
 	x.Words(words)
-	if words[0] == words[1] || x.Element() == x.Element() {
+	if first, second := x.Element(), x.Element(); words[0] == words[1] || first == second {
 		t.Error("words repeat")
 	}
 }

@@ -22,8 +22,9 @@ type Settings struct {
 	// Least, 1 unless said.
 	Threshold, Least int
 
-	Passive bool   // trust that all follow the protocol
-	Reveal  string // RevealWeights unless said
+	Passive  bool   // trust that all follow the protocol
+	Deferred bool   // otherwise check them only before something opens: see spdz.Config
+	Reveal   string // RevealWeights unless said
 }
 
 // Plan is what all hospitals agree on.
@@ -69,7 +70,7 @@ func NewPlan(p *model.Program, parties int, s Settings) (*Plan, error) {
 		return nil, fmt.Errorf("train on shares: reveal %q is none of %q, %q", s.Reveal, RevealWeights, RevealPredictions)
 	}
 	r := &Plan{Settings: s, Program: p, Parties: parties}
-	if _, err := spdz.Clear(parties, r.config()); err != nil {
+	if _, err := spdz.Clear(parties, r.Config()); err != nil {
 		return nil, fmt.Errorf("train on shares: %w", err)
 	}
 	network, err := networkOf(plan.Task)
@@ -86,8 +87,9 @@ func NewPlan(p *model.Program, parties int, s Settings) (*Plan, error) {
 	return r, nil
 }
 
-func (p *Plan) config() spdz.Config {
-	return spdz.Config{Threshold: p.Threshold, Passive: p.Passive, Fraction: fraction}
+// Config is the engine's, but for the seed.
+func (p *Plan) Config() spdz.Config {
+	return spdz.Config{Threshold: p.Threshold, Passive: p.Passive, Deferred: p.Deferred, Fraction: fraction}
 }
 
 // networkOf is the task's model on shares.

@@ -55,7 +55,7 @@ func (s *Study) Run(c *interactive.Channel) (*Result, error) {
 	if c.Parties() != s.Parties {
 		return nil, fmt.Errorf("%d hospitals for a plan of %d", c.Parties(), s.Parties)
 	}
-	cfg := s.config()
+	cfg := s.Config()
 	cfg.Seed = s.Seed
 	e, err := spdz.New(c, cfg)
 	if err != nil {
@@ -248,7 +248,7 @@ func (r *run) evaluate() error {
 // how far those of a study on shares may be away (infinite where that is not
 // known).
 func (p *Plan) Clear(z model.Standardiser, rows []*model.Dataset) (weights []float64, bound float64, err error) {
-	e, err := spdz.Clear(p.Parties, p.config())
+	e, err := spdz.Clear(p.Parties, p.Config())
 	if err != nil {
 		return nil, 0, err
 	}
