@@ -28,7 +28,7 @@ func DecodeScalar(data []byte) (Scalar, error) {
 }
 
 // Append appends the canonical encoding of a.
-func (a Scalar) Append(dst []byte) []byte { return a.s.Encode(dst) }
+func (a Scalar) Append(dst []byte) []byte { return append(dst, a.s.Bytes()...) }
 
 // scalar is a small public number.
 func scalar(v int) *ristretto255.Scalar {
@@ -86,7 +86,7 @@ func (p SharedSecret) Share(x int) Scalar {
 // bytes each.
 func (p SharedSecret) AppendCommitments(dst []byte) []byte {
 	for _, c := range p.coefficients {
-		dst = ristretto255.NewElement().ScalarBaseMult(c).Encode(dst)
+		dst = append(dst, ristretto255.NewIdentityElement().ScalarBaseMult(c).Bytes()...)
 	}
 	return dst
 }
@@ -101,7 +101,7 @@ func DecodeCommitment(data []byte) (Commitment, error) {
 	if len(data) != GroupSize {
 		return Commitment{}, fmt.Errorf("decode a commitment: %d bytes instead of %d", len(data), GroupSize)
 	}
-	e, err := ristretto255.NewElement().SetCanonicalBytes(data)
+	e, err := ristretto255.NewIdentityElement().SetCanonicalBytes(data)
 	if err != nil {
 		return Commitment{}, fmt.Errorf("decode a commitment: %w", err)
 	}
@@ -113,7 +113,7 @@ func (c Commitment) IsZero() bool { return c.e.Equal(ristretto255.NewIdentityEle
 
 // Opens tells whether a is what was committed to.
 func (c Commitment) Opens(a Scalar) bool {
-	return ristretto255.NewElement().ScalarBaseMult(a.s).Equal(c.e) == 1
+	return ristretto255.NewIdentityElement().ScalarBaseMult(a.s).Equal(c.e) == 1
 }
 
 // ShareCommitmentVarTime is the commitment to the share of party x, from those
@@ -130,7 +130,7 @@ func ShareCommitmentVarTime(coefficients []Commitment, x int) Commitment {
 // timesVarTime is x·e for a small public x > 0, by doubling and adding: that
 // takes a twentieth of the time of a multiplication by a scalar.
 func timesVarTime(e *ristretto255.Element, x int) *ristretto255.Element {
-	product := ristretto255.NewElement().Set(e)
+	product := ristretto255.NewIdentityElement().Set(e)
 	top := 0
 	for x>>(top+1) > 0 {
 		top++
@@ -147,7 +147,7 @@ func timesVarTime(e *ristretto255.Element, x int) *ristretto255.Element {
 // Agree is the Diffie–Hellman secret of a scalar and another's public key, in
 // GroupSize bytes: a·B. Hash it before use.
 func Agree(a Scalar, public Commitment) []byte {
-	return ristretto255.NewElement().ScalarMult(a.s, public.e).Bytes()
+	return ristretto255.NewIdentityElement().ScalarMult(a.s, public.e).Bytes()
 }
 
 // LagrangeScalars returns the coefficients λ with f(0) = Σ λᵢ·f(xᵢ) for every
