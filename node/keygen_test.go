@@ -41,10 +41,20 @@ func TestHospitalsMakeAKeyAndOneIsKilled(t *testing.T) {
 		p.begin(party)
 	}
 	var all sync.WaitGroup
-	found := 0
-	all.Go(func() { // hospital 2 dies when the candidate is found
+	found, others := 0, sync.WaitGroup{}
+	others.Add(2)
+	arrives := func() func(keygen.Progress) {
+		once := sync.OnceFunc(others.Done)
+		return func(progress keygen.Progress) {
+			if progress.Stage == keygen.StageShare {
+				once()
+			}
+		}
+	}
+	all.Go(func() { // hospital 2 dies when all have found the candidate
 		work(2, func(progress keygen.Progress) {
 			if progress.Stage == keygen.StageShare {
+				others.Wait()
 				found = progress.Products
 				p.kill(2)
 			}
@@ -52,8 +62,8 @@ func TestHospitalsMakeAKeyAndOneIsKilled(t *testing.T) {
 		p.begin(2)
 		work(2, nil)
 	})
-	all.Go(func() { work(1, nil) })
-	all.Go(func() { work(3, nil) })
+	all.Go(func() { work(1, arrives()) })
+	all.Go(func() { work(3, arrives()) })
 	all.Wait()
 	for party := 1; party <= 3; party++ {
 		if errs[party] != nil {
