@@ -69,6 +69,9 @@ func (b *ballot) excludes(c choice) bool {
 	if b.attests == r.attests && c.set().And(r.disputed(false)) != (Set{}) {
 		return true
 	}
+	if r.masks != nil && b == r.masks.join && r.masks.leavesOut(c) {
+		return true
+	}
 	return c.set().And(r.liars) != (Set{}) && r.heldFor(b).Minus(r.liars).Len() >= r.t.SmallestSet()
 }
 

@@ -36,6 +36,8 @@ func Forge(m Message, d Description, signer Signer, pick uint64, vote Hash) (Mes
 		content = attestPayload{forgeNamed(p.Held, pick)}
 	case proposalPayload:
 		content = p.forged(d.Thresholds, pick)
+	case maskedPayload:
+		content = p.forged(pick)
 	case votePayload:
 		content = votePayload{vote}
 	case openPayload:
@@ -88,6 +90,20 @@ func (p dealPayload) forged(pick uint64) dealPayload {
 	default:
 		p.Body.Public = append(slices.Clone(p.Body.Public), 1)
 	}
+	return p
+}
+
+// forged is a masked update for others who joined, or one whose content is
+// nowhere. With another content it would be another update, which nobody can
+// tell from one.
+func (p maskedPayload) forged(pick uint64) maskedPayload {
+	if pick%2 == 0 {
+		p.Joined[0] ^= 1
+		return p
+	}
+	p.Body.Parts = slices.Clone(p.Body.Parts)
+	p.Body.Parts[0].Ref.Root[0] ^= 1
+	p.Body.Inline = nil
 	return p
 }
 

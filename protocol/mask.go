@@ -1,6 +1,9 @@
 package protocol
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // masks are the phase of scheme masked between the deals and the agreement on
 // the set: the hospitals agree on who masks, by which deals; each of these posts
@@ -93,6 +96,23 @@ func (m *masks) post(c choice) error {
 	}
 	m.posts[r.cfg.Self][0].held = body.Parts[0]
 	return nil
+}
+
+// leavesOut tells whether somebody could join a choice and is not in it. A liar
+// that leads could otherwise have itself join instead of an honest hospital, and
+// then not mask: too few would be left. Once everybody has seen the same
+// attestations, no honest leader leaves anybody out that others would take in.
+func (m *masks) leavesOut(c choice) bool {
+	r := m.r
+	if r.t.Liars == 0 {
+		return false
+	}
+	for _, e := range r.attests.commonRoots(r.all.Minus(c.set()).Minus(r.liars).Minus(r.disputed(true))) {
+		if r.attests.holdersOf(append(slices.Clone(c.Included), e)).Len() >= r.t.Parties-r.t.Missing() {
+			return true
+		}
+	}
+	return false
 }
 
 // hold fetches what hospitals that joined have posted.

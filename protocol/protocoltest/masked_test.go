@@ -154,3 +154,14 @@ func TestMaskedEveryLieInEveryPhase(t *testing.T) {
 	}
 	t.Log(named)
 }
+
+// Seeds in which a liar that led the agreement on who masks left an honest
+// hospital out, and then did not mask: fewer than three were left, for ever.
+func TestMaskedLeaderLeavesNobodyOut(t *testing.T) {
+	for _, seed := range []uint64{3, 7, 142, 146, 216, 294, 295, 541} {
+		opt := maskedOptions(4, 1, 0, seed)
+		opt.Modulus, opt.Values = 32, 8
+		opt.Faults = []Fault{lieOf(Equivocate, 2, protocol.Mask)}
+		mustStand(t, opt)
+	}
+}
