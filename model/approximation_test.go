@@ -150,33 +150,6 @@ func worstInIntegers(a *Approximation, coefficients []float64, scale float64, fr
 	return worst
 }
 
-func TestEvaluationPlans(t *testing.T) {
-	cost := EvaluationCost{Parties: 3, Threshold: 1, Values: 100, Element: 16}
-	for _, c := range []struct {
-		coefficients       []float64
-		horner, powers     int // rounds
-		openings, fullOpen int
-	}{
-		{[]float64{0, 1}, 1, 1, 1, 1},
-		{[]float64{1, 1, 1}, 2, 2, 2, 2},
-		{[]float64{0.5, 1, 0, 1}, 3, 3, 3, 3},
-		{[]float64{0.5, 1, 0, 1, 0, 1, 0, 1}, 5, 4, 5, 7},
-		{[]float64{0.5, 1, 1, 1, 0, 1, 0, 1}, 7, 4, 7, 7},
-	} {
-		p := Polynomial{Interval: 1, Coefficients: c.coefficients}
-		h, s := cost.Horner(p), cost.Powers(p)
-		if h.Rounds != c.horner || h.Openings != c.openings || s.Rounds != c.powers || s.Openings != c.fullOpen {
-			t.Errorf("%v: Horner %+v, powers %+v", c.coefficients, h, s)
-		}
-		if h.BytesPerParty != h.Openings*100*2*16 || h.PreparedBytes != h.Openings*100*2*16*3/2 {
-			t.Errorf("%v: %+v", c.coefficients, h)
-		}
-	}
-	if err := (EvaluationCost{Parties: 4, Threshold: 2, Values: 1, Element: 8}).Validate(); err == nil {
-		t.Error("four parties multiply with a threshold of two")
-	}
-}
-
 func TestApproximateRefuses(t *testing.T) {
 	good := ApproximationSettings{Function: "sigmoid", Method: "minimax", Low: -1, High: 1, Degree: 3}
 	for want, change := range map[string]func(*ApproximationSettings){

@@ -17,6 +17,8 @@ import (
 	"consilium/internal/durable"
 	"consilium/internal/figure"
 	"consilium/model"
+	"consilium/protocol/spdz"
+	"consilium/testnet"
 )
 
 func newModel(a *app) *cobra.Command {
@@ -30,33 +32,33 @@ func newModel(a *app) *cobra.Command {
 }
 
 type activationFlags struct {
-	settings model.ApproximationSettings
-	interval string
-	cost     model.EvaluationCost
-	out      string
+	settings                   model.ApproximationSettings
+	interval                   string
+	parties, threshold, values int
+	out                        string
 }
 
 // activationReport is the result of model activation.
 type activationReport struct {
-	Function       string      `json:"function"`
-	Method         string      `json:"method"`
-	Interval       [2]float64  `json:"interval"`
-	Degree         int         `json:"degree"`
-	Scale          float64     `json:"scale"`          // B
-	CoefficientsT  []float64   `json:"coefficients"`   // of powers of t = x/B
-	CoefficientsX  []float64   `json:"coefficients_x"` // of powers of x
-	MaxError       float64     `json:"max_error"`
-	MaxErrorAt     float64     `json:"max_error_at"`
-	OutsideError   float64     `json:"outside_error"`
-	FixedPoint     *bitsReport `json:"fixed_point"`   // null: none of up to 60 fractional bits is enough
-	FixedPointOfX  *bitsReport `json:"fixed_point_x"` // the same in powers of x
-	Parties        int         `json:"parties"`
-	Threshold      int         `json:"threshold"`
-	Values         int         `json:"values"`
-	ElementBytes   int         `json:"element_bytes"`
-	Horner         planReport  `json:"horner"`
-	ParallelPowers planReport  `json:"parallel_powers"`
-	Files          []string    `json:"files"`
+	Function       string                 `json:"function"`
+	Method         string                 `json:"method"`
+	Interval       [2]float64             `json:"interval"`
+	Degree         int                    `json:"degree"`
+	Scale          float64                `json:"scale"`          // B
+	CoefficientsT  []float64              `json:"coefficients"`   // of powers of t = x/B
+	CoefficientsX  []float64              `json:"coefficients_x"` // of powers of x
+	MaxError       float64                `json:"max_error"`
+	MaxErrorAt     float64                `json:"max_error_at"`
+	OutsideError   float64                `json:"outside_error"`
+	FixedPoint     *bitsReport            `json:"fixed_point"`   // null: none of up to 60 fractional bits is enough
+	FixedPointOfX  *bitsReport            `json:"fixed_point_x"` // the same in powers of x
+	Parties        int                    `json:"parties"`
+	Threshold      int                    `json:"threshold"`
+	Values         int                    `json:"values"`
+	ProductRoom    int                    `json:"product_room_bits"` // that a product may have on shares
+	Horner         testnet.EvaluationCost `json:"horner"`
+	ParallelPowers testnet.EvaluationCost `json:"parallel_powers"`
+	Files          []string               `json:"files"`
 	approximation  *model.Approximation
 }
 
@@ -64,13 +66,6 @@ type bitsReport struct {
 	FractionBits int `json:"fraction_bits"`
 	WholeBits    int `json:"whole_bits"`
 	ProductBits  int `json:"product_bits"`
-}
-
-type planReport struct {
-	Rounds        int `json:"rounds"`
-	Openings      int `json:"openings"`
-	BytesPerParty int `json:"bytes_per_party"`
-	PreparedBytes int `json:"prepared_bytes_per_party"`
 }
 
 func newActivation(a *app, run func(*app, *activationFlags) error) *cobra.Command {
@@ -91,10 +86,9 @@ func newActivation(a *app, run func(*app, *activationFlags) error) *cobra.Comman
 	flags.StringVar(&f.settings.Method, "method", "minimax", strings.Join(model.ApproximationMethods(), ", "))
 	flags.StringVar(&f.interval, "interval", "-8,8", "lower and upper end, parted by a comma")
 	flags.IntVar(&f.settings.Degree, "degree", 7, fmt.Sprintf("of the polynomial, 1 to %d", model.MaxDegree))
-	flags.IntVar(&f.cost.Parties, "parties", 3, "hospitals that evaluate it on shares")
-	flags.IntVar(&f.cost.Threshold, "threshold", 1, "so many hospitals together learn nothing")
-	flags.IntVar(&f.cost.Values, "values", 1, "values evaluated side by side: units of a layer times rows")
-	flags.IntVar(&f.cost.Element, "element-bytes", 16, "bytes of a field element: 8 for 2^61-1, 16 for 2^127-1")
+	flags.IntVar(&f.parties, "parties", 3, "hospitals that evaluate it on shares")
+	flags.IntVar(&f.threshold, "threshold", 1, "so many hospitals together learn nothing")
+	flags.IntVar(&f.values, "values", 1, "values evaluated side by side: units of a layer times rows")
 	flags.StringVar(&f.out, "out", "", "folder for report.json, the curves and the error (SVG and PNG)")
 	return cmd
 }
@@ -115,10 +109,18 @@ func (f *activationFlags) report() (*activationReport, error) {
 	if err := f.readInterval(); err != nil {
 		return nil, err
 	}
-	if err := f.cost.Validate(); err != nil {
-		return nil, err
+	if f.values < 1 {
+		return nil, fmt.Errorf("--values %d: at least 1", f.values)
 	}
 	m, err := model.Approximate(f.settings)
+	if err != nil {
+		return nil, err
+	}
+	horner, room, err := testnet.CountEvaluation(m.Polynomial, spdz.Horner, f.parties, f.threshold, f.values)
+	if err != nil {
+		return nil, err
+	}
+	powers, _, err := testnet.CountEvaluation(m.Polynomial, spdz.Powers, f.parties, f.threshold, f.values)
 	if err != nil {
 		return nil, err
 	}
@@ -127,8 +129,7 @@ func (f *activationFlags) report() (*activationReport, error) {
 		CoefficientsT: m.Polynomial.Coefficients, CoefficientsX: m.InPowersOfX(),
 		MaxError: m.MaxError, MaxErrorAt: m.MaxErrorAt, OutsideError: m.Outside,
 		FixedPoint: bitsOf(m.FixedPoint()), FixedPointOfX: bitsOf(m.FixedPointOfX()),
-		Parties: f.cost.Parties, Threshold: f.cost.Threshold, Values: f.cost.Values, ElementBytes: f.cost.Element,
-		Horner: planReport(f.cost.Horner(m.Polynomial)), ParallelPowers: planReport(f.cost.Powers(m.Polynomial)),
+		Parties: f.parties, Threshold: f.threshold, Values: f.values, ProductRoom: room, Horner: horner, ParallelPowers: powers,
 		Files: []string{}, approximation: m,
 	}, nil
 }
@@ -160,35 +161,29 @@ func (r *activationReport) text() string {
 	fmt.Fprintf(&b, "In powers of x: %s\n\n", joinFloats(r.CoefficientsX))
 	fmt.Fprintf(&b, "largest error on the interval   %.3g, at x = %.3g\n", r.MaxError, r.MaxErrorAt)
 	fmt.Fprintf(&b, "half a width beyond it          %.3g\n\n", r.OutsideError)
-	fmt.Fprintf(&b, "fixed point in powers of x/B    %s\n", r.FixedPoint.text())
-	fmt.Fprintf(&b, "fixed point in powers of x      %s\n\n", r.FixedPointOfX.text())
-	fmt.Fprintf(&b, "on shares of %d hospitals (threshold %d), %s at once, elements of %d bytes:\n", r.Parties, r.Threshold, count(r.Values, "value"), r.ElementBytes)
-	fmt.Fprintf(&b, "  Horner's rule         %s\n  powers side by side   %s\n", r.Horner.text(), r.ParallelPowers.text())
+	fmt.Fprintf(&b, "fixed point in powers of x/B    %s\n", r.FixedPoint.text(r.ProductRoom))
+	fmt.Fprintf(&b, "fixed point in powers of x      %s\n\n", r.FixedPointOfX.text(r.ProductRoom))
+	fmt.Fprintf(&b, "on shares of %d hospitals (threshold %d), %s at once, when x/B is there:\n", r.Parties, r.Threshold, count(r.Values, "value"))
+	fmt.Fprintf(&b, "  Horner's rule         %s\n  powers side by side   %s\n", costText(r.Horner), costText(r.ParallelPowers))
 	if len(r.Files) > 0 {
 		fmt.Fprintf(&b, "\nWritten: %s\n", strings.Join(r.Files, ", "))
 	}
 	return b.String()
 }
 
-// text names the smallest of the two fields that a product fits into, behind a
-// mask that hides it up to 2⁻⁴⁰.
-func (r *bitsReport) text() string {
-	if r == nil {
-		return "more than 60 fractional bits: it does not fit"
-	}
-	const hiding = 41
-	field := "does not fit into 2^127-1"
+// text says what is needed, of the room that a product has on shares.
+func (r *bitsReport) text(room int) string {
 	switch {
-	case r.ProductBits+hiding <= 61:
-		field = "fits into 2^61-1"
-	case r.ProductBits+hiding <= 127:
-		field = "fits into 2^127-1"
+	case r == nil:
+		return "more than 60 fractional bits: it does not fit"
+	case r.ProductBits > room:
+		return fmt.Sprintf("%d fractional bits, %d whole ones; a product has %d and does not fit into the %d that there are", r.FractionBits, r.WholeBits, r.ProductBits, room)
 	}
-	return fmt.Sprintf("%d fractional bits, %d whole ones; a product has %d and %s", r.FractionBits, r.WholeBits, r.ProductBits, field)
+	return fmt.Sprintf("%d fractional bits, %d whole ones; a product has %d of the %d that there are", r.FractionBits, r.WholeBits, r.ProductBits, room)
 }
 
-func (r planReport) text() string {
-	return fmt.Sprintf("%s, %s a hospital, and %s before for masks", count(r.Rounds, "round"), bytesText(int64(r.BytesPerParty)), bytesText(int64(r.PreparedBytes)))
+func costText(c testnet.EvaluationCost) string {
+	return fmt.Sprintf("%s, %s a hospital", count(c.Rounds, "round"), bytesText(c.BytesPerParty))
 }
 
 func count(n int, what string) string {
