@@ -66,6 +66,9 @@ func (b *ballot) excludes(c choice) bool {
 	if c.aborts() {
 		return !b.stalled()
 	}
+	if b.shrinks(c) {
+		return true
+	}
 	if b.attests == r.attests && c.set().And(r.disputed(false)) != (Set{}) {
 		return true
 	}
@@ -73,6 +76,19 @@ func (b *ballot) excludes(c choice) bool {
 		return true
 	}
 	return c.set().And(r.liars) != (Set{}) && r.heldFor(b).Minus(r.liars).Len() >= r.t.SmallestSet()
+}
+
+// shrinks tells whether a leader has left somebody out of those who mask without
+// need: this hospital would propose the same and more. When one who joined and
+// then does not mask leaves fewer than the smallest set, no sum is possible any
+// more, so a liar that leads must not choose who joins. Attestations may come to
+// some first; after every hospital has led once anything goes.
+func (b *ballot) shrinks(c choice) bool {
+	if b.phase != Mask || int(b.view) >= b.r.t.Parties {
+		return false
+	}
+	mine, ok := b.attests.candidate()
+	return ok && mine.set() != c.set() && c.set().Within(mine.set())
 }
 
 // publicDeal is the message of a deal that is the same for everybody, as it can

@@ -104,3 +104,13 @@ func TestStalledRounds(t *testing.T) {
 		}
 	}
 }
+
+// A liar that leads left an honest hospital out of those who mask, did not mask
+// itself, and so left fewer than the smallest set: these runs hung.
+func TestLeaderDoesNotChooseWhoMasks(t *testing.T) {
+	for _, seed := range []uint64{3, 7, 142} {
+		opt := options(4, 1, 0, seed)
+		opt.Scheme, opt.Values, opt.Faults = protocol.SchemeMasked, 8, []Fault{lieOf(Equivocate, 2, protocol.Mask)}
+		mustStand(t, opt)
+	}
+}
