@@ -2,6 +2,8 @@ package protocol
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 )
 
 // dealState is somebody's deal and what this hospital has of it.
@@ -170,7 +172,8 @@ func (r *Round) serveAgain() error {
 			return err
 		}
 	}
-	for j, a := range r.answers[r.cfg.Self] {
+	for _, j := range slices.Sorted(maps.Keys(r.answers[r.cfg.Self])) {
+		a := r.answers[r.cfg.Self][j]
 		r.serve(a.payload.Body, Body{Parts: map[Party]Source{0: r.dealing.body.Parts[j]}})
 	}
 	return nil

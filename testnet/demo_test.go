@@ -293,7 +293,7 @@ func TestBadOptions(t *testing.T) {
 		"unknown task":          {DemoOptions{Task: "haert"}, "did you mean heart?"},
 		"no data":               {DemoOptions{Task: "heart"}, "--data DIR"},
 		"missing files":         {DemoOptions{Task: "heart", Data: "nowhere"}, "nowhere/processed.cleveland.data"},
-		"later scheme":          {DemoOptions{Scheme: "masked"}, "this version knows auto, shamir"},
+		"later scheme":          {DemoOptions{Scheme: "molten"}, "this version knows auto, shamir"},
 		"unknown trainer":       {DemoOptions{Trainer: "newtom"}, "did you mean newton?"},
 		"no such test key":      {DemoOptions{Scheme: "paillier", Bits: 1000}, "--fresh-key"},
 		"key without a use":     {DemoOptions{Bits: 1024}, "the scheme is shamir"},

@@ -47,7 +47,7 @@ func TestManifestMistakes(t *testing.T) {
 		{"unknown trainer", study4 + "trainer = \"adam\"\n", "", "net.toml: line 2: study: "},
 		{"two hospitals", "hospitals = 2\n[study]\ntask = \"synthetic\"\n", "", "net.toml: "},
 		{"too many dropouts", "tolerate_dropouts = 2\n" + study4, "", "net.toml: line 1: 4 hospitals do not stand 0 liars and 2 dropouts"},
-		{"liars", "tolerate_liars = 1\n" + study4, "", "shamir stands no liar"},
+		{"liars", "tolerate_liars = 1\n" + study4 + "scheme = \"shamir\"\n", "", "wrong openings"},
 		{"no files", "[study]\ntask = \"heart\"\n", "", "net.toml: line 2: task heart needs its files"},
 		{"missing folder", "data = \"nowhere\"\n[study]\ntask = \"heart\"\n", "", "net.toml: line 1: load task heart"},
 		{"fault of nobody", "faults = [\n  \"kill:north@1:open\",\n  \"kill:up@1:open\",\n]\n" + study4, "", `net.toml: line 3: fault "kill:up@1:open": no hospital "up"`},

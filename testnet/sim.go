@@ -24,7 +24,7 @@ func (n *network) simulate(ctx context.Context) error {
 	if s.links.set() {
 		opt.Links = &protocoltest.Links{Latency: s.links.latency.Milliseconds(), Bits: s.links.bits, Loss: s.links.Loss}
 	}
-	start, at := n.now(), int64(0)
+	start, at := n.timeline[0].Time, int64(0) // setting up took real time: equal seeds have equal timelines
 	n.now = func() time.Time { return start.Add(time.Duration(at) * time.Millisecond) }
 	var failed error
 	opt.Watch = func(note protocoltest.Note) {

@@ -81,7 +81,9 @@ type GarbledError struct {
 	Why   error
 }
 
-func (e *GarbledError) Error() string { return fmt.Sprintf("party %d sent garbage: %v", e.Party, e.Why) }
+func (e *GarbledError) Error() string {
+	return fmt.Sprintf("party %d sent garbage: %v", e.Party, e.Why)
+}
 
 func (e *GarbledError) Unwrap() error { return e.Why }
 
