@@ -19,9 +19,13 @@ func Choose(t Thresholds, length, limit uint64) (scheme, why string) {
 	}
 	shamir := estimate(SchemeShamir, t, length, limit)
 	if shamir <= masked {
-		return SchemeShamir, fmt.Sprintf("a round of %d values takes about %.2g s where masked takes %.2g, and it rests on no assumption", length, shamir, masked)
+		return SchemeShamir, fmt.Sprintf("for %d values %s masked %.3g ms; and it rests on no assumption", length, difference(shamir), 1e3*masked)
 	}
-	return SchemeMasked, fmt.Sprintf("a round of %d values takes about %.2g s where shamir takes %.2g", length, masked, shamir)
+	return SchemeMasked, fmt.Sprintf("for %d values %s shamir %.3g ms", length, difference(masked), 1e3*shamir)
+}
+
+func difference(seconds float64) string {
+	return fmt.Sprintf("what differs between the schemes takes it %.3g ms a round at 100 Mbit/s, and", 1e3*seconds)
 }
 
 // Modulus is what the description of a round says in a scheme: in masked the
