@@ -50,7 +50,7 @@ type xorReport struct {
 
 var xorLessons = []string{
 	"Paillier adds, and cannot multiply two ciphertexts; each product takes a joint decryption of a blinded value, and two of the three hospitals must answer",
-	"nobody holds a weight: the first ones are sums of what each hospital draws, and what opens is blinded by 64 bits more than it has, but for the loss, the predictions and, to compare them, the last weights",
+	"nobody holds a weight: the first ones are sums of what each hospital draws (here from one seed, so that the run can be repeated: a real one draws its own), and what opens is blinded by 64 bits more than it has, but for the loss, the predictions and, to compare them, the last weights",
 	"the poster blamed noise in the decryption and low precision: decryption has no noise, and precision is cheap under a long key: with 128 bits behind the point the weights are those of the run in the clear to some 37 digits",
 	"it is slow because each iteration decrypts 46 numbers jointly for four rows of two bits; on secret shares (figures 2 and 3) an iteration on 614 patients takes less time than that",
 }
