@@ -149,7 +149,7 @@ func (e *Engine) signBits(x *Secret, width int, h *hider) (bitShare, error) {
 	}
 	message := make([]wide.Element, len(x.share))
 	if e.sender() {
-		wide.Accumulate(message, e.lagrange, x.share)
+		wide.Accumulate(message, e.lagrange[e.self], x.share)
 	}
 	for _, r := range h.adds {
 		wide.AddTo(message, r[:len(message)])

@@ -102,8 +102,7 @@ func distinct(list []int) bool {
 // polynomial each: a random combination of what each further party dealt, less
 // what t+1 others make of it, opens as zero.
 func (e *Engine) checkDealers(before []int, threshold int, dealt []*Secret) error {
-	e.checker.dealt = append(e.checker.dealt, dealt[1:]...)
-	if err := e.Check(); err != nil { // they are of the new degree
+	if err := e.Check(); err != nil { // everybody has heard the same
 		return err
 	}
 	coins, err := e.toss()
