@@ -261,3 +261,12 @@ func (e *Engine) AnyBeyond(limit float64, list ...*Secret) (bool, error) {
 	}
 	return e.openAny(sign)
 }
+
+func (e *Engine) anyNegative(s *Secret) bool {
+	for i := range s.share {
+		if s.value(i) < 0 {
+			return true
+		}
+	}
+	return false
+}

@@ -63,6 +63,7 @@ type Engine struct {
 	checker    checker
 	cost       Cost
 	name       string
+	room       room
 	places
 }
 

@@ -123,17 +123,17 @@ func bitsOf(numbers []wide.Element, width int) []wide.Element {
 
 // claimBits claims b·(b−1) = 0 of all bits, and of each row Σ 2ᵖ·b = sum.
 func (e *Engine) claimBits(bit, sums []wide.Element, t *transcript) claim {
-	x := t.expander("coefficients")
+	x := wide.NewExpander(t.seed(), 0)
 	c := claim{a: make([]wide.Element, len(bit)), b: make([]wide.Element, len(bit))}
 	for i, v := range bit {
-		c.a[i], c.b[i] = wide.Mul(e.coefficient(x), v), wide.Sub(v, wide.FromInt(1))
+		c.a[i], c.b[i] = wide.Mul(e.coefficient(x.Element()), v), wide.Sub(v, wide.FromInt(1))
 	}
 	width := len(bit) / len(sums)
 	for row, sum := range sums {
 		for p := range width {
 			sum = wide.Sub(sum, wide.Mul(wide.PowerOfTwo(p), bit[row*width+p]))
 		}
-		c.c = wide.Add(c.c, wide.Mul(e.coefficient(x), sum))
+		c.c = wide.Add(c.c, wide.Mul(e.coefficient(x.Element()), sum))
 	}
 	return c
 }

@@ -23,9 +23,14 @@ func (t *transcript) absorb(party int, body []byte) {
 	h.Sum(t[:0])
 }
 
-// expander draws challenges from what was absorbed.
-func (t *transcript) expander(purpose string) *wide.Expander {
-	return wide.NewExpander(seedOf(purpose, t[:]), 0)
+// seed is that of challenges from what was absorbed.
+func (t *transcript) seed() [wide.SeedSize]byte { return seedOf("challenge", t[:]) }
+
+// pair are two challenges from what was absorbed.
+func (t *transcript) pair() (first, second wide.Element) {
+	s := t.seed()
+	word := func(i int) uint64 { return binary.LittleEndian.Uint64(s[8*i:]) }
+	return wide.FromUint(word(0), word(1)), wide.FromUint(word(2), word(3))
 }
 
 // A claim says that the inner product of a and b is c. Of each entry a party
@@ -116,10 +121,10 @@ func (f *folding) settle() wide.Element {
 		copy(f.published, []wide.Element{f.a[0], f.b[0]})
 	}
 	values := f.take(2)
-	x := f.transcript.expander("last challenges")
+	x, y := f.transcript.pair()
 	off := wide.Sub(f.c, wide.Mul(values[0], values[1]))
 	off = wide.Add(off, wide.Mul(f.engine.coefficient(x), wide.Sub(f.a[0], values[0])))
-	return wide.Add(off, wide.Mul(f.engine.coefficient(x), wide.Sub(f.b[0], values[1])))
+	return wide.Add(off, wide.Mul(f.engine.coefficient(y), wide.Sub(f.b[0], values[1])))
 }
 
 func (f *folding) proves() bool { return f.prover == f.engine.self }
@@ -150,10 +155,8 @@ func (f *folding) fold(parts, claimed int) {
 	places := 2*parts - 1
 	masks := f.takeMasks(places - 1)
 	if f.proves() {
-		for j := 1; j < places; j++ {
-			a, b := f.at(j, parts, length)
-			f.published[j-1] = wide.Sub(wide.Dot(a, b), masks[j-1])
-		}
+		f.products(parts, length)
+		wide.SubTo(f.published[:places-1], masks)
 		if cheat := f.engine.checker.cheat; cheat != nil {
 			cheat(f, parts, claimed)
 		}
@@ -165,10 +168,24 @@ func (f *folding) fold(parts, claimed int) {
 	for j := 1; j < claimed; j++ {
 		values[0] = wide.Sub(values[0], values[j])
 	}
-	s := f.engine.challenge(f.transcript.expander("place"))
+	s := f.engine.challenge(f.transcript)
 	short := f.engine.lagrangeAt(parts, s)
-	f.a, f.b = combined(short, f.a, length), combined(short, f.b, length)
+	wide.Combine(f.a[:length], short, f.a)
+	wide.Combine(f.b[:length], short, f.b)
+	f.a, f.b = f.a[:length], f.b[:length]
 	f.c = wide.Dot(f.engine.lagrangeAt(places, s), values)
+}
+
+// products computes c at 1, 2, 3….
+func (f *folding) products(parts, length int) {
+	if parts == 4 {
+		dots := wide.CubicDots(f.a, f.b)
+		copy(f.published, dots[:])
+		return
+	}
+	for j := 1; j < 2*parts-1; j++ {
+		f.published[j-1] = wide.Dot(f.at(j, parts, length))
+	}
 }
 
 // at is a(j) and b(j).
@@ -238,21 +255,22 @@ func (p *places) lagrangeAt(count int, at wide.Element) []wide.Element {
 }
 
 // challenge draws a place that is none of those that have values.
-func (e *Engine) challenge(x *wide.Expander) wide.Element {
+func (e *Engine) challenge(t *transcript) wide.Element {
+	const first = 2*foldAtOnce + 2
+	s, _ := t.pair()
 	if q := e.checker.challenges; q > 0 {
-		return wide.Element{Lo: 2*foldAtOnce + 2 + x.Below(40).Lo%q}
+		s.Lo, s.Hi = s.Lo%q, 0
 	}
-	for {
-		if s := x.Element(); s.Hi > 0 || s.Lo > 2*foldAtOnce+1 {
-			return s
-		}
+	if s.Hi == 0 && s.Lo < 1<<63 {
+		s.Lo += first // below 2⁶³ once in 2⁶⁴
 	}
+	return s
 }
 
-// coefficient draws a number.
-func (e *Engine) coefficient(x *wide.Expander) wide.Element {
+// coefficient is a challenge.
+func (e *Engine) coefficient(c wide.Element) wide.Element {
 	if q := e.checker.challenges; q > 0 {
-		return wide.Element{Lo: x.Below(40).Lo % q}
+		return wide.Element{Lo: c.Lo % q}
 	}
-	return x.Element()
+	return c
 }

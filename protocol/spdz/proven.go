@@ -29,107 +29,43 @@ import "consilium/sharing/wide"
 // liar told two honest parties different things, what they tell from then on is
 // random, and unrelated.
 
-// cover hides what opens, but for the mask: this party's points.
-type cover struct {
-	zeros  [][]wide.Element // σ₁…σₜ
-	guards [][]wide.Element // ρᵢ by sender i; nil for this party
-}
-
-// drawCover draws the cover of so many numbers.
-func (e *Engine) drawCover(count int) cover {
-	c := cover{zeros: make([][]wide.Element, e.Threshold), guards: make([][]wide.Element, len(e.senders)+1)}
-	for l := range c.zeros {
-		c.zeros[l] = make([]wide.Element, count)
-	}
-	for _, i := range e.senders {
-		if i != e.self {
-			c.guards[i] = make([]wide.Element, count)
-		}
-	}
-	for _, k := range e.mine {
-		x := wide.NewExpander(seedOf("cover", k.seed[:], e.checker.view[:]), e.checker.openings)
-		for l := range c.zeros {
-			addDrawn(c.zeros[l], k.weight, x)
-		}
-		drawn := make([]wide.Element, count)
-		addDrawn(drawn, k.weight, x)
-		for _, i := range e.senders {
-			if !k.has(i) {
-				wide.AddTo(c.guards[i], drawn)
-			}
-		}
-	}
-	e.checker.openings++
-	return c
-}
-
-// addDrawn adds weight·(a random number) to each entry.
-func addDrawn(list []wide.Element, weight wide.Element, x *wide.Expander) {
-	for i := range list {
-		list[i] = wide.Add(list[i], wide.Mul(weight, x.Element()))
-	}
-}
-
 // opening is one of a list of numbers: what is public of it, and this party's
 // points.
 type opening struct {
 	engine   *Engine
 	products []*Product
+	count    int            // of numbers
 	known    []wide.Element // what is added to products, and the mask
+	cover    []wide.Element // rows of numbers: one for points; σ₁…σₜ; ρᵢ by sender i
 	length   int            // of the vectors of a proof
-	cover
+	scratch  claim          // their memory
+	lambda   []wide.Element
 }
 
-// openProven opens products plus masks, of which this party has points. It takes
-// one round.
-func (e *Engine) openProven(products []*Product, masks []wide.Element) ([]wide.Element, error) {
-	o := e.newOpening(products, masks)
-	view, count := e.checker.view, proofLength(o.length)
-	own := make([]transcript, len(e.senders)+1)
-	numbers, proofs, hiding := make([][]wide.Element, len(own)), make([][]wide.Element, len(own)), make([][]wide.Element, len(own))
-	for _, i := range e.senders { // in one order everywhere
-		hiding[i], own[i] = e.proofMasks(i, i, count), view
-		numbers[i], proofs[i] = make([]wide.Element, len(o.known)), make([]wide.Element, count)
-	}
-	if e.sender() {
-		i := e.self
-		numbers[i] = o.points()
-		own[i].absorb(i, wide.Append(nil, numbers[i]))
-		proofs[i] = e.prove(&own[i], o.claimOf(i, numbers[i], &own[i]), hiding[i])
-		e.tell(wide.Append(wide.Append(make([]byte, 0, wide.Size*(len(o.known)+count)), numbers[i]), proofs[i]))
-	}
-	settled := make([]wide.Element, len(own))
-	both := make([]wide.Element, len(o.known)+count)
-	sum := make([]wide.Element, len(o.known))
-	for _, i := range e.senders {
-		if i != e.self {
-			if err := e.receiveElements(i, both); err != nil {
-				return nil, err
-			}
-			copy(numbers[i], both)
-			copy(proofs[i], both[len(o.known):])
-			own[i].absorb(i, wide.Append(nil, numbers[i]))
-			settled[i] = e.verify(i, &own[i], o.claimOf(i, numbers[i], &own[i]), hiding[i], proofs[i])
-		}
-		wide.AddTo(sum, numbers[i])
-		e.checker.view.absorb(i, own[i][:])
-	}
-	e.settle(e.checker.settled, settled)
-	return sum, nil
+// room is memory that one opening after the other uses.
+type room struct {
+	cover, lambda, a, b, numbers []wide.Element
+	expander                     wide.Expander
 }
 
-// settle adds to each prover's V what its last proof came to, times a random
-// number that is known to nobody before all have proved.
-func (e *Engine) settle(all, last []wide.Element) {
-	x := e.checker.view.expander("settle")
-	for i, v := range last {
-		all[i] = wide.Add(all[i], wide.Mul(e.coefficient(x), v))
+// grown is so much of a piece of memory, whatever is in it.
+func grown(memory *[]wide.Element, count int) []wide.Element {
+	if cap(*memory) < count {
+		*memory = make([]wide.Element, count)
 	}
-	e.checker.pending = true
+	return (*memory)[:count]
 }
+
+func (o *opening) row(i int) []wide.Element { return o.cover[i*o.count : (i+1)*o.count] }
+
+// zeros are σₗ, l from 1.
+func (o *opening) zeros(l int) []wide.Element { return o.row(l) }
+
+// guard is ρᵢ, which is zero for party i.
+func (o *opening) guard(i int) []wide.Element { return o.row(o.engine.Threshold + i) }
 
 func (e *Engine) newOpening(products []*Product, masks []wide.Element) *opening {
-	o := &opening{engine: e, products: products, length: len(e.senders) - 1, known: masks}
+	o := &opening{engine: e, products: products, count: len(masks), length: len(e.senders) - 1, known: masks}
 	at := 0
 	for _, p := range products {
 		if p.linear != nil {
@@ -140,66 +76,150 @@ func (e *Engine) newOpening(products []*Product, masks []wide.Element) *opening 
 			o.length += f.length()
 		}
 	}
-	o.cover = e.drawCover(len(o.known))
+	o.lambda = grown(&e.room.lambda, o.count)
+	o.scratch = claim{a: grown(&e.room.a, o.length+foldParts), b: grown(&e.room.b, o.length+foldParts)}
+	o.drawCover()
 	return o
 }
 
-// points are λ·P(j) of this party j.
-func (o *opening) points() []wide.Element {
+// drawCover draws what hides the numbers, but for the mask.
+func (o *opening) drawCover() {
 	e := o.engine
-	sum := make([]wide.Element, 0, len(o.known))
+	o.cover = grown(&e.room.cover, (1+e.Threshold+len(e.senders))*o.count)
+	clear(o.cover)
+	drawn := o.row(0)
+	for _, k := range e.mine {
+		x := &e.room.expander
+		x.Reset(seedOf("cover", k.seed[:], e.checker.view[:]), e.checker.openings)
+		for l := 1; l <= e.Threshold; l++ {
+			addDrawn(o.zeros(l), k.weight, x)
+		}
+		clear(drawn)
+		addDrawn(drawn, k.weight, x)
+		for _, i := range e.senders {
+			if !k.has(i) {
+				wide.AddTo(o.guard(i), drawn)
+			}
+		}
+	}
+	e.checker.openings++
+}
+
+// addDrawn adds weight·(a random number) to each entry.
+func addDrawn(list []wide.Element, weight wide.Element, x *wide.Expander) {
+	for i := range list {
+		list[i] = wide.Add(list[i], wide.Mul(weight, x.Element()))
+	}
+}
+
+// openProven opens products plus masks, of which this party has points. It takes
+// one round.
+func (e *Engine) openProven(products []*Product, masks []wide.Element) ([]wide.Element, error) {
+	o := e.newOpening(products, masks)
+	view, count := e.checker.view, proofLength(o.length)
+	hiding := make([][]wide.Element, len(e.senders)+1)
+	for _, i := range e.senders { // in one order everywhere
+		hiding[i] = e.proofMasks(i, i, count)
+	}
+	sum, numbers, proof := make([]wide.Element, o.count), grown(&e.room.numbers, o.count), make([]wide.Element, count)
+	own := view
+	if e.sender() {
+		o.points(sum)
+		body := wide.Append(make([]byte, 0, wide.Size*(o.count+count)), sum)
+		own.absorb(e.self, body)
+		e.tell(wide.Append(body, e.prove(&own, o.claimOf(e.self, sum, &own), hiding[e.self])))
+	}
+	settled := make([]wide.Element, len(hiding))
+	for _, i := range e.senders {
+		t := own
+		if i != e.self {
+			t = view
+			if err := e.receiveProven(i, &t, numbers, proof); err != nil {
+				return nil, err
+			}
+			settled[i] = e.verify(i, &t, o.claimOf(i, numbers, &t), hiding[i], proof)
+			wide.AddTo(sum, numbers)
+		}
+		e.checker.view.absorb(i, t[:])
+	}
+	e.settle(e.checker.settled, settled)
+	return sum, nil
+}
+
+// receiveProven reads what sender i tells, and absorbs the numbers.
+func (e *Engine) receiveProven(i int, t *transcript, numbers, proof []wide.Element) error {
+	body, err := e.channel.Receive(i)
+	if err != nil {
+		return err
+	}
+	split := min(len(body), wide.Size*len(numbers))
+	if wide.Decode(numbers, body[:split]) != nil || wide.Decode(proof, body[split:]) != nil {
+		return &CheatError{Party: i, What: "sent what is no list of elements"}
+	}
+	t.absorb(i, body[:split])
+	return nil
+}
+
+// settle adds to each prover's V what its last proof came to, times a random
+// number that is known to nobody before all have proved.
+func (e *Engine) settle(all, last []wide.Element) {
+	x := wide.NewExpander(e.checker.view.seed(), 0)
+	for i, v := range last {
+		all[i] = wide.Add(all[i], wide.Mul(e.coefficient(x.Element()), v))
+	}
+	e.checker.pending = true
+}
+
+// points writes λ·P(j) of this party j.
+func (o *opening) points(dst []wide.Element) {
+	e, whole := o.engine, o.row(0)
+	at := 0
 	for _, p := range o.products {
-		sum = append(sum, p.share...)
+		part := whole[at : at+len(p.share)]
+		copy(part, p.share)
 		if p.linear != nil {
-			wide.SubTo(sum[len(sum)-len(p.share):], p.linear)
+			wide.SubTo(part, p.linear)
 		}
+		at += len(p.share)
 	}
-	wide.AddTo(sum, o.known)
-	power := wide.FromInt(1)
-	for _, zeros := range o.zeros {
+	wide.AddTo(whole, o.known)
+	lambda := e.lagrange[e.self]
+	factors, power := []wide.Element{lambda}, lambda
+	for range e.Threshold {
 		power = wide.Mul(power, wide.FromInt(int64(e.self)))
-		wide.Accumulate(sum, power, zeros)
+		factors = append(factors, power)
 	}
-	for i, guard := range o.guards {
-		if guard != nil {
-			wide.Accumulate(sum, wide.Mul(e.guarding[i][e.self], e.checker.settled[i]), guard)
-		}
+	for _, i := range e.senders {
+		factors = append(factors, wide.Mul(lambda, wide.Mul(e.guarding[i][e.self], e.checker.settled[i])))
 	}
-	points := make([]wide.Element, len(sum))
-	wide.Accumulate(points, e.lagrange[e.self], sum)
-	return points
+	wide.Combine(dst, factors, o.cover)
 }
 
 // claimOf is what sender i claims when it tells these numbers, in this party's
-// points: a random combination of all of them.
+// points: a random combination of all of them. It is good until the next.
 func (o *opening) claimOf(i int, numbers []wide.Element, t *transcript) claim {
-	e := o.engine
-	x := t.expander("coefficients")
-	lambda := make([]wide.Element, len(numbers))
+	e, lambda := o.engine, o.lambda
+	e.room.expander.Reset(t.seed(), 0)
 	for k := range lambda {
-		lambda[k] = e.coefficient(x)
+		lambda[k] = e.coefficient(e.room.expander.Element())
 	}
-	c := claim{a: make([]wide.Element, 0, o.length+foldParts), b: make([]wide.Element, 0, o.length+foldParts)}
+	c := claim{a: o.scratch.a[:0], b: o.scratch.b[:0]}
 	c.c = wide.Sub(wide.Mul(e.inverse[i], wide.Dot(lambda, numbers)), wide.Dot(lambda, o.known))
 	power := wide.FromInt(1)
-	for _, zeros := range o.zeros {
+	for l := 1; l <= e.Threshold; l++ {
 		power = wide.Mul(power, wide.FromInt(int64(i)))
-		c.c = wide.Sub(c.c, wide.Mul(power, wide.Dot(lambda, zeros)))
+		c.c = wide.Sub(c.c, wide.Mul(power, wide.Dot(lambda, o.zeros(l))))
 	}
-	rest := lambda
+	at := 0
 	for _, p := range o.products {
-		c.addProduct(p, rest[:len(p.share)])
-		rest = rest[len(p.share):]
+		c.addProduct(p, lambda[at:at+len(p.share)])
+		at += len(p.share)
 	}
 	for _, s := range e.senders {
-		if s == i {
-			continue
+		if s != i {
+			c.a = append(c.a, wide.Dot(lambda, o.guard(s)))
+			c.b = append(c.b, wide.Mul(e.guarding[s][i], e.checker.settled[s]))
 		}
-		a := wide.Element{}
-		if s != e.self {
-			a = wide.Dot(lambda, o.guards[s])
-		}
-		c.a, c.b = append(c.a, a), append(c.b, wide.Mul(e.guarding[s][i], e.checker.settled[s]))
 	}
 	return c
 }

@@ -112,7 +112,7 @@ func (e *Engine) checkDealers(before []int, threshold int, dealt []*Secret) erro
 	count := len(dealt[1].share)
 	factors := make([]wide.Element, count)
 	for i := range factors {
-		factors[i] = e.coefficient(coins)
+		factors[i] = e.coefficient(coins.Element())
 	}
 	off := e.secret(e.n-threshold-1, 1, 0, 0)
 	for i := range off.share {
