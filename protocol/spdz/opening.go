@@ -218,12 +218,10 @@ func (s *Secret) floats(elements []wide.Element) []float64 {
 // Announce tells everybody a public count, and returns those of all parties, 0
 // unused. Who tells two different ones is noticed.
 func (e *Engine) Announce(count int) ([]int, error) {
-	bodies, err := e.channel.Broadcast(binary.LittleEndian.AppendUint32(nil, uint32(count)))
+	bodies, err := e.broadcast(binary.LittleEndian.AppendUint32(nil, uint32(count)))
 	if err != nil {
 		return nil, fmt.Errorf("announce: %w", err)
 	}
-	e.cost.Bytes += int64((e.n - 1) * (4 + sha256.Size))
-	e.cost.Messages += int64(2 * (e.n - 1))
 	counts := make([]int, e.n+1)
 	for party := 1; party <= e.n; party++ {
 		if len(bodies[party]) != 4 {
@@ -232,4 +230,11 @@ func (e *Engine) Announce(count int) ([]int, error) {
 		counts[party] = int(binary.LittleEndian.Uint32(bodies[party]))
 	}
 	return counts, nil
+}
+
+// broadcast tells everybody the same, and makes sure of it.
+func (e *Engine) broadcast(body []byte) ([][]byte, error) {
+	e.cost.Bytes += int64((e.n - 1) * (len(body) + sha256.Size))
+	e.cost.Messages += int64(2 * (e.n - 1))
+	return e.channel.Broadcast(body)
 }
