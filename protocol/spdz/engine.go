@@ -43,8 +43,9 @@ type Engine struct {
 	Config
 	channel    *interactive.Channel
 	self, n    int
-	plain      bool // the clear twin: no sharing, exact truncation
-	magnitude  int  // numbers are below 2^magnitude
+	plain      bool             // in the clear: no sharing
+	replayed   []*wide.Expander // and truncation as it was, by the masks of all sets
+	magnitude  int              // numbers are below 2^magnitude
 	sets       []subset
 	mine       []*keyed         // the sets with this party
 	pairs      []*pairKeys      // by party

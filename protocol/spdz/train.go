@@ -77,8 +77,23 @@ func (c Training) Train(e *Engine, x, y *Secret, start Weights) (*Outcome, error
 			return nil, fmt.Errorf("epoch %d: %w", epoch+1, err)
 		}
 	}
+	if e.bounds() && c.Guard != Unsafe {
+		r.boundByLimit()
+	}
 	r.outcome.Weights = r.weights
 	return r.outcome, nil
+}
+
+// boundByLimit: the guard has found no weight beyond the limit, here and on
+// shares, so they differ by twice that at most.
+func (r *trainer) boundByLimit() {
+	for _, w := range r.weights {
+		for i, bound := range w.err {
+			if !(bound <= 2*r.Limit) {
+				w.err[i] = 2 * r.Limit
+			}
+		}
+	}
 }
 
 func (c *Training) validate(x, y *Secret, start Weights) error {
@@ -221,7 +236,7 @@ func (r *trainer) order(epoch int) []int {
 
 // step is one step of gradient descent on a batch.
 func (r *trainer) step(x, y *Secret) error {
-	if r.engine.plain && r.contracts() {
+	if r.engine.bounds() && r.contracts() {
 		return r.stepWithSpread(x, y)
 	}
 	return r.descend(x, y)
