@@ -91,6 +91,9 @@ func (e *Engine) Parties() int { return e.n }
 // Self is this party's number, 1…n; 1 in the clear.
 func (e *Engine) Self() int { return e.self }
 
+// Run names this computation: public, the same at all parties, and no other's.
+func (e *Engine) Run() [32]byte { return e.run }
+
 // Magnitude is the number of bits that a value and its fraction have together.
 func (e *Engine) Magnitude() int { return e.magnitude }
 
