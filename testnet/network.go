@@ -43,6 +43,7 @@ type network struct {
 	news       time.Time // when something last changed
 	lacking    time.Time // since when a quorum is missing, zero when not
 	fatal      error
+	shares     *sharesRun // of scheme spdz
 }
 
 // newNetwork makes hospitals that do not run yet.
@@ -188,6 +189,8 @@ func (n *network) stuck() error {
 			return err
 		}
 		n.emit(Event{Round: missing.Round, Phase: phase, What: Waiting, Detail: strings.Join(missing.Missing, ", ")})
+	case n.shares != nil && n.now().Sub(n.lacking) < n.scenario.patience:
+		return n.shares.settle()
 	case n.now().Sub(n.lacking) >= n.scenario.patience:
 		return n.quorumError(phase)
 	}
