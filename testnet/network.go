@@ -180,6 +180,8 @@ func (n *network) stuck() error {
 	defer n.mu.Unlock()
 	phase, lacking := n.quorumLacking()
 	switch {
+	case !lacking && n.shares != nil && n.shares.waitedFor():
+		return n.shares.settle()
 	case !lacking:
 		n.lacking = time.Time{}
 	case n.lacking.IsZero():
@@ -219,7 +221,7 @@ func (n *network) noUpdates() error {
 func (n *network) quorumError(phase protocol.Phase) *QuorumError {
 	e := &QuorumError{Round: n.furthest, Phase: phase}
 	for _, h := range n.hospitals[1:] {
-		if h.away() {
+		if h.away() && (n.shares == nil || n.shares.cohort.partyOf(h) > 0) {
 			e.Missing = append(e.Missing, h.name)
 		}
 	}

@@ -39,8 +39,13 @@ func (s *scenario) planShares() (err error) {
 	if s.mode == Sim {
 		return fmt.Errorf("scheme %s has no rounds of package protocol to simulate; modes %s and %s run it, and its schedules are in the tests of protocol/spdz", study.SchemeShares, Process, Virtual)
 	}
-	s.shares, err = s.study.SharesPlan(s.program, len(s.hospitals))
-	return err
+	if s.shares, err = s.study.SharesPlan(s.program, len(s.hospitals)); err != nil {
+		return err
+	}
+	if s.shares.Reveal != learning.RevealWeights {
+		return fmt.Errorf("reveal = %q: here models are compared, so weights open", s.shares.Reveal)
+	}
+	return nil
 }
 
 func (s *scenario) sharesSummary() string {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"consilium/internal/durable"
 	"consilium/model"
@@ -292,6 +293,12 @@ func (r *sharesRun) say(o sharesOutcome) {
 	r.outcome = o
 }
 
+// waitedFor says whether all that are there have finished, and some are away.
+func (r *sharesRun) waitedFor() bool {
+	return !slices.ContainsFunc(r.cohort.members[1:], func(h *hospital) bool { return !h.away() && !h.finished }) &&
+		slices.ContainsFunc(r.cohort.members[1:], func(h *hospital) bool { return h.away() })
+}
+
 // settle is called when all others wait for hospitals that are away: those that
 // come back do so, and without those that are gone for good the others go on, if
 // they are enough. The lock is held.
@@ -335,7 +342,10 @@ func (r *sharesRun) regroup() error {
 		return fmt.Errorf("make a roster of those who are left: %w", err)
 	}
 	close(r.cohort.over)
-	r.cohort = c
+	r.cohort, n.lacking = c, time.Time{}
+	for _, h := range n.hospitals[1:] {
+		h.status = protocol.Status{} // whom it waits for is to be seen
+	}
 	n.emit(Event{Round: n.furthest, What: Regrouped, Detail: fmt.Sprintf("%s: any %d learn nothing", strings.Join(c.names(), ", "), threshold)})
 	n.signal()
 	return nil

@@ -24,6 +24,10 @@ type Study struct {
 	// begins.
 	Kept [][]byte
 	Keep func([]byte) error // may be nil
+
+	// Finish is given the result before the others are told that this hospital
+	// has it, and nobody's part ends before all have: may be nil.
+	Finish func(*Result) error
 }
 
 // Moment is where a study may be held. Round 0 standardises and shares the rows,
@@ -93,8 +97,20 @@ func (s *Study) Run(c *interactive.Channel) (*Result, error) {
 			return nil, fmt.Errorf("%s: %w", step.name, err)
 		}
 	}
-	r.result.Ranges, r.result.Cost = e.Ranges(), e.Cost()
+	if err := r.finish(); err != nil {
+		return nil, err
+	}
 	return r.result, r.before(r.Training.Epochs+1, PhaseCombine)
+}
+
+func (r *run) finish() error {
+	r.result.Ranges, r.result.Cost = r.engine.Ranges(), r.engine.Cost()
+	if r.Finish != nil {
+		if err := r.Finish(r.result); err != nil {
+			return fmt.Errorf("keep the result: %w", err)
+		}
+	}
+	return r.engine.Meet()
 }
 
 // beforeStep is a moment where a step begins a round.
