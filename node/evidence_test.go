@@ -55,7 +55,7 @@ func TestEvidenceIsKept(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := e.Verify(identity.NewSigner(nil, f.roster.Keys()).Verify, scheme); err != nil || e.Liar != liar {
+			if err := e.Verify(identity.NewSigner(nil, f.roster.Keys()).Verify, identity.Sealer{}, scheme); err != nil || e.Liar != liar {
 				t.Errorf("%s against hospital %d: %v", file, e.Liar, err)
 			}
 		}

@@ -19,8 +19,11 @@ func Forge(m Message, d Description, signer Signer, pick uint64, vote Hash) (Mes
 	}
 	switch p := content.(type) {
 	case describePayload:
-		p.Key = slices.Clone(p.Key)
-		p.Key[0] ^= 1
+		if p.Key = slices.Clone(p.Key); pick%4 == 0 {
+			p.Key = p.Key[1:] // no key
+		} else {
+			p.Key[0] ^= 1
+		}
 		content = p
 	case commitPayload:
 		p.Commitment = flip(p.Commitment)

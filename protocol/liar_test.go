@@ -210,7 +210,7 @@ func FuzzEvidence(f *testing.F) {
 		if err != nil || !slices.Equal(again, data) {
 			t.Fatalf("%x decodes and encodes to %x, %v", data, again, err)
 		}
-		_ = e.Verify(func(Party, []byte, []byte) bool { return true }, modelScheme{})
+		_ = e.Verify(func(Party, []byte, []byte) bool { return true }, testSealer{}, modelScheme{})
 	})
 }
 

@@ -56,7 +56,7 @@ func (r *Round) acceptSigned(m Message) error {
 	}
 	content, err := decodePayload(m.Slot, m.Payload)
 	if err == nil {
-		err = acceptable(r.cfg.Description, r.hash, m, content)
+		err = acceptable(r.cfg.Description, r.hash, m, content, r.cfg.Sealer)
 	}
 	if err != nil {
 		r.accuse(Malformed, m.From, m)
@@ -169,8 +169,8 @@ func decodePayload(s Slot, payload []byte) (content any, err error) {
 }
 
 // acceptable checks what needs more than the payload, and no more than the
-// description of the round.
-func acceptable(d Description, hash Hash, m Message, content any) error {
+// description of the round and to know a key when one sees it.
+func acceptable(d Description, hash Hash, m Message, content any, sealer Sealer) error {
 	if m.Slot.Phase == Mask && d.Scheme != SchemeMasked {
 		return fmt.Errorf("scheme %s has no phase mask", d.Scheme)
 	}
@@ -178,6 +178,9 @@ func acceptable(d Description, hash Hash, m Message, content any) error {
 	case describePayload:
 		if digest("consilium/description/1", p.Description) != hash {
 			return fmt.Errorf("the description is not the one that the message is signed for")
+		}
+		if err := sealer.CheckKey(p.Key); err != nil {
+			return fmt.Errorf("the key to seal boxes to is none: %w", err)
 		}
 	case boxPayload:
 		if p.Box.To != m.Slot.Subject {

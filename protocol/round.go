@@ -131,7 +131,7 @@ func (r *Round) restore(rec Record) error {
 	content, err := decodePayload(m.Slot, m.Payload)
 	if m.From != r.cfg.Self {
 		if err == nil {
-			err = acceptable(r.cfg.Description, r.hash, m, content)
+			err = acceptable(r.cfg.Description, r.hash, m, content, r.cfg.Sealer)
 		}
 		if err != nil { // it was kept as evidence
 			r.accuse(Malformed, m.From, m)

@@ -91,7 +91,7 @@ func verifyEvidence(f *evidenceFlags) (*evidenceReport, error) {
 		return nil, err
 	}
 	signer := identity.NewSigner(nil, r.Keys())
-	if err := e.Verify(signer.Verify, scheme); err != nil {
+	if err := e.Verify(signer.Verify, identity.Sealer{}, scheme); err != nil {
 		return nil, fmt.Errorf("%s proves nothing: %w", f.file, err)
 	}
 	return &evidenceReport{

@@ -195,5 +195,5 @@ func (h *hospital) proves(e protocol.Evidence) error {
 	if err != nil {
 		return err
 	}
-	return e.Verify(h.signer().Verify, scheme)
+	return e.Verify(h.signer().Verify, h.sealer(), scheme)
 }

@@ -19,12 +19,12 @@ import (
 //
 // Without flags it runs two seeds of each.
 var matrix struct {
-	seeds                 int
-	first                 uint64
-	scheme, kinds, phase  string
-	crypto, beside        string
-	large                 int
-	hospitals, liars      int
+	seeds                int
+	first                uint64
+	scheme, kinds, phase string
+	crypto, beside       string
+	large                int
+	hospitals, liars     int
 }
 
 func init() {
