@@ -67,12 +67,12 @@ type post struct {
 	id      MessageID
 }
 
-// maxPosts and maxWeight bound what one hospital can make the others keep in a
-// round.
-const (
-	maxPosts  = 4096
-	maxWeight = 16 << 20 // bytes
-)
+// maxWeight bounds what one hospital can make the others keep in a round: bytes.
+const maxWeight = 16 << 20
+
+// mostPosts bounds the same in messages: a box, an answer and two attestations for
+// each hospital, and the votes of a few hundred views.
+func (t Thresholds) mostPosts() int { return 4*t.Parties + 2048 }
 
 // NewRound begins a round. Nothing happens before the first Step.
 func NewRound(cfg Config, s Scheme) (*Round, error) {
