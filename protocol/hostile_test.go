@@ -177,3 +177,36 @@ func TestFarBehindCatchesUp(t *testing.T) {
 		t.Fatal("a vote far ahead is kept")
 	}
 }
+
+// A liar signs a result for some and an abort for others, while honest hospitals
+// that were too slow have signed an abort. Where the results of a quorum are, the
+// round is over for some; so it must come to be for those who signed the abort, or
+// the others wait for them in the next round for ever.
+func TestResultReachesThoseWhoWouldAbort(t *testing.T) {
+	w := liarWorld(t)
+	w.run(Open)
+	w.carryUntil(Combine, func(m Message, to Party) bool { return to != 1 && to != 2 }) // 1 and 2 have no openings
+	slot := Slot{Phase: Combine}
+	var openings, results []Message
+	for _, p := range []Party{3, 4, 5, 6} {
+		openings = append(openings, w.rounds[p].posts[p][Slot{Phase: Open}.key()].message)
+		results = append(results, w.rounds[p].posts[p][slot.key()].message)
+	}
+	for _, p := range []Party{1, 2} {
+		abort := w.message(p, slot, resultPayload{Reason: "too few of the openings agree"}.encode())
+		w.rounds[p].keep(abort, resultPayload{Reason: "too few of the openings agree"}) // as giveUp would
+	}
+	lie := w.message(6, slot, resultPayload{Reason: "the others are to blame"}.encode())
+	r := w.rounds[1]
+	for _, m := range slices.Concat([]Message{lie}, openings, results) {
+		if err := w.step(1, Received{m}); err != nil && !errors.As(err, new(*Refusal)) {
+			t.Fatal(err)
+		}
+	}
+	if o := r.Outcome(); o == nil || o.Aborted != "" || o.Sum == nil {
+		t.Fatalf("outcome %+v, %+v", o, r.Status())
+	}
+	if mine := r.posts[1][slot.key()].message; string(mine.Payload[:32]) != string(make([]byte, 32)) {
+		t.Fatal("it signed a result, and had signed an abort")
+	}
+}

@@ -105,14 +105,12 @@ func (r *Round) certified(c choice) (set Certified, complete bool, here int) {
 }
 
 // combine reconstructs the sum from the openings that are here and posts its
-// hash, or the reason why there is none. Both fill one slot.
+// hash, or the reason why there is none. Both fill one slot. Who has wished to
+// abort goes on all the same: a quorum may have signed the sum.
 func (r *Round) combine() error {
 	c := r.ballot.decided
 	slot := Slot{Phase: Combine}
 	if c == nil || c.aborts() || r.sum != nil {
-		return nil
-	}
-	if mine := r.results[r.cfg.Self]; mine != nil && mine.Reason != "" {
 		return nil
 	}
 	openings := r.openingsHere()
@@ -221,13 +219,13 @@ func (r *Round) finish() error {
 	votes := map[Hash]int{}
 	aborts, reason := 0, ""
 	for _, p := range r.all.Parties() {
-		switch v := r.results[p]; {
-		case v == nil:
-		case v.Reason != "":
-			aborts++
-			reason = v.Reason
-		default:
-			votes[v.Sum]++
+		for _, v := range r.results[p] {
+			if v.Reason != "" {
+				aborts++
+				reason = v.Reason
+			} else {
+				votes[v.Sum]++
+			}
 		}
 	}
 	if r.ballot.decided.aborts() {

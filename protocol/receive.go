@@ -241,7 +241,7 @@ func (r *Round) file(m Message, content any) {
 	from := m.From
 	if r.outcome != nil { // only to be passed on
 		if p, ok := content.(resultPayload); ok {
-			r.results[from] = &p
+			r.results[from] = append(r.results[from], p)
 			r.blameResult(from)
 		}
 		return
@@ -286,6 +286,6 @@ func (r *Round) file(m Message, content any) {
 	case openPayload:
 		r.openings[from] = &openingState{payload: p}
 	case resultPayload:
-		r.results[from] = &p
+		r.results[from] = append(r.results[from], p)
 	}
 }

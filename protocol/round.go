@@ -32,7 +32,7 @@ type Round struct {
 	masks     *masks                   // scheme masked only
 	ballot    *ballot                  // on the set whose sum is opened
 	openings  []*openingState
-	results   []*resultPayload
+	results   [][]resultPayload // by party; of a liar there can be several
 	seconds   [][]second // by party: further messages for slots that are filled
 	weight    []int      // by party: bytes of its messages that are kept
 	liars     Set        // proved to have lied in this round
@@ -87,7 +87,7 @@ func NewRound(cfg Config, s Scheme) (*Round, error) {
 		cfg: cfg, scheme: s, hash: cfg.Description.Hash(), t: cfg.Description.Thresholds, all: AllOf(n),
 		posts: make([]map[slotKey]post, n+1), keys: make([][]byte, n+1), commits: make([]*commitPayload, n+1),
 		lists: make([]*listPayload, n+1), deals: make([]*dealState, n+1), boxes: make([]*sealedBox, n+1), answers: make([]map[Party]*answerState, n+1),
-		openings: make([]*openingState, n+1), results: make([]*resultPayload, n+1), seconds: make([][]second, n+1), weight: make([]int, n+1),
+		openings: make([]*openingState, n+1), results: make([][]resultPayload, n+1), seconds: make([][]second, n+1), weight: make([]int, n+1),
 		fetched: map[Hash]Source{}, wanted: map[Hash]bool{},
 	}
 	for p := range r.posts {

@@ -145,6 +145,22 @@ func (w *world) carryOne() {
 	}
 }
 
+// carryUntil carries what comes before a phase, to those who are to have it.
+func (w *world) carryUntil(until Phase, to func(m Message, p Party) bool) {
+	w.t.Helper()
+	for i := 0; i < len(w.sent); i++ {
+		m := w.sent[i]
+		for p := 1; p < len(w.rounds); p++ {
+			if m.Slot.Phase >= until || Party(p) == m.From || !to(m, Party(p)) {
+				continue
+			}
+			if err := w.step(Party(p), Received{m}); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+	}
+}
+
 func (w *world) sign(m Message) Message {
 	m.Signature = testSigner{self: m.From}.Sign(m.signedBytes(w.d.Federation, w.d.Epoch))
 	return m
