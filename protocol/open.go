@@ -110,7 +110,7 @@ func (r *Round) certified(c choice) (set Certified, complete bool, here int) {
 func (r *Round) combine() error {
 	c := r.ballot.decided
 	slot := Slot{Phase: Combine}
-	if c == nil || c.aborts() || r.sum != nil {
+	if c == nil || c.aborts() || r.sumHash != (Hash{}) {
 		return nil
 	}
 	openings := r.openingsHere()
@@ -123,7 +123,10 @@ func (r *Round) combine() error {
 	}
 	r.combined = len(openings) + here
 	sum, err := r.scheme.Combine(set, openings)
-	bad, inconsistent := (*BadOpening)(nil), (*Inconsistent)(nil)
+	if err == nil {
+		err = sum.plausible(len(c.Included), r.cfg.Description.Limit)
+	}
+	bad, inconsistent, spoiled := (*BadOpening)(nil), (*Inconsistent)(nil), (*Spoiled)(nil)
 	switch {
 	case errors.Is(err, ErrMoreOpenings):
 		r.lacking = len(openings) + 1
@@ -135,10 +138,14 @@ func (r *Round) combine() error {
 		return nil
 	case errors.As(err, &inconsistent):
 		return r.say(slot, resultPayload{Reason: cut(inconsistent.Why, maxReason)}.encode())
+	case errors.As(err, &spoiled):
+		r.spoiled, r.sumHash = cut(spoiled.Why, maxReason), spoiledHash(r.hash, r.ballot.decidedID)
 	case err != nil:
 		return fmt.Errorf("combine: %w", err)
+	default:
+		r.sum, r.sumHash = sum, sum.hash(r.hash, r.ballot.decidedID)
 	}
-	r.sum, r.sumHash, r.changed = sum, sum.hash(r.hash, r.ballot.decidedID), true
+	r.changed = true
 	return r.say(slot, resultPayload{Sum: r.sumHash}.encode())
 }
 
@@ -235,8 +242,8 @@ func (r *Round) finish() error {
 	c, q := r.ballot.decided, r.t.Quorum()
 	o := &Outcome{Set: r.ballot.decidedID, Included: c.set().Parties(), Holders: c.Holders.Parties()}
 	switch {
-	case r.sum != nil && votes[r.sumHash] >= q:
-		o.Sum, o.Hash = r.sum, r.sumHash
+	case r.sumHash != (Hash{}) && votes[r.sumHash] >= q:
+		o.Sum, o.Hash, o.Spoiled = r.sum, r.sumHash, r.spoiled
 		for _, p := range r.resulted().Parties() {
 			r.blameResult(p)
 		}
@@ -325,6 +332,12 @@ func (v Vector) hash(description, set Hash) Hash {
 		}
 	}
 	return Hash(d.Sum(nil))
+}
+
+// spoiledHash is signed in the place of a sum's hash. Why does not matter: what was
+// opened is the same everywhere.
+func spoiledHash(description, set Hash) Hash {
+	return digest("consilium/spoiled/1", description[:], set[:])
 }
 
 func cut(s string, limit int) string {

@@ -33,9 +33,9 @@ type Round struct {
 	ballot    *ballot                  // on the set whose sum is opened
 	openings  []*openingState
 	results   [][]resultPayload // by party; of a liar there can be several
-	seconds   [][]second // by party: further messages for slots that are filled
-	weight    []int      // by party: bytes of its messages that are kept
-	liars     Set        // proved to have lied in this round
+	seconds   [][]second        // by party: further messages for slots that are filled
+	weight    []int             // by party: bytes of its messages that are kept
+	liars     Set               // proved to have lied in this round
 	evidence  []Evidence
 
 	private   []byte   // of the round's sealing key
@@ -53,10 +53,11 @@ type Round struct {
 	restored  bool // own messages wait to be sent again
 	changed   bool // a rule acted in this pass
 	sum       Vector
-	sumHash   Hash
-	opened    bool // the opening is made, and served where it needs to be
-	combined  int  // openings and deals that the last attempt to combine had
-	lacking   int  // openings that it takes as far as is known by now
+	sumHash   Hash   // of the sum, or that there is none
+	spoiled   string // why there is none
+	opened    bool   // the opening is made, and served where it needs to be
+	combined  int    // openings and deals that the last attempt to combine had
+	lacking   int    // openings that it takes as far as is known by now
 	outcome   *Outcome
 	out       Effects
 }

@@ -20,6 +20,7 @@ type Summary struct {
 	Bytes     int64 // posted by all hospitals in all runs
 	Messages  int64
 	Virtual   int64    // milliseconds, of all runs
+	Skipped   int      // rounds without a sum, of all runs
 	Bad       []uint64 // seeds of runs that broke an invariant
 	Trace     [sha256.Size]byte
 }
@@ -96,4 +97,5 @@ func (s *Summary) add(r Result, seed uint64) {
 	s.Bytes += r.Bytes
 	s.Messages += r.Messages
 	s.Virtual += r.Virtual
+	s.Skipped += r.Skipped
 }

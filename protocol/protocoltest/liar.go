@@ -14,7 +14,8 @@ import (
 // schemer is a liar's scheme: wrong deals and openings, signed like any.
 type schemer struct {
 	protocol.Scheme
-	kinds map[string]protocol.Phase // of the faults that are on
+	description protocol.Description
+	kinds       map[string]protocol.Phase // of the faults that are on
 }
 
 // lies lists the faults by which h lies in a round.
@@ -40,7 +41,13 @@ func (s *sim) liars() protocol.Set {
 }
 
 func (s schemer) Deal(update protocol.Vector, seed protocol.Seed) (protocol.Body, error) {
-	body, err := s.Scheme.Deal(update, seed)
+	var body protocol.Body
+	var err error
+	if paillier, ok := s.Scheme.(*protocol.Paillier); ok && s.has(FalseUpdate) {
+		body, err = protocol.SpoiledDeal(paillier, update, seed)
+	} else {
+		body, err = s.Scheme.Deal(s.falsify(update), seed)
+	}
 	if err != nil {
 		return body, err
 	}
@@ -76,6 +83,23 @@ func (s schemer) Open(set protocol.Certified, seed protocol.Seed) (protocol.Body
 	return body, nil
 }
 
+// Mask masks the update or, if it lies about it, another one.
+func (s schemer) Mask(joined protocol.Certified, update protocol.Vector, seed protocol.Seed) (protocol.Body, error) {
+	return s.Scheme.Mask(joined, s.falsify(update), seed)
+}
+
+func (s schemer) has(kind string) bool {
+	_, ok := s.kinds[kind]
+	return ok
+}
+
+func (s schemer) falsify(update protocol.Vector) protocol.Vector {
+	if s.has(FalseUpdate) {
+		return protocol.FalseUpdate(update, s.description)
+	}
+	return update
+}
+
 // badSealer seals some boxes so that they do not open. A wrong share in the check
 // phase is one that did not arrive whole.
 type badSealer struct {
@@ -103,6 +127,16 @@ func (w wrong) Chunk(i int) ([]byte, error) {
 	chunk = slices.Clone(chunk)
 	chunk[len(chunk)-1] ^= 1
 	return chunk, nil
+}
+
+// falsifiers are those whose update of a round is a false one.
+func (s *sim) falsifiers(round uint64) (set protocol.Set) {
+	for _, h := range s.hospitals[1:] {
+		if _, ok := h.lies(round)[FalseUpdate]; ok {
+			set.Add(h.party)
+		}
+	}
+	return set
 }
 
 // plot is what the liars of a run have agreed on.
@@ -166,7 +200,7 @@ func (s *sim) told(h, to *hospital, m protocol.Message) (protocol.Message, bool)
 func CheckLie(f Fault, scheme string) error {
 	phases := map[string][]protocol.Phase{
 		WrongShare: {protocol.Deal, protocol.Check}, WrongOpen: {protocol.Open},
-		BadProof: {protocol.Deal, protocol.Check, protocol.Open},
+		BadProof: {protocol.Deal, protocol.Check, protocol.Open}, FalseUpdate: {protocol.Deal},
 	}[f.Kind]
 	if phases != nil && !slices.Contains(phases, f.Phase) {
 		return fmt.Errorf("fault %s: %s means something in %v only", f, f.Kind, phases)

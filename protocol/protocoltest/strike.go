@@ -25,7 +25,7 @@ func (h *hospital) suffer(f Fault, e protocol.Effects) bool {
 	case ClockSkew:
 		h.skewed = true
 		h.jump()
-	case Equivocate, WrongShare, WrongOpen, BadProof: // see liar.go
+	case Equivocate, WrongShare, WrongOpen, BadProof, FalseUpdate: // see liar.go
 	default:
 		h.set(f.Kind, true)
 	}
