@@ -2,11 +2,8 @@ package node
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -148,6 +145,7 @@ func (n *Node) restore(d protocol.Description) (*protocol.Round, error) {
 	if err != nil {
 		return nil, err
 	}
+	cfg, scheme := n.roundConfig(d, scheme)
 	if err := store.EndRounds(n.dir, d.Round); err != nil {
 		return nil, fmt.Errorf("erase the secrets of earlier rounds: %w", err)
 	}
@@ -155,7 +153,7 @@ func (n *Node) restore(d protocol.Description) (*protocol.Round, error) {
 	damaged := (*store.DamagedError)(nil)
 	if errors.As(err, &damaged) && n.cfg.SitOut {
 		n.cfg.Logger.Warn("sitting out a round", "round", d.Round, "why", damaged.Why)
-		return protocol.Follow(n.roundConfig(d), scheme)
+		return protocol.Follow(cfg, scheme)
 	}
 	if err != nil {
 		return nil, err
@@ -173,11 +171,15 @@ func (n *Node) restore(d protocol.Description) (*protocol.Round, error) {
 	if len(kept.Records) > 0 {
 		n.cfg.Logger.Info("going on with a round", "round", d.Round, "records", len(kept.Records))
 	}
-	return protocol.Restore(n.roundConfig(d), scheme, kept.Records)
+	return protocol.Restore(cfg, scheme, kept.Records)
 }
 
-func (n *Node) roundConfig(d protocol.Description) protocol.Config {
-	return protocol.Config{Self: n.self, Description: d, Signer: n.signer, Sealer: identity.Sealer{}, Random: rand.Reader, Spool: n.spool}
+func (n *Node) roundConfig(d protocol.Description, scheme protocol.Scheme) (protocol.Config, protocol.Scheme) {
+	cfg := protocol.Config{Self: n.self, Description: d, Signer: n.signer, Sealer: identity.Sealer{}, Random: rand.Reader, Spool: n.spool}
+	if hook := n.cfg.Hooks.Round; hook != nil {
+		scheme = hook(&cfg, scheme)
+	}
+	return cfg, scheme
 }
 
 // spool keeps the large parts of this hospital's posts on the disk. They are
@@ -221,13 +223,13 @@ func (n *Node) conclude(ctx context.Context, o protocol.Outcome) error {
 	if o.Aborted != "" {
 		return &AbortedError{n.number(), o.Aborted}
 	}
-	next, err := n.cfg.Work.Apply(n.state, o.Sum)
+	next, skipped, err := n.apply(o)
 	if err != nil {
 		return err
 	}
 	report := RoundReport{
 		Round: n.number(), Step: n.step.Name, Included: o.Included, Sum: o.Sum, Set: o.Set,
-		Started: n.started.UTC(), Seconds: time.Since(n.started).Seconds(),
+		Started: n.started.UTC(), Seconds: time.Since(n.started).Seconds(), Skipped: skipped,
 	}
 	if err := n.appendHistory(report); err != nil {
 		return err
@@ -240,6 +242,23 @@ func (n *Node) conclude(ctx context.Context, o protocol.Outcome) error {
 		return err
 	}
 	return n.beginRound(ctx)
+}
+
+// apply is the state after a round, or the same again and why: no sum, or one
+// that the work cannot use. Where hospitals may lie, that is a false update; where
+// none does, it is the study's own failure.
+func (n *Node) apply(o protocol.Outcome) (next []byte, skipped string, err error) {
+	if skipped = o.Spoiled; skipped == "" {
+		if next, err = n.cfg.Work.Apply(n.state, o.Sum); err == nil || n.cfg.Roster.Liars == 0 {
+			return next, "", err
+		}
+		skipped = err.Error()
+	}
+	n.cfg.Logger.Warn("skipping a round: somebody contributed a false update", "round", n.number(), "why", skipped)
+	if next, err = n.cfg.Work.Skip(n.state); err != nil {
+		err = &AbortedError{n.number(), fmt.Sprintf("%s; %v", skipped, err)}
+	}
+	return next, skipped, err
 }
 
 // AbortedError says that a quorum ended a round without a result.
@@ -382,18 +401,4 @@ func (n *Node) showProgress() {
 	}
 	n.shown = status
 	n.tell(Progress{Round: n.number(), Step: n.step.Name, Phase: status.Phase, Status: status})
-}
-
-// appendHistory keeps who was in which sum.
-func (n *Node) appendHistory(r RoundReport) error {
-	line, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
-	f, err := os.OpenFile(filepath.Join(n.dir, "history.jsonl"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(line, '\n'))
-	return errors.Join(err, f.Close())
 }
