@@ -122,25 +122,33 @@ func TestFalseUpdateSkipsARound(t *testing.T) {
 }
 
 // In the step that opens once the study ends, by name: what was added to a sum
-// must not be added to another.
+// must not be added to another. The secrets of the round go, and a restart changes
+// nothing.
 func TestFalseUpdateInTheFirstStep(t *testing.T) {
 	f := newFederationOf(t, 4, 1, study.Study{Rounds: 1, Scheme: protocol.SchemeMasked, Trainer: "fedsgd"})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	var all sync.WaitGroup
-	for i := range f.homes {
-		all.Go(func() {
-			cfg := f.config(i)
-			if i == 3 {
-				cfg.Hooks.Round = func(cfg *protocol.Config, scheme protocol.Scheme) protocol.Scheme {
-					return falseUpdate{scheme, cfg.Description}
+	run := func(hospitals ...int) {
+		var all sync.WaitGroup
+		for _, i := range hospitals {
+			all.Go(func() {
+				cfg := f.config(i)
+				if cfg.Linger = 5 * time.Second; i == 3 {
+					cfg.Hooks.Round = func(cfg *protocol.Config, scheme protocol.Scheme) protocol.Scheme {
+						return falseUpdate{scheme, cfg.Description}
+					}
 				}
-			}
-			_, err := f.run(ctx, cfg, i)
-			if aborted := (*AbortedError)(nil); !errors.As(err, &aborted) || aborted.Round != 0 || !strings.Contains(aborted.Why, "standardise is not repeated") {
-				t.Errorf("hospital %d: %v", i+1, err)
-			}
-		})
+				_, err := f.run(ctx, cfg, i)
+				if aborted := (*AbortedError)(nil); !errors.As(err, &aborted) || aborted.Round != 0 || !strings.Contains(aborted.Why, "standardise is not repeated") {
+					t.Errorf("hospital %d: %v", i+1, err)
+				}
+				if keys, _ := filepath.Glob(filepath.Join(cfg.Home, "studies", "*", "round-*.key")); len(keys) > 0 {
+					t.Errorf("hospital %d keeps %v", i+1, keys)
+				}
+			})
+		}
+		all.Wait()
 	}
-	all.Wait()
+	run(0, 1, 2, 3)
+	run(0, 1, 2)
 }

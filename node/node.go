@@ -161,7 +161,7 @@ func New(cfg Config) (_ *Node, err error) {
 	if n.parts, err = store.OpenParts(filepath.Join(n.dir, "parts")); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(n.loadState(), n.recallSkipped()); err != nil {
+	if err := errors.Join(n.loadState(), n.recallSkipped(), n.loadEnd()); err != nil {
 		return nil, err
 	}
 	make := newHost
@@ -195,11 +195,15 @@ func (n *Node) open() error {
 	n.comparing = make([]atomic.Bool, size)
 	n.kept, n.refusals.count = map[protocol.Hash]uint64{}, make([]int, size)
 	n.proved = map[string]bool{}
+	next := n.step.Round
+	if n.aborted != nil {
+		next++
+	}
 	n.session = protocol.NewSession(protocol.SessionConfig{
 		Self: n.self, Federation: n.cfg.Roster.Federation, Epoch: n.cfg.Roster.Epoch,
 		Thresholds: n.cfg.Roster.Thresholds(), Signer: n.signer, Patience: patience,
-	}, n.step.Round)
-	if err := n.recallPosts(); err != nil {
+	}, next)
+	if err := n.recallPosts(next - 1); err != nil {
 		return err
 	}
 	n.host.SetStreamHandler(partProtocol, n.servePart)
