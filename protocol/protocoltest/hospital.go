@@ -69,14 +69,10 @@ func (h *hospital) signer() protocol.Signer {
 }
 
 func (h *hospital) sealer() protocol.Sealer {
-	sealer := protocol.Sealer(standInSealer{h.random})
 	if h.sim.opt.Sealer != nil {
-		sealer = h.sim.opt.Sealer(h.party)
+		return h.sim.opt.Sealer(h.party)
 	}
-	if h.lies(h.disk.round)[WrongShare] == protocol.Check {
-		sealer = badSealer{sealer, newRandom(h.sim.opt.Seed, 6000+uint64(h.party))}
-	}
-	return sealer
+	return standInSealer{h.random}
 }
 
 // start brings a hospital up, with what its disk holds.
@@ -161,25 +157,17 @@ func (h *hospital) round() (*protocol.Round, error) {
 		key = h.sim.opt.Key(h.party)
 		d.Key = key.Digest()
 	}
-	scheme, err := h.scheme(d, key)
+	scheme, err := honestScheme(h.party, d, key)
 	if err != nil {
 		return nil, err
 	}
-	return protocol.Restore(protocol.Config{
-		Self: h.party, Description: d, Signer: h.signer(), Sealer: h.sealer(), Random: h.random,
-	}, scheme, h.disk.records)
+	cfg := protocol.Config{Self: h.party, Description: d, Signer: h.signer(), Sealer: h.sealer(), Random: h.random}
+	scheme = Lying(&cfg, scheme, h.lies(d.Round), h.sim.opt.Seed)
+	return protocol.Restore(cfg, scheme, h.disk.records)
 }
 
-// scheme is that of the round, at a liar with lies in it. Without a key the
-// stand-in takes the place of scheme paillier.
-func (h *hospital) scheme(d protocol.Description, key *protocol.PaillierKey) (protocol.Scheme, error) {
-	scheme, err := honestScheme(h.party, d, key)
-	if kinds := h.lies(d.Round); err == nil && len(kinds) > 0 {
-		scheme = schemer{scheme, d, kinds}
-	}
-	return scheme, err
-}
-
+// honestScheme is that of the round. Without a key the stand-in takes the place of
+// scheme paillier.
 func honestScheme(self protocol.Party, d protocol.Description, key *protocol.PaillierKey) (protocol.Scheme, error) {
 	if d.Scheme == protocol.SchemePaillier && key == nil {
 		return newStandIn(self, d)

@@ -18,15 +18,32 @@ type schemer struct {
 	kinds       map[string]protocol.Phase // of the faults that are on
 }
 
-// lies lists the faults by which h lies in a round.
-func (h *hospital) lies(round uint64) map[string]protocol.Phase {
+// Lies are the kinds of faults by which a hospital lies in a round, and from which
+// phase on.
+func Lies(faults []Fault, p protocol.Party, round uint64) map[string]protocol.Phase {
 	kinds := map[string]protocol.Phase{}
-	for _, f := range h.sim.opt.Faults {
-		if f.Party == h.party && f.Lie() && round >= f.Round && (f.For == 0 || round < f.End()) {
+	for _, f := range faults {
+		if f.Party == p && f.Lie() && round >= f.Round && (f.For == 0 || round < f.End()) {
 			kinds[f.Kind] = f.Phase
 		}
 	}
 	return kinds
+}
+
+// Lying is what a hospital that lies makes a round of. Two stories in one slot it
+// tells by itself (protocol.Forge).
+func Lying(cfg *protocol.Config, scheme protocol.Scheme, kinds map[string]protocol.Phase, seed uint64) protocol.Scheme {
+	if len(kinds) == 0 {
+		return scheme
+	}
+	if phase, ok := kinds[WrongShare]; ok && phase == protocol.Check {
+		cfg.Sealer = badSealer{cfg.Sealer, newRandom(seed, 6000+uint64(cfg.Self))}
+	}
+	return schemer{scheme, cfg.Description, kinds}
+}
+
+func (h *hospital) lies(round uint64) map[string]protocol.Phase {
+	return Lies(h.sim.opt.Faults, h.party, round)
 }
 
 // lies tells whether a hospital ever lies in this run.
