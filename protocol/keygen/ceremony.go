@@ -256,11 +256,6 @@ func (c *ceremony) endorse() error {
 			return &CheatError{party, c.talk.step, err.Error()}
 		}
 	}
-	// All have the key: nobody needs the candidate's seeds any more.
-	c.state.Found = nil
-	if err := c.save(); err != nil {
-		return err
-	}
 	*c.result = Result{Key: key, Share: share, Transcript: made.Transcript, Endorsements: endorsements, Products: c.state.Products, Tested: c.state.Tested}
 	c.report(StageDone, 0)
 	return nil
