@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -97,8 +98,8 @@ func checkOutcome(p *parties, report interactivetest.Report, f fault) error {
 				return fmt.Errorf("party %d hears of a dispute of others: %w", party, err)
 			}
 		case errors.As(err, &mismatch):
-			if mismatch.Party != f.party {
-				return fmt.Errorf("party %d refuses party %d: %w", party, mismatch.Party, err)
+			if !slices.Equal(mismatch.Parties, []int{f.party}) {
+				return fmt.Errorf("party %d refuses parties %v: %w", party, mismatch.Parties, err)
 			}
 		case errors.As(err, &different) && f.kind == "lie to one":
 		case errors.Is(err, interactivetest.ErrHung) && (named || f.kind == "crash" || f.kind == "lose"):
