@@ -16,7 +16,6 @@ const (
 	figureIterations      = 20_000
 	quickFigureIterations = 320
 	quickSharedIterations = 40
-	figureSeed            = 1
 )
 
 // figureReport is the result of reproduce figure2 and figure3.
@@ -41,7 +40,7 @@ type figureReport struct {
 // nil.
 func reproduceFigure(ctx context.Context, a *app, f *reproduceFlags, shared []testnet.ExplosionRun) (*figureReport, error) {
 	opt := testnet.ExplosionsOptions{
-		Data: f.data, Figure: f.name, Iterations: figureIterations, Seed: figureSeed, Logger: a.logger(),
+		Data: f.data, Figure: f.name, Iterations: figureIterations, Seed: f.seed, Logger: a.logger(),
 		Tell: func(what string) { a.progressf("%s", what) },
 	}
 	if f.quick {
@@ -56,7 +55,7 @@ func reproduceFigure(ctx context.Context, a *app, f *reproduceFlags, shared []te
 		return nil, err
 	}
 	r := &figureReport{
-		Experiment: f.name, Title: figureTitles[f.name], Rows: result.Rows, TestRows: result.TestRows, Seed: figureSeed,
+		Experiment: f.name, Title: figureTitles[f.name], Rows: result.Rows, TestRows: result.TestRows, Seed: f.seed,
 		Parties: 3, Security: "passive: the hospitals follow the protocol", Runs: result.Runs, Difference: result.Difference,
 		Learnt: figureLessons, Files: []string{}, Seconds: time.Since(began).Seconds(),
 	}
