@@ -49,7 +49,7 @@ type xorReport struct {
 var xorLessons = []string{
 	"Paillier adds, and cannot multiply two ciphertexts; each product takes a joint decryption of a blinded value, and two of the three hospitals must answer",
 	"nobody holds a weight: the first ones are sums of what each hospital draws (here from one seed, so that the run can be repeated: a real one draws its own), and what opens is blinded by 64 bits more than it has, but for the losses, the predictions and, to compare them, the last weights",
-	"the losses of all iterations are enough to reckon the weights from, so a training that must hide them opens none",
+	"50 exact losses are 50 equations for 25 weights: a training that must hide its weights even from those who train opens no losses",
 	"the poster blamed noise in the decryption and low precision: decryption has no noise, and precision is cheap under a long key: the weights are those of the run in the clear to more than 40 digits",
 	"that tuning is tricky is the network's doing: with two hidden units and inputs of 0 and 1, 729 of 1,000 starts are right after 50 steps; with six, and −1 for 0, 999 are",
 	"it is slow because each iteration decrypts 126 numbers jointly for four rows of two bits; on secret shares (figures 2 and 3) an iteration on 614 patients takes less time than that",

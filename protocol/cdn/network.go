@@ -27,9 +27,9 @@ type Network struct {
 // taylorBits is how finely 1/48 is rounded.
 const taylorBits = 24
 
-// maxBits bounds the bits behind the point: those of a key of 8,192 have room for
-// no more.
-const maxBits = 4000
+// maxBits bounds the bits behind the point: a product of two numbers is a float64
+// in Clear's bounds.
+const maxBits = 490
 
 // KeyBits is how long a key must be at least for the network among so many
 // parties, with DefaultHiding.
