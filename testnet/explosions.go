@@ -200,7 +200,7 @@ func (x *explosions) allShared(ctx context.Context) ([]ExplosionRun, error) {
 		runs = append(runs, run)
 		return run, nil
 	}
-	explodes := x.run("taylor", "taylor", 5, 5, []int{4})
+	explodes := x.run("taylor", 5, 5, []int{4})
 	explodes.Iterations = min(explodes.Iterations, mostUnguarded)
 	exploded, err := train(explodes)
 	if err != nil {
@@ -214,7 +214,7 @@ func (x *explosions) allShared(ctx context.Context) ([]ExplosionRun, error) {
 			return nil, err
 		}
 	}
-	cured := x.run("minimax", "minimax", guardedDegree, guardedInterval, []int{4})
+	cured := x.run("minimax", guardedDegree, guardedInterval, []int{4})
 	cured.guard(clipGuard)
 	_, err = train(cured)
 	return runs, err
@@ -254,9 +254,9 @@ func loadExplosions(opt ExplosionsOptions) (*explosions, error) {
 // plan lists the figure's trainings in the clear.
 func (x *explosions) plan() []ExplosionRun {
 	four := []int{4}
-	list := []ExplosionRun{x.run("exact sigmoid", "", 0, 0, four)}
+	list := []ExplosionRun{x.run("", 0, 0, four)}
 	add := func(method string, degree int, interval float64, hidden []int) {
-		list = append(list, x.run(method, method, degree, interval, hidden))
+		list = append(list, x.run(method, degree, interval, hidden))
 	}
 	if x.opt.Figure == "figure2" {
 		add("taylor", 5, 5, four)
@@ -294,9 +294,9 @@ const (
 )
 
 // run describes a training; without a method it is with the sigmoid itself.
-func (x *explosions) run(name, method string, degree int, interval float64, hidden []int) ExplosionRun {
+func (x *explosions) run(method string, degree int, interval float64, hidden []int) ExplosionRun {
 	r := ExplosionRun{
-		Name: name, On: "fixed point, in the clear", Activation: "sigmoid", Layers: len(hidden) + 1, Hidden: hidden, Guard: noGuard, Decay: explosionDecay, Iterations: x.opt.Iterations,
+		Name: "exact sigmoid", On: "fixed point, in the clear", Activation: "sigmoid", Layers: len(hidden) + 1, Hidden: hidden, Guard: noGuard, Decay: explosionDecay, Iterations: x.opt.Iterations,
 		explosion: model.Explosion{Hidden: hidden, Rate: explosionRate, Decay: explosionDecay, Iterations: x.opt.Iterations, Seed: x.opt.Seed, Every: max(1, x.opt.Iterations/400)},
 	}
 	if method == "" {
@@ -308,9 +308,8 @@ func (x *explosions) run(name, method string, degree int, interval float64, hidd
 	if err != nil {
 		panic("testnet: " + err.Error()) // the settings are those of plan
 	}
-	r.Name = fmt.Sprintf("%s %d", name, degree)
-	if method != "taylor" {
-		r.Name += fmt.Sprintf(" on ±%g", interval)
+	if r.Name = fmt.Sprintf("%s %d on ±%g", method, degree, interval); method == "taylor" {
+		r.Name = fmt.Sprintf("Taylor %d", degree)
 	}
 	if len(hidden) > 1 {
 		r.Name += fmt.Sprintf(", %d layers", r.Layers)

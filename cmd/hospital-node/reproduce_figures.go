@@ -74,21 +74,27 @@ var figureLessons = []string{
 	"weight decay keeps the weighted sums small enough that a narrow interval does, on which a low degree is exact enough",
 }
 
-// drawExplosions shows how far the weighted sums went, by iteration.
+// drawExplosions shows how far the weighted sums went, by iteration: a colour for
+// each polynomial, and a style of line for where or how deep it ran.
 func drawExplosions(r *figureReport) figure.Figure {
-	f := figure.Figure{Title: r.Title, X: "iteration", Y: "largest |weighted sum|", LogX: true, LogY: true, YMin: 0.5, YMax: 2e5}
-	for i, run := range r.Runs {
-		last := i == len(r.Runs)-1 // what the cure is compared with
-		if run.Guard == "clip" || last {
-			continue
-		}
-		c := figure.Curve{Name: run.Name, Dashed: run.On == "shares", Ended: run.ExplodedAt != nil}
+	f := figure.Figure{
+		Title: r.Title, X: "iteration", Y: "largest |weighted sum|", LogX: true, LogY: true, YMin: 1, YMax: 2e5, XMin: 10,
+		Levels: []figure.Level{{Name: "exploded: beyond 2^15", Y: 1 << 15}},
+	}
+	colours := map[string]int{}
+	for _, run := range r.Runs {
+		c := figure.Curve{Name: run.Name, Ended: run.ExplodedAt != nil, Style: map[int]figure.Style{3: figure.Dotted, 4: figure.DashDotted}[run.Layers]}
 		if run.On == "shares" {
-			name, _, guarded := strings.Cut(run.Name, ", guard")
-			if c.Name = name + " on shares"; guarded {
-				c.Name = name + " guarded, on shares"
+			c.Name, c.Style = run.Name+", on shares", map[string]figure.Style{"check": figure.Dotted}[run.Guard]
+			if c.Style == figure.Solid {
+				c.Style = figure.Dashed
 			}
 		}
+		polynomial, _, _ := strings.Cut(run.Name, ",")
+		if colours[polynomial] == 0 {
+			colours[polynomial] = len(colours) + 1
+		}
+		c.Colour = colours[polynomial]
 		for _, p := range run.Trajectory {
 			c.X, c.Y = append(c.X, float64(p.Iteration)), append(c.Y, min(p.MaxZ, 1e5))
 		}
