@@ -1,6 +1,10 @@
 package protocol
 
-import "encoding/binary"
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+)
 
 // Steps within a phase that has more than one message.
 const (
@@ -91,12 +95,11 @@ func (r *reader) named() []named {
 
 // find returns the hash of p in an ascending list.
 func find(list []named, p Party) (Hash, bool) {
-	for _, e := range list {
-		if e.Party == p {
-			return e.Hash, true
-		}
+	i, found := slices.BinarySearchFunc(list, p, func(e named, p Party) int { return cmp.Compare(e.Party, p) })
+	if !found {
+		return Hash{}, false
 	}
-	return Hash{}, false
+	return list[i].Hash, true
 }
 
 // listPayload is the signed list of commitments that the sender holds.
@@ -223,6 +226,11 @@ type resultPayload struct {
 const maxReason = 200
 
 func (p resultPayload) encode() []byte { return appendBytes(p.Sum[:], []byte(p.Reason)) }
+
+// agrees tells whether two results are one, or both are aborts.
+func (p resultPayload) agrees(other resultPayload) bool {
+	return p.Sum == other.Sum && (p.Reason == "") == (other.Reason == "")
+}
 
 func decodeResult(data []byte) (p resultPayload, err error) {
 	r := reader{data: data}
