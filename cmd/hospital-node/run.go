@@ -44,6 +44,7 @@ type runReport struct {
 	Model        string              `json:"model"`          // file
 	Refused      map[string]int      `json:"refused"`
 	Traffic      node.Traffic        `json:"traffic"`
+	Shares       *sharesReport       `json:"spdz"` // of scheme spdz
 }
 
 func newRun(a *app, run func(context.Context, *app, *runFlags) error) *cobra.Command {
