@@ -67,20 +67,23 @@ func runShares(ctx context.Context, a *app, f *runFlags, cfg node.Config, work n
 	if closed := control.CloseShares(result); err == nil {
 		err = closed
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return nil, &hinted{fmt.Errorf("timed out after %v: %w", f.timeout, err), "start the missing hospitals again, and this one: it goes on from its checkpoint"}
-	}
-	if err != nil {
-		return nil, err
-	}
 	r := &runReport{
 		Name: cfg.Roster.Name(m.Self()), Study: hash.String(), Task: work.Program.Plan().Task.Name, Rounds: work.Program.Plan().Rounds,
 		Shares: &sharesReport{
-			Security: testnet.SecurityOf(plan.Config()), Threshold: plan.Threshold, Reveal: plan.Reveal,
-			Rate: result.Rate, Halvings: result.Halvings, Rounds: cost.Rounds, Bytes: cost.BytesSent,
+			Security: testnet.SecurityOf(plan.Config()), Threshold: plan.Threshold, Reveal: plan.Reveal, Rounds: cost.Rounds, Bytes: cost.BytesSent,
 		},
-		Finished: true, Features: work.Program.WeightNames(), Refused: map[string]int{}, Traffic: node.Traffic{StreamBytes: cost.BytesSent},
+		Features: work.Program.WeightNames(), Refused: map[string]int{}, Traffic: node.Traffic{StreamBytes: cost.BytesSent},
 	}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, &hinted{fmt.Errorf("timed out after %v: %w", f.timeout, err), "start the missing hospitals again, and this one: it goes on from its checkpoint"}
+	case err != nil && ctx.Err() != nil:
+		a.printf("Stopped. Start again to go on from the last checkpoint.\n")
+		return r, nil
+	case err != nil:
+		return nil, err
+	}
+	r.Finished, r.Shares.Rate, r.Shares.Halvings = true, result.Rate, result.Halvings
 	if result.Halvings > 0 {
 		a.printf("The range guard halved the rate %d times, to %.3g.\n", result.Halvings, result.Rate)
 	}
