@@ -58,12 +58,9 @@ func runShares(ctx context.Context, a *app, f *runFlags, cfg node.Config, work n
 	part := learning.Study{Plan: plan, Train: work.Train, Test: work.Test, Tell: func(p learning.Progress) { showShares(a, plan, p) }}
 	ctx = control.DirectShares(ctx, &part)
 	control.Up(m)
-	watched, stop := context.WithCancel(ctx)
-	told := make(chan struct{})
-	go func() { defer close(told); tellWaiting(watched, a, m) }()
+	stop := watchWaiting(ctx, a, m)
 	result, cost, err := m.LearnOnShares(ctx, node.SharesName(hash.String()), node.SharesFolder(f.home, hash.String()), part)
 	stop()
-	<-told
 	if closed := control.CloseShares(result); err == nil {
 		err = closed
 	}
@@ -91,6 +88,14 @@ func runShares(ctx context.Context, a *app, f *runFlags, cfg node.Config, work n
 		return r, reportPredictions(a, f, r, result)
 	}
 	return r, reportShares(a, f, r, work, result)
+}
+
+// watchWaiting says whom the training waits for until it is stopped.
+func watchWaiting(ctx context.Context, a *app, m *node.Mesh) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	told := make(chan struct{})
+	go func() { defer close(told); tellWaiting(ctx, a, m) }()
+	return func() { cancel(); <-told }
 }
 
 // tellWaiting says whom the training waits for, when that takes long.

@@ -67,6 +67,41 @@ var operations = []operation{
 	}},
 }
 
+// step is an operation on two of the secrets that there are.
+type step struct{ operation, a, b, choice int }
+
+func drawStep(t *rapid.T) step {
+	return step{rapid.IntRange(0, len(operations)-1).Draw(t, "operation"), rapid.IntRange(0, 9).Draw(t, "a"), rapid.IntRange(0, 9).Draw(t, "b"), rapid.IntRange(0, 5).Draw(t, "choice")}
+}
+
+// perform takes steps, but those whose results would not fit, and opens all.
+func perform(e *Engine, steps []step, a, b *Secret, count map[string]int) ([]float64, error) {
+	list := []*Secret{a, b}
+	for _, s := range steps {
+		o := operations[s.operation]
+		next, err := o.do(e, list[s.a%len(list)], list[s.b%len(list)], s.choice)
+		if tooLarge := (*RangeError)(nil); errors.As(err, &tooLarge) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", o.name, err)
+		}
+		if count != nil {
+			count[o.name]++
+		}
+		list = append(list, next)
+	}
+	var all []float64
+	for _, s := range list {
+		opened, err := e.Open(s)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, opened...)
+	}
+	return all, nil
+}
+
 // Every operation, in random programs, gives on shares bit for bit what it gives
 // in the clear with the same roundings.
 func TestRandomProgramsAgainstTheClear(t *testing.T) {
@@ -76,36 +111,7 @@ func TestRandomProgramsAgainstTheClear(t *testing.T) {
 		cfg := Config{Threshold: size[1], Passive: rapid.Bool().Draw(rt, "passive")}
 		seed := rapid.Uint64Range(0, 1<<16-1).Draw(rt, "seed")
 		values := rapid.SliceOfN(rapid.Float64Range(-1, 1), 8, 8).Draw(rt, "values")
-		type step struct{ operation, a, b, choice int }
-		steps := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
-			return step{rapid.IntRange(0, len(operations)-1).Draw(t, "operation"), rapid.IntRange(0, 9).Draw(t, "a"), rapid.IntRange(0, 9).Draw(t, "b"), rapid.IntRange(0, 5).Draw(t, "choice")}
-		}), 1, 6).Draw(rt, "steps")
-		program := func(e *Engine, a, b *Secret, count map[string]int) ([]float64, error) {
-			list := []*Secret{a, b}
-			for _, s := range steps {
-				o := operations[s.operation]
-				next, err := o.do(e, list[s.a%len(list)], list[s.b%len(list)], s.choice)
-				if tooLarge := (*RangeError)(nil); errors.As(err, &tooLarge) {
-					continue
-				}
-				if err != nil {
-					return nil, fmt.Errorf("%s: %w", o.name, err)
-				}
-				if count != nil {
-					count[o.name]++
-				}
-				list = append(list, next)
-			}
-			var all []float64
-			for _, s := range list {
-				opened, err := e.Open(s)
-				if err != nil {
-					return nil, err
-				}
-				all = append(all, opened...)
-			}
-			return all, nil
-		}
+		steps := rapid.SliceOfN(rapid.Custom(drawStep), 1, 6).Draw(rt, "steps")
 		seeds := make([][wide.SeedSize]byte, size[0]+1)
 		for party := range seeds {
 			seeds[party] = [wide.SeedSize]byte{byte(seed), byte(seed >> 8), byte(party)}
@@ -114,7 +120,7 @@ func TestRandomProgramsAgainstTheClear(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		want, err := program(clear, clear.Constant(2, 2, clear.Fraction, values[:4]).Within(1), clear.Constant(2, 2, clear.Fraction, values[4:]).Within(1), done)
+		want, err := perform(clear, steps, clear.Constant(2, 2, clear.Fraction, values[:4]).Within(1), clear.Constant(2, 2, clear.Fraction, values[4:]).Within(1), done)
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -127,7 +133,7 @@ func TestRandomProgramsAgainstTheClear(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			got, err := program(e, a.Within(1), b.Within(1), nil)
+			got, err := perform(e, steps, a.Within(1), b.Within(1), nil)
 			if err == nil && !slices.Equal(got, want) {
 				err = fmt.Errorf("%v, in the clear %v", got, want)
 			}
