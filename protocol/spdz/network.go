@@ -145,19 +145,22 @@ type pass struct {
 	// outputSlope is nil unless the loss is the squared error of a curve.
 	outputSlope *Secret
 	watched     []*Secret // pre-activations over their interval: none may be beyond ±1
+	trusts      bool      // nobody is to look
 }
 
 // Predict runs the network: probabilities, or numbers.
+// Pre-activations are clipped: nobody asks a guard.
 func (n Network) Predict(e *Engine, w Weights, x *Secret) (*Secret, error) {
-	p, err := n.forward(e, w, e.WithOnes(x), false)
+	n.Activation.Clip, n.Output.Clip = n.Activation.Curved(), n.Output.Curved()
+	p, err := n.forward(e, w, e.WithOnes(x), false, true)
 	if err != nil {
 		return nil, err
 	}
 	return p.output, nil
 }
 
-func (n Network) forward(e *Engine, w Weights, ones *Secret, back bool) (*pass, error) {
-	p := &pass{inputs: []*Secret{ones}}
+func (n Network) forward(e *Engine, w Weights, ones *Secret, back, trusts bool) (*pass, error) {
+	p := &pass{inputs: []*Secret{ones}, trusts: trusts}
 	for l, weights := range w {
 		last := l == len(w)-1
 		a := n.Activation
@@ -267,8 +270,17 @@ func (a Activation) limited(e *Engine, p *pass, z *Product) (*Secret, error) {
 	if err != nil || a.Limit == 0 {
 		return x, err
 	}
-	p.watched = append(p.watched, e.Scale(x, 1/a.Limit, fineness(1/a.Limit)))
-	return x.Within(a.Limit), nil
+	return x.Within(a.Limit), p.watch(e, e.Scale(x, 1/a.Limit, fineness(1/a.Limit)))
+}
+
+// watch looks whether entries leave [−1, 1]: where others may lie, before it is
+// computed with them.
+func (p *pass) watch(e *Engine, x *Secret) error {
+	p.watched = append(p.watched, x)
+	if e.Passive || p.trusts {
+		return nil
+	}
+	return e.Promise(x)
 }
 
 // scaled is t = x/Interval, clipped or to be watched.
@@ -280,8 +292,7 @@ func (a Activation) scaled(e *Engine, p *pass, z *Product) (*Secret, error) {
 	if a.Clip {
 		return e.Clip(t, 1)
 	}
-	p.watched = append(p.watched, t)
-	return t.Within(1), nil
+	return t.Within(1), p.watch(e, t)
 }
 
 // reciprocalBits is how many bits 1/interval takes: it is exact for a power of

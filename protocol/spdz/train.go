@@ -10,7 +10,7 @@ import (
 
 // Guard says what happens when a secure comparison finds a weight beyond the
 // limit, or a pre-activation outside its interval: AnyBeyond in a passive engine,
-// otherwise AnyOutside.
+// otherwise Promise and Broken.
 type Guard int
 
 const (
@@ -230,6 +230,9 @@ func (r *trainer) check() (bool, error) {
 		return false, nil
 	}
 	e := r.engine
+	if !e.Passive {
+		watched = nil // each was looked at before it was computed with
+	}
 	for _, w := range r.weights {
 		// Over the limit, a weight is beyond ±1, as a pre-activation over its interval.
 		watched = append(watched, e.Scale(w, 1/r.Limit, fineness(1/r.Limit)))
@@ -237,7 +240,10 @@ func (r *trainer) check() (bool, error) {
 	if e.Passive {
 		return e.AnyBeyond(1, watched...)
 	}
-	return e.AnyOutside(watched...)
+	if err := e.Promise(watched...); err != nil {
+		return false, err
+	}
+	return e.Broken()
 }
 
 // order is the order of rows in an epoch: as they are for a full batch.
@@ -267,7 +273,7 @@ func (r *trainer) step(x, y *Secret) error {
 
 func (r *trainer) descend(x, y *Secret) error {
 	e := r.engine
-	p, err := r.forward(e, r.weights, x, true)
+	p, err := r.forward(e, r.weights, x, true, r.Guard == Unsafe)
 	if err != nil {
 		return err
 	}
