@@ -146,21 +146,22 @@ type pass struct {
 	outputSlope *Secret
 	watched     []*Secret // pre-activations over their interval: none may be beyond ±1
 	trusts      bool      // nobody is to look
+	pending     []*Secret // weights over what they may reach, to be looked at with the first pre-activations
 }
 
 // Predict runs the network: probabilities, or numbers.
 // Pre-activations are clipped: nobody asks a guard.
 func (n Network) Predict(e *Engine, w Weights, x *Secret) (*Secret, error) {
 	n.Activation.Clip, n.Output.Clip = n.Activation.Curved(), n.Output.Curved()
-	p, err := n.forward(e, w, e.WithOnes(x), false, true)
-	if err != nil {
+	p := &pass{trusts: true}
+	if err := n.forward(e, p, w, e.WithOnes(x), false); err != nil {
 		return nil, err
 	}
 	return p.output, nil
 }
 
-func (n Network) forward(e *Engine, w Weights, ones *Secret, back, trusts bool) (*pass, error) {
-	p := &pass{inputs: []*Secret{ones}, trusts: trusts}
+func (n Network) forward(e *Engine, p *pass, w Weights, ones *Secret, back bool) error {
+	p.inputs = []*Secret{ones}
 	for l, weights := range w {
 		last := l == len(w)-1
 		a := n.Activation
@@ -172,17 +173,17 @@ func (n Network) forward(e *Engine, w Weights, ones *Secret, back, trusts bool) 
 		if !last {
 			value, err := n.hidden(e, p, a, z, w, l, back)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			p.inputs = append(p.inputs, e.WithOnes(value))
 			continue
 		}
 		var err error
 		if p.output, p.outputSlope, err = a.apply(e, p, z, back && n.Squared, nil); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return p, nil
+	return p.promise(e)
 }
 
 // hidden computes a hidden layer, and, where one unit follows, what its slopes
@@ -280,7 +281,17 @@ func (p *pass) watch(e *Engine, x *Secret) error {
 	if e.Passive || p.trusts {
 		return nil
 	}
-	return e.Promise(x)
+	p.pending = append(p.pending, x)
+	return p.promise(e)
+}
+
+func (p *pass) promise(e *Engine) error {
+	pending := p.pending
+	p.pending = nil
+	if len(pending) == 0 {
+		return nil
+	}
+	return e.Promise(pending...)
 }
 
 // scaled is t = x/Interval, clipped or to be watched.

@@ -233,10 +233,7 @@ func (r *trainer) check() (bool, error) {
 	if !e.Passive {
 		watched = nil // each was looked at before it was computed with
 	}
-	for _, w := range r.weights {
-		// Over the limit, a weight is beyond ±1, as a pre-activation over its interval.
-		watched = append(watched, e.Scale(w, 1/r.Limit, fineness(1/r.Limit)))
-	}
+	watched = append(watched, r.scaledWeights(r.Limit)...)
 	if e.Passive {
 		return e.AnyBeyond(1, watched...)
 	}
@@ -244,6 +241,16 @@ func (r *trainer) check() (bool, error) {
 		return false, err
 	}
 	return e.Broken()
+}
+
+// scaledWeights are the weights over a limit: beyond it they are beyond ±1, as a
+// pre-activation over its interval.
+func (r *trainer) scaledWeights(limit float64) []*Secret {
+	var list []*Secret
+	for _, w := range r.weights {
+		list = append(list, r.engine.Scale(w, 1/limit, fineness(1/limit)))
+	}
+	return list
 }
 
 // order is the order of rows in an epoch: as they are for a full batch.
@@ -273,8 +280,11 @@ func (r *trainer) step(x, y *Secret) error {
 
 func (r *trainer) descend(x, y *Secret) error {
 	e := r.engine
-	p, err := r.forward(e, r.weights, x, true, r.Guard == Unsafe)
-	if err != nil {
+	p := &pass{trusts: r.Guard == Unsafe}
+	if !e.Passive && !p.trusts {
+		p.pending = r.scaledWeights(slack * r.Limit)
+	}
+	if err := r.forward(e, p, r.weights, x, true); err != nil {
 		return err
 	}
 	if r.Guard != Unsafe {
@@ -282,6 +292,7 @@ func (r *trainer) descend(x, y *Secret) error {
 	}
 	updates := make([]*Product, len(r.weights))
 	delta := e.Sub(p.output, y)
+	var err error
 	if p.outputSlope != nil {
 		if delta, err = e.one(e.Hadamard(delta, p.outputSlope)); err != nil {
 			return err

@@ -24,21 +24,21 @@ import (
 // times a random number, is not opened: times another random number it is added
 // to everything that opens (see openProven). It takes about five rounds.
 func (e *Engine) Promise(list ...*Secret) error {
-	total, fraction, reach := 0, 0, 0.0
+	e.Name("promise")
+	u, total := e.promiseUnits(), 0
+	var products []*Product
 	for _, s := range list {
 		total += s.Len()
-		fraction, reach = max(fraction, s.Bits), max(reach, s.Reach)
+		products = append(products, e.Hadamard(s, s).Times(math.Ldexp(float64(u.whole), -u.bits), u.bits).Keep(u.bits))
 	}
-	all := e.secret(total, 1, fraction, reach)
-	at := 0
-	for _, s := range list {
-		at += copy(all.share[at:], e.raised(s, fraction).share)
-	}
-	e.Name("promise")
-	u := e.promiseUnits()
-	squares, err := e.one(e.Hadamard(all, all).Times(math.Ldexp(float64(u.whole), -u.bits), u.bits).Keep(u.bits))
+	results, err := e.Reduce(products...)
 	if err != nil {
 		return fmt.Errorf("keep a promise: %w", err)
+	}
+	squares := e.secret(total, 1, u.bits, 0)
+	at := 0
+	for _, s := range results {
+		at += copy(squares.share[at:], s.share)
 	}
 	if e.plain {
 		e.checker.broke = e.checker.broke || slices.ContainsFunc(squares.share, func(v wide.Element) bool {
