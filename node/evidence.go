@@ -45,23 +45,43 @@ func (n *Node) keepEvidence() error {
 	return nil
 }
 
-// VerifyEvidence checks what such a file says as anybody can who has the roster. A
-// *NotEvidenceError says that it is no evidence about a round of this roster;
-// another error, that it proves nothing.
-func VerifyEvidence(r *roster.Roster, file []byte) (protocol.Evidence, error) {
+// EvidenceFiles reads what a home keeps against others.
+func EvidenceFiles(home string) (files [][]byte, err error) {
+	names, err := filepath.Glob(filepath.Join(home, EvidenceDir, "*.evidence"))
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, data)
+	}
+	return files, nil
+}
+
+// VerifyEvidence checks what such a file says as anybody can who has the roster,
+// of the epoch or of a later one; it gives the roster that the round was run with.
+// A *NotEvidenceError says that it is no evidence about a round of these; another
+// error, that it proves nothing.
+func VerifyEvidence(r *roster.Roster, file []byte) (protocol.Evidence, *roster.Roster, error) {
 	e, err := protocol.DecodeEvidence(file)
 	if err != nil {
-		return e, &NotEvidenceError{err}
+		return e, r, &NotEvidenceError{err}
 	}
-	if e.Description.Roster != r.Hash() || e.Description.Thresholds != r.Thresholds() ||
-		e.Description.Federation != r.Federation || e.Description.Epoch != r.Epoch {
-		return e, &NotEvidenceError{errors.New("it is about a round of another roster")}
+	d := e.Description
+	for r != nil && d.Roster != r.Hash() {
+		r = r.Before
 	}
-	scheme, err := schemeOf(r, e.Description)
+	if r == nil || d.Thresholds != r.Thresholds() || d.Federation != r.Federation || d.Epoch != r.Epoch {
+		return e, r, &NotEvidenceError{errors.New("it is about a round of another roster")}
+	}
+	scheme, err := schemeOf(r, d)
 	if err != nil {
-		return e, err
+		return e, r, err
 	}
-	return e, e.Verify(identity.NewSigner(nil, r.Keys()).Verify, identity.Sealer{}, scheme)
+	return e, r, e.Verify(identity.NewSigner(nil, r.Keys()).Verify, identity.Sealer{}, scheme)
 }
 
 // NotEvidenceError says that a file is no evidence about a round of a roster.
