@@ -15,8 +15,6 @@ type DemoReport struct {
 	Task           string              `json:"task"`
 	Hospitals      []string            `json:"hospitals"`
 	Threshold      int                 `json:"threshold"`
-	Liars          int                 `json:"liars"`           // that the federation stands
-	Named          map[string]int      `json:"named"`           // evidence that honest hospitals keep, by whom it convicts
 	Bits           int                 `json:"bits"`            // of the Paillier key; 0 without one
 	Key            string              `json:"key"`             // what it is worth
 	Rounds         []RoundResult       `json:"rounds"`          // training rounds, from 1
@@ -34,6 +32,8 @@ type DemoReport struct {
 	Coefficients   []model.Coefficient `json:"coefficients"`  // of a trainer that gives them
 	Rows           []Rows              `json:"rows"`
 	Shares         *SharesResult       `json:"spdz"`   // of scheme spdz
+	Liars          int                 `json:"liars"`  // that the federation stands
+	Named          map[string]int      `json:"named"`  // evidence that honest hospitals keep, by whom it convicts
 	Replay         string              `json:"replay"` // the command that shows the same again
 	Seed           uint64              `json:"seed"`
 	Seconds        float64             `json:"seconds"`
@@ -45,9 +45,9 @@ type RoundResult struct {
 	Included    []string  `json:"included"`
 	Dropped     []Dropped `json:"dropped"`
 	Seconds     float64   `json:"seconds"`
-	Skipped     string    `json:"skipped"` // why its sum was not used, or empty
 	BytesGossip int64     `json:"bytes_gossip"`
 	BytesStream int64     `json:"bytes_stream"`
+	Skipped     string    `json:"skipped"` // why its sum was not used, or empty
 }
 
 // Dropped is a hospital that did not finish a round, included or not.

@@ -41,8 +41,8 @@ type simReport struct {
 	Wrong     int            `json:"wrong"`
 	Split     int            `json:"split"`
 	Hung      int            `json:"hung"`
-	Skipped   int            `json:"skipped"` // rounds that completed without a sum, because of a false update
 	Named     map[string]int `json:"named"`
+	Skipped   int            `json:"skipped"` // rounds that completed without a sum, because of a false update
 	Bytes     float64        `json:"bytes_per_hospital"`
 	Messages  float64        `json:"messages_per_hospital"`
 	Virtual   float64        `json:"virtual_ms"` // mean of a run
