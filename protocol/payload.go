@@ -1,6 +1,10 @@
 package protocol
 
-import "encoding/binary"
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+)
 
 // Steps within a phase that has more than one message.
 const (
@@ -91,12 +95,11 @@ func (r *reader) named() []named {
 
 // find returns the hash of p in an ascending list.
 func find(list []named, p Party) (Hash, bool) {
-	for _, e := range list {
-		if e.Party == p {
-			return e.Hash, true
-		}
+	i, found := slices.BinarySearchFunc(list, p, func(e named, p Party) int { return cmp.Compare(e.Party, p) })
+	if !found {
+		return Hash{}, false
 	}
-	return Hash{}, false
+	return list[i].Hash, true
 }
 
 // listPayload is the signed list of commitments that the sender holds.

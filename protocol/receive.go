@@ -258,8 +258,7 @@ func (r *Round) file(m Message, content any) {
 			r.abstained.Add(from)
 		}
 	case listPayload:
-		r.lists[from] = &p
-		r.listed.Add(from)
+		r.keepList(from, p)
 	case dealPayload:
 		r.deals[from] = &dealState{payload: p}
 		if from == r.cfg.Self {

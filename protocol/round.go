@@ -21,10 +21,10 @@ type Round struct {
 	described Set
 	keys      [][]byte // by party: public keys for boxes
 	commits   []*commitPayload
-	committed Set // have said whether they will deal
-	abstained Set // will not deal
-	lists     []*listPayload
-	listed    Set // parties whose lists are held
+	committed Set     // have said whether they will deal
+	abstained Set     // will not deal
+	lists     []tally // by party: on how many lists its commitments are
+	listed    Set     // parties whose lists are held
 	deals     []*dealState
 	boxes     []*sealedBox             // by dealer: boxes for this hospital, sealed after the deal
 	answers   []map[Party]*answerState // by dealer, by whom they are for
@@ -87,7 +87,7 @@ func NewRound(cfg Config, s Scheme) (*Round, error) {
 	r := &Round{
 		cfg: cfg, scheme: s, hash: cfg.Description.Hash(), t: cfg.Description.Thresholds, all: AllOf(n),
 		posts: make([]map[slotKey]post, n+1), keys: make([][]byte, n+1), commits: make([]*commitPayload, n+1),
-		lists: make([]*listPayload, n+1), deals: make([]*dealState, n+1), boxes: make([]*sealedBox, n+1), answers: make([]map[Party]*answerState, n+1),
+		lists: make([]tally, n+1), deals: make([]*dealState, n+1), boxes: make([]*sealedBox, n+1), answers: make([]map[Party]*answerState, n+1),
 		openings: make([]*openingState, n+1), results: make([][]resultPayload, n+1), seconds: make([][]second, n+1), weight: make([]int, n+1),
 		fetched: map[Hash]Source{}, wanted: map[Hash]bool{},
 	}
