@@ -16,6 +16,11 @@ import (
 // file each, to be shown to anybody who has the roster.
 const EvidenceDir = "evidence"
 
+// mostEvidence bounds the files that are kept against one hospital in a study. One
+// is enough to expel it, and each can hold all deals of a round: a liar must not
+// fill the disk.
+const mostEvidence = 8
+
 // keepEvidence writes what the round has found since it was last asked. Files
 // are signed by the liars themselves; nothing in them is secret.
 func (n *Node) keepEvidence() error {
@@ -29,6 +34,14 @@ func (n *Node) keepEvidence() error {
 		if n.proved[name] {
 			continue
 		}
+		n.proved[name] = true
+		kept, err := filepath.Glob(filepath.Join(filepath.Dir(name), fmt.Sprintf("%s-round-*-%s.evidence", n.cfg.Study.Hash().String()[:16], n.cfg.Roster.Name(e.Liar))))
+		if err != nil {
+			return err
+		}
+		if len(kept) >= mostEvidence {
+			continue
+		}
 		encoded, err := e.Encode()
 		if err != nil {
 			return err
@@ -39,7 +52,6 @@ func (n *Node) keepEvidence() error {
 		if err := durable.WriteFile(name, encoded, 0o644); err != nil {
 			return fmt.Errorf("keep evidence: %w", err)
 		}
-		n.proved[name] = true
 		n.cfg.Logger.Warn("a hospital is proved to have lied", "hospital", n.cfg.Roster.Name(e.Liar), "round", number, "kind", e.Kind.String(), "evidence", name)
 	}
 	return nil
