@@ -165,6 +165,9 @@ type Refusal struct {
 	// Lie tells that From signed something that an honest hospital cannot have
 	// signed; otherwise the message may have been damaged on its way.
 	Lie bool
+	// Unsigned tells that nothing shows that From sent it: whoever passed it on is to
+	// blame.
+	Unsigned bool
 	// Described is the sender's description of the round when it is another one.
 	Described *Description
 }

@@ -123,9 +123,6 @@ func (r *Round) combine() error {
 	}
 	r.combined = len(openings) + here
 	sum, err := r.scheme.Combine(set, openings)
-	if err == nil {
-		err = sum.plausible(len(c.Included), r.cfg.Description.Limit)
-	}
 	bad, inconsistent, spoiled := (*BadOpening)(nil), (*Inconsistent)(nil), (*Spoiled)(nil)
 	switch {
 	case errors.Is(err, ErrMoreOpenings):
@@ -139,14 +136,20 @@ func (r *Round) combine() error {
 	case errors.As(err, &inconsistent):
 		return r.say(slot, resultPayload{Reason: cut(inconsistent.Why, maxReason)}.encode())
 	case errors.As(err, &spoiled):
-		r.spoiled, r.sumHash = cut(spoiled.Why, maxReason), spoiledHash(r.hash, r.ballot.decidedID)
+		return r.result(nil, spoiled)
 	case err != nil:
 		return fmt.Errorf("combine: %w", err)
-	default:
-		r.sum, r.sumHash = sum, sum.hash(r.hash, r.ballot.decidedID)
+	}
+	return r.result(sum, sum.plausible(len(c.Included), r.cfg.Description.Limit))
+}
+
+// result posts the hash of a sum, or that what was opened is none.
+func (r *Round) result(sum Vector, spoiled *Spoiled) error {
+	if r.sum, r.sumHash = sum, sum.hash(r.hash, r.ballot.decidedID); spoiled != nil {
+		r.sum, r.sumHash, r.spoiled = nil, spoiledHash(r.hash, r.ballot.decidedID), spoiled.Why
 	}
 	r.changed = true
-	return r.say(slot, resultPayload{Sum: r.sumHash}.encode())
+	return r.say(Slot{Phase: Combine}, resultPayload{Sum: r.sumHash}.encode())
 }
 
 // openingsHere lists the usable openings, by party. Whoever holds the deals may

@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Steps within a phase that has more than one message.
@@ -238,5 +241,13 @@ func decodeResult(data []byte) (p resultPayload, err error) {
 	if (p.Sum == Hash{}) == (p.Reason == "") {
 		r.fail("neither a result nor an abort")
 	}
+	if !printable(p.Reason) {
+		r.fail("a reason that cannot be printed")
+	}
 	return p, r.end()
+}
+
+// printable tells whether people can be shown a text of somebody else.
+func printable(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(c rune) bool { return !unicode.IsPrint(c) })
 }

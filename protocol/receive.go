@@ -14,12 +14,16 @@ func (r *Round) receive(m Message) error {
 		return nil
 	}
 	if !r.cfg.Signer.Verify(m.From, m.signedBytes(r.cfg.Description.Federation, r.cfg.Description.Epoch), m.Signature) {
-		return &Refusal{From: m.From, Why: "the signature does not verify in this federation and epoch"}
+		return unsigned(m)
 	}
 	if m.Description != r.hash {
 		return r.refuseOther(m)
 	}
 	return r.acceptSigned(m)
+}
+
+func unsigned(m Message) *Refusal {
+	return &Refusal{From: m.From, Unsigned: true, Why: "the signature does not verify in this federation and epoch"}
 }
 
 // refuseOther explains a message that was signed for another description of

@@ -47,6 +47,7 @@ func (n *network) judge() (*verdict, error) {
 	v.joint = path[len(path)-1]
 	v.noFit = n.scenario.program.FitError(v.joint)
 	n.checkModels(v)
+	n.checkNames(v)
 	if err := n.replay(v, path); err != nil {
 		return v, err
 	}
@@ -83,6 +84,7 @@ func (n *network) studyRounds() uint64 {
 func (n *network) checkSums(v *verdict) ([]model.State, error) {
 	program := n.scenario.program
 	state := program.Start()
+	var err error
 	var path []model.State
 	var wrong []string
 	opened := 0
@@ -92,6 +94,13 @@ func (n *network) checkSums(v *verdict) ([]model.State, error) {
 			break
 		}
 		r := n.rounds[uint64(step.Round)]
+		if r != nil && r.skipped != "" {
+			if state, err = program.Skip(state); err != nil {
+				return nil, err
+			}
+			path = append(path, state)
+			continue
+		}
 		if r == nil || len(r.sums) == 0 {
 			v.check(sumsName, append(wrong, fmt.Sprintf("round %d has no sum", step.Round)), "")
 			return nil, nil
@@ -168,7 +177,7 @@ func (n *network) checkModels(v *verdict) {
 	var wrong []string
 	finished := 0
 	for _, h := range n.hospitals[1:] {
-		if !h.finished {
+		if !h.finished || h.lies() {
 			continue
 		}
 		finished++
@@ -180,7 +189,7 @@ func (n *network) checkModels(v *verdict) {
 		}
 	}
 	fine := fmt.Sprintf("%d hospitals hold it", finished)
-	if gone := len(n.hospitals) - 1 - finished; gone > 0 {
+	if gone := len(n.hospitals) - 1 - finished - n.scenario.liars().Len(); gone > 0 {
 		fine += fmt.Sprintf("; %d gone for good", gone)
 	}
 	v.check("one model everywhere", wrong, fine)
@@ -195,6 +204,9 @@ func (n *network) replay(v *verdict, path []model.State) error {
 		view := n.rounds[uint64(round)]
 		if view == nil {
 			return included
+		}
+		if view.skipped != "" {
+			return nil
 		}
 		included = nil
 		for _, p := range view.included {

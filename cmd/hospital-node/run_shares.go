@@ -48,7 +48,7 @@ func runShares(ctx context.Context, a *app, f *runFlags, cfg node.Config, work n
 	}
 	r := &runReport{
 		Name: cfg.Roster.Name(m.Self()), Study: hash.String(), Task: work.Program.Plan().Task.Name, Rounds: work.Program.Plan().Rounds,
-		Finished: true, Features: work.Program.WeightNames(), Refused: map[string]int{}, Traffic: node.Traffic{StreamBytes: cost.BytesSent},
+		Finished: true, Features: work.Program.WeightNames(), Refused: map[string]int{}, Skipped: []node.RoundReport{}, Traffic: node.Traffic{StreamBytes: cost.BytesSent},
 	}
 	if plan.Reveal == learning.RevealPredictions {
 		return r, reportPredictions(a, f, r, result)

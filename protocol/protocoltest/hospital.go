@@ -336,6 +336,7 @@ func (h *hospital) conclude(o protocol.Outcome) error {
 		return nil
 	}
 	if h.sim.liars().Has(h.party) {
+		h.note(Note{What: Summed, Outcome: &o})
 		h.turn(h.disk.round+1, sha256.Sum256(append(h.disk.state[:], o.Hash[:]...)))
 		return h.begin()
 	}
