@@ -14,8 +14,10 @@ import (
 type Study struct {
 	*Plan
 	Train, Test *model.Dataset
-	Seed        [wide.SeedSize]byte // fresh from a cryptographic source
-	Tell        func(Progress)      // may be nil
+	Seed        [wide.SeedSize]byte        // fresh from a cryptographic source
+	DrawSeed    func() [wide.SeedSize]byte // instead of Seed, where a testnet wants to know it; may be nil
+	Tell        func(Progress)             // may be nil
+	Before      func(Moment) error         // is called on the way, and may hold or end the study; may be nil
 
 	// Kept are what Keep was given in earlier runs of the same study, the last
 	// two of them, the last first. If every hospital has one, the study goes on from there: with
@@ -24,6 +26,23 @@ type Study struct {
 	Kept [][]byte
 	Keep func([]byte) error // may be nil
 }
+
+// Moment is where a study may be held. Round 0 standardises and shares the rows,
+// each step of the training is a round, and the last one opens the model.
+type Moment struct {
+	Round int
+	Phase string // PhaseDeal in round 0; PhaseOpen; PhaseCheck in the end of a step
+	Run   [32]byte
+	Cost  spdz.Cost
+}
+
+// Phases of a study: rows are dealt, sums open under masks, and what was computed
+// is checked and kept.
+const (
+	PhaseDeal  = "deal"
+	PhaseOpen  = "open"
+	PhaseCheck = "check"
+)
 
 // Progress is told as the study goes on.
 type Progress struct {
@@ -57,6 +76,9 @@ func (s *Study) Run(c *interactive.Channel) (*Result, error) {
 	}
 	cfg := s.Config()
 	cfg.Seed = s.Seed
+	if s.DrawSeed != nil {
+		cfg.Seed = s.DrawSeed()
+	}
 	e, err := spdz.New(c, cfg)
 	if err != nil {
 		return nil, err
@@ -71,6 +93,9 @@ func (s *Study) Run(c *interactive.Channel) (*Result, error) {
 		steps = append([]step{{"resume", r.resume}}, steps[2:]...)
 	}
 	for _, step := range steps {
+		if err := r.beforeStep(step.name); err != nil {
+			return nil, err
+		}
 		r.tell(step.name, r.Training.First)
 		if err := step.do(); err != nil {
 			return nil, fmt.Errorf("%s: %w", step.name, err)
@@ -78,6 +103,24 @@ func (s *Study) Run(c *interactive.Channel) (*Result, error) {
 	}
 	r.result.Ranges, r.result.Cost = e.Ranges(), e.Cost()
 	return r.result, nil
+}
+
+// beforeStep is a moment where a step begins a round.
+func (r *run) beforeStep(name string) error {
+	switch name {
+	case "standardise":
+		return r.before(0, PhaseDeal)
+	case "open":
+		return r.before(r.Training.Epochs+1, PhaseOpen)
+	}
+	return nil
+}
+
+func (r *run) before(round int, phase string) error {
+	if r.Before == nil {
+		return nil
+	}
+	return r.Before(Moment{Round: round, Phase: phase, Run: r.engine.Run(), Cost: r.engine.Cost()})
 }
 
 type step struct {
@@ -168,6 +211,12 @@ func (r *run) train() error {
 		training = r.resumed.Apply(training)
 	}
 	training.Save = r.keep
+	training.Before = func(epoch int, end bool) error {
+		if end {
+			return r.before(epoch+1, PhaseCheck)
+		}
+		return r.before(epoch+1, PhaseOpen)
+	}
 	training.Each = func(epoch int, _ spdz.Weights) error {
 		r.tell("train", epoch)
 		return nil
