@@ -14,6 +14,7 @@ import (
 	"consilium/node/identity"
 	"consilium/node/roster"
 	"consilium/node/store"
+	"consilium/paillier"
 	"consilium/protocol"
 )
 
@@ -207,24 +208,18 @@ func stands(a *app, r *roster.Roster) {
 }
 
 func standsLiars(a *app, t protocol.Thresholds) {
-	var standing, not []string
-	for _, s := range schemesOf(t) {
-		switch {
-		case s.Stands && s.Name == protocol.SchemePaillier:
-			standing = append(standing, s.Name+" with a key (`hospital-node cluster keygen`)")
-		case s.Stands:
-			standing = append(standing, s.Name)
-		case s.Least > 0:
-			not = append(not, fmt.Sprintf("%s takes %d hospitals for that", s.Name, s.Least))
-		default:
-			not = append(not, fmt.Sprintf("no number of hospitals would do for %s", s.Name))
-		}
+	if err := protocol.CheckCorrection(t); err != nil {
+		a.printf("With liars the scheme is masked, or paillier with a key (`hospital-node cluster keygen`).\n(%v.)\n", err)
+	} else {
+		a.printf("Schemes shamir and masked stand the liars, and paillier with a key (`hospital-node cluster keygen`).\n")
 	}
-	a.printf("Schemes that stand this: %s.%s\n", strings.Join(standing, ", "), after(" ", strings.Join(not, "; "), "."))
-	a.printf("With shamir and masked, each liar can make every other hospital publish one of its shares, which the liar holds already; a share\n" +
-		"that is published because a hospital was too slow counts as one more that compares notes.\n")
+	if protocol.MostDropoutsOf(protocol.SchemePaillier, t.Parties, t.Liars) < t.Dropouts {
+		a.printf("But not paillier: at most %d hospitals hold a share of its key.\n", paillier.MaxHolders)
+	}
+	a.printf("With shamir and masked, each liar can make every other hospital publish one of its shares, which the liar holds already;\n" +
+		"a share that is published because a hospital was too slow counts as one more that compares notes.\n")
 	a.printf("A liar is refused, and named where there is proof. It cannot stop a round or show two hospitals different sums; it can\n" +
-		"still contribute a false update.\n")
+		"still contribute a false update. Where that shows, the round is skipped.\n")
 }
 
 func reportOf(r *roster.Roster, file string) *clusterReport {
@@ -392,12 +387,4 @@ func runClusterShow(_ context.Context, a *app, file string) error {
 		a.printf("Not signed by %s.\n", strings.Join(report.Unsigned, ", "))
 	}
 	return a.finish("cluster-show", report, nil)
-}
-
-// after puts a text between two others, and nothing when it is empty.
-func after(before, text, behind string) string {
-	if text == "" {
-		return ""
-	}
-	return before + text + behind
 }
