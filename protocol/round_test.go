@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 )
@@ -462,7 +463,8 @@ func TestThresholds(t *testing.T) {
 		why     string
 	}{
 		{1, 0, 0, "nobody to train with"}, {2, 0, 0, "three is the least"}, {0, 0, 0, "3 to 256"}, {257, 0, 0, "3 to 256"},
-		{3, 1, 0, "4 hospitals would do"}, {4, 1, 1, "6 hospitals would do"}, {4, 0, 2, "5 hospitals would do"}, {4, -1, 0, "negative"},
+		{4, 0, -1, "negative"}, {5, 0, math.MaxInt, "no federation stands"}, {5, math.MaxInt, 0, "no federation stands"}, {5, math.MaxInt / 2, 1, "no federation stands"},
+		{10, 85, 1, "no federation stands"}, {10, 85, 0, "256 hospitals would do"}, {3, 1, 0, "4 hospitals would do"}, {4, 1, 1, "6 hospitals would do"}, {4, 0, 2, "5 hospitals would do"}, {4, -1, 0, "negative"},
 	} {
 		err := Thresholds{c.n, c.f, c.c}.Validate()
 		if err == nil || !strings.Contains(err.Error(), c.why) {
