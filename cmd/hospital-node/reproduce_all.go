@@ -169,7 +169,7 @@ func (r *reproduceReport) section(f *reproduceFlags) section {
 func (r *xorReport) section(f *reproduceFlags) section {
 	s := section{
 		Name: f.name, Title: "XOR with an encrypted network", Command: f.again(),
-		Poster: "“We only encrypted the weights of the neural network. The prediction was accurate but the training was so slow and tuning was tricky because of the combination of noise in the decryption mechanism and low precision.” It prints no figure.",
+		Poster: "“We only encrypted the weights of the neural network. The prediction was accurate but the training was so slow and tuning was tricky because of the combination of noise in the decryption mechanism and low precision.” It gives no numbers.",
 		Facts: []string{
 			r.Key + ".",
 			fmt.Sprintf("%d hospitals; %s.", r.Hospitals, r.Security),
@@ -190,7 +190,7 @@ func (r *xorReport) section(f *reproduceFlags) section {
 func (r *figureReport) section(f *reproduceFlags) section {
 	s := section{
 		Name: f.name, Title: r.Title, Command: f.again(),
-		Poster: "“After 10000 iterations, the resulted weights and predictions explode. Increasing the degree of the polynomial was not enough. A better alternative was to use the interpolation over an interval.” The figures show curves without figures; the poster leaves the explosion open.",
+		Poster: "“After 10000 iterations, the resulted weights and predictions explode. Increasing the degree of the polynomial was not enough. A better alternative was to use the interpolation over an interval.” Its figures are curves without numbers, and it leaves the explosion open.",
 		Facts: []string{
 			fmt.Sprintf("Pima diabetes, %d rows to train on and %d to test on (seed %d), full batch, rate 2, weight decay %g, four units in each hidden layer: alike for all.", r.Rows, r.TestRows, r.Seed, r.Runs[0].Decay),
 			fmt.Sprintf("On shares: %d hospitals over real connections, %s. Weights are opened on the way only to draw their course.", r.Parties, r.Security),
