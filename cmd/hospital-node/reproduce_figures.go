@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -71,7 +72,7 @@ var figureLessons = []string{
 	"the poster's explosion after some 10,000 iterations is no matter of iterations: it comes some time after the first weighted sum has left the interval, where the polynomial grows without bound",
 	"the slope a·(1−a), right for a sigmoid, is no derivative of a polynomial: beyond the interval it points outwards and drives the explosion",
 	"another approximation, a higher degree or a wider interval puts it off; what ends it is that nothing can leave the interval: every weighted sum is clipped by a secure comparison",
-	"a clip makes a narrow interval good enough, and on that a low degree is exact: minimax 9 on ±5 is within 0.0011 of the sigmoid there, and beyond it, where the sigmoid is almost level, within 0.008",
+	"a clip makes a narrow interval good enough, and on that a modest degree is close: minimax 13 on ±6 is within 0.0004 of the sigmoid there, and beyond it, where the sigmoid is almost level, within 0.003; with each of 12 seeds it has as many right answers as the exact sigmoid",
 }
 
 // drawExplosions shows how far the weighted sums went, by iteration: a colour for
@@ -125,8 +126,8 @@ func (r *figureReport) text() string {
 // comparison is of the cure with what it stands for.
 func (r *figureReport) comparison() string {
 	cure, exact := r.Runs[len(r.Runs)-1], r.Runs[0]
-	return fmt.Sprintf("Clipped, on shares, after %d iterations: accuracy %.4f. The exact sigmoid in floating point, all else alike: %.4f. That is %+.2f points.",
-		cure.Iterations, cure.Accuracy, exact.Accuracy, 100*r.Difference)
+	return fmt.Sprintf("Clipped, on shares, after %d iterations: accuracy %.4f. The exact sigmoid in floating point, all else alike: %.4f. They are %.2f points apart.",
+		cure.Iterations, cure.Accuracy, exact.Accuracy, 100*math.Abs(r.Difference))
 }
 
 // columns are a run's line in a table.
