@@ -39,6 +39,8 @@ const (
 	Back      = "back"      // a fault is over
 	Recover   = "recovered" // a hospital that was away is where the others are, after Seconds
 	Shared    = "shared"    // training on shares has come to Step, or is Round epochs on; Bytes were sent so far
+	Resumed   = "resumed"   // training on shares goes on from the checkpoint before Round, or from the beginning; Detail names who
+	Regrouped = "regrouped" // without hospitals that are gone for good; Detail names who goes on
 	Complete  = "complete"  // a hospital has finished the study
 )
 

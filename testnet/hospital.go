@@ -74,6 +74,8 @@ func (h *hospital) live(ctx context.Context) {
 		}
 		h.node, h.state, h.reaches = nil, state, protocol.Set{}
 		switch {
+		case err == nil && n.shares != nil && state != nil:
+			n.shares.finished(h)
 		case err == nil || h.finished:
 		case ctx.Err() == nil && !errors.Is(err, errStruck) && !h.lies():
 			n.fatal = fmt.Errorf("hospital %s: %w", h.name, err)

@@ -45,6 +45,7 @@ type network struct {
 	fatal      error
 	named      map[string]int // by hospital: evidence that honest hospitals keep
 	slander    []string       // what is wrong with evidence
+	shares     *sharesRun     // of scheme spdz
 }
 
 // newNetwork makes hospitals that do not run yet.
@@ -182,6 +183,8 @@ func (n *network) stuck() error {
 	defer n.mu.Unlock()
 	phase, lacking := n.quorumLacking()
 	switch {
+	case !lacking && n.shares != nil && n.shares.waitedFor():
+		return n.shares.settle()
 	case !lacking:
 		n.lacking = time.Time{}
 	case n.lacking.IsZero():
@@ -191,6 +194,8 @@ func (n *network) stuck() error {
 			return err
 		}
 		n.emit(Event{Round: missing.Round, Phase: phase, What: Waiting, Detail: strings.Join(missing.Missing, ", ")})
+	case n.shares != nil && n.now().Sub(n.lacking) < n.scenario.patience:
+		return n.shares.settle()
 	case n.now().Sub(n.lacking) >= n.scenario.patience:
 		return n.quorumError(phase)
 	}
@@ -219,7 +224,7 @@ func (n *network) noUpdates() error {
 func (n *network) quorumError(phase protocol.Phase) *QuorumError {
 	e := &QuorumError{Round: n.furthest, Phase: phase}
 	for _, h := range n.hospitals[1:] {
-		if h.away() {
+		if h.away() && (n.shares == nil || n.shares.cohort.partyOf(h) > 0) {
 			e.Missing = append(e.Missing, h.name)
 		}
 	}

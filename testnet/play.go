@@ -74,6 +74,9 @@ func (s *scenario) performOn(ctx context.Context, opt Options, where runner) (*n
 	}
 	n := newNetwork(s, opt)
 	n.roster, n.homes, n.runner = f.roster, f.homes, where
+	if s.shares != nil {
+		n.newSharesRun(f)
+	}
 	if s.mode == Process {
 		n.runner = &processes{program: opt.Program, folder: f}
 	}

@@ -123,6 +123,8 @@ func (s *scenario) tables(dir string) ([]string, error) {
 	switch {
 	case s.files != nil:
 		return s.files, nil
+	case task.Generator != nil && s.shares != nil: // who is left has another number, and must not invent other rows
+		return s.inventTables(dir)
 	case task.Generator != nil:
 		return make([]string, len(s.hospitals)), nil
 	case task.SingleFile != nil:
@@ -141,18 +143,19 @@ func (s *scenario) tables(dir string) ([]string, error) {
 
 // addFault takes a fault in, unless it cannot happen here.
 func (s *scenario) addFault(text string) error {
-	if s.shares != nil {
-		return fmt.Errorf("fault %s: scheme %s runs without faults here; its dropouts are in the tests of protocol/spdz", text, s.study.Scheme)
-	}
 	f, err := protocoltest.ParseFault(text, s.names())
 	if err != nil {
 		return err
 	}
-	if err := protocoltest.CheckFault(f, s.study.Scheme); err != nil {
-		return err
+	check := func() error { return protocoltest.CheckFault(f, s.study.Scheme) }
+	if s.shares != nil {
+		check = func() error { return s.checkSharesFault(f) }
 	}
 	if f.Round > s.lastRound() {
 		return fmt.Errorf("fault %s: the study has rounds 0 (standardisation) to %d", f, s.lastRound())
+	}
+	if err := check(); err != nil {
+		return err
 	}
 	if err := checkKind(f, s.mode); err != nil {
 		return err

@@ -64,6 +64,10 @@ func (p *demoProgress) event(e testnet.Event) {
 		p.app.progressf("  + %s is back before round %d", e.Hospital, e.Round)
 	case testnet.Waiting:
 		p.app.progressf("  … round %d, phase %s: waiting for %s", e.Round, e.Phase, e.Detail)
+	case testnet.Resumed:
+		p.app.progressf("  + %s go on, to round %d", e.Detail, e.Round)
+	case testnet.Regrouped:
+		p.app.progressf("  + without those that are gone for good, shares are shared again among %s", e.Detail)
 	case testnet.Shared:
 		at := ""
 		if e.Step == "train" {
@@ -280,6 +284,16 @@ func traffic(a *app, r *testnet.DemoReport) {
 func printShares(a *app, r *testnet.DemoReport) {
 	s := r.Shares
 	a.printf("\nJoint weights against the same training in the clear: %.1e apart at most%s.\n", r.WeightsMaxDiff, boundText(r.WeightsBound))
+	for _, round := range r.Rounds {
+		for _, d := range round.Dropped {
+			if d.Phase != "" && slices.Contains(s.Hospitals, d.Name) {
+				a.printf("Round %d: %s dropped out in phase %s; the others waited, and all went on.\n", round.Round, d.Name, d.Phase)
+			}
+		}
+	}
+	if len(s.Hospitals) < len(r.Hospitals) {
+		a.printf("%s went on without the others, whose rows stayed in: the shares were shared again.\n", strings.Join(s.Hospitals, ", "))
+	}
 	if s.Halvings > 0 {
 		a.printf("The range guard halved the rate %d times.\n", s.Halvings)
 	}

@@ -2,7 +2,6 @@ package learning
 
 import (
 	"fmt"
-	"math"
 
 	"consilium/model"
 	"consilium/protocol/interactive"
@@ -25,23 +24,27 @@ type Study struct {
 	// begins.
 	Kept [][]byte
 	Keep func([]byte) error // may be nil
+
+	// Finish is given the result before the others are told that this hospital
+	// has it, and nobody's part ends before all have: may be nil.
+	Finish func(*Result) error
 }
 
 // Moment is where a study may be held. Round 0 standardises and shares the rows,
 // each step of the training is a round, and the last one opens the model.
 type Moment struct {
 	Round int
-	Phase string // PhaseDeal in round 0; PhaseOpen; PhaseCheck in the end of a step
-	Run   [32]byte
+	Phase string   // PhaseDeal in round 0; PhaseOpen and PhaseCombine in others
+	Run   [32]byte // names the computation
 	Cost  spdz.Cost
 }
 
-// Phases of a study: rows are dealt, sums open under masks, and what was computed
-// is checked and kept.
+// Phases of a study: rows are dealt, sums open (under masks, and in the last
+// round the model), and what came out is checked, combined and kept.
 const (
-	PhaseDeal  = "deal"
-	PhaseOpen  = "open"
-	PhaseCheck = "check"
+	PhaseDeal    = "deal"
+	PhaseOpen    = "open"
+	PhaseCombine = "combine"
 )
 
 // Progress is told as the study goes on.
@@ -60,13 +63,6 @@ type Result struct {
 	Cost        spdz.Cost
 	Rate        float64 // in the end: the range guard halves it
 	Halvings    int
-	training    spdz.Cost // of the training alone
-}
-
-// PerEpoch is how many rounds an epoch took, and how many bytes this hospital
-// sent in it.
-func (r *Result) PerEpoch(epochs float64) (rounds, bytes float64) {
-	return float64(r.training.Rounds) / epochs, float64(r.training.Bytes) / epochs
 }
 
 // Run is the study as a program for a channel.
@@ -101,8 +97,20 @@ func (s *Study) Run(c *interactive.Channel) (*Result, error) {
 			return nil, fmt.Errorf("%s: %w", step.name, err)
 		}
 	}
-	r.result.Ranges, r.result.Cost = e.Ranges(), e.Cost()
-	return r.result, nil
+	if err := r.finish(); err != nil {
+		return nil, err
+	}
+	return r.result, r.before(r.Training.Epochs+1, PhaseCombine)
+}
+
+func (r *run) finish() error {
+	r.result.Ranges, r.result.Cost = r.engine.Ranges(), r.engine.Cost()
+	if r.Finish != nil {
+		if err := r.Finish(r.result); err != nil {
+			return fmt.Errorf("keep the result: %w", err)
+		}
+	}
+	return r.engine.Meet()
 }
 
 // beforeStep is a moment where a step begins a round.
@@ -213,7 +221,7 @@ func (r *run) train() error {
 	training.Save = r.keep
 	training.Before = func(epoch int, end bool) error {
 		if end {
-			return r.before(epoch+1, PhaseCheck)
+			return r.before(epoch+1, PhaseCombine)
 		}
 		return r.before(epoch+1, PhaseOpen)
 	}
@@ -221,13 +229,10 @@ func (r *run) train() error {
 		r.tell("train", epoch)
 		return nil
 	}
-	before := r.engine.Cost()
 	out, err := training.Train(r.engine, r.x, r.y, start)
 	if err != nil {
 		return err
 	}
-	after := r.engine.Cost()
-	r.result.training = spdz.Cost{Rounds: after.Rounds - before.Rounds, Bytes: after.Bytes - before.Bytes}
 	r.weights, r.result.Rate, r.result.Halvings = out.Weights, out.Rate, out.Halvings
 	return nil
 }
@@ -291,45 +296,4 @@ func (r *run) evaluate() error {
 		return nil
 	}
 	return r.sum()
-}
-
-// Clear trains on the same rows in the clear, as one engine: the weights, and
-// how far those of a study on shares may be away (infinite where that is not
-// known).
-func (p *Plan) Clear(z model.Standardiser, rows []*model.Dataset) (weights []float64, bound float64, err error) {
-	e, err := spdz.Clear(p.Parties, p.Config())
-	if err != nil {
-		return nil, 0, err
-	}
-	pooled, err := model.Pool(rows...)
-	if err != nil {
-		return nil, 0, err
-	}
-	x, y := p.rows(z, pooled)
-	start, err := p.Training.Constant(e, p.start())
-	if err != nil {
-		return nil, 0, err
-	}
-	reach := p.reach(z)
-	features := e.Constant(len(y), p.Training.Inputs, e.Fraction, x)
-	features.Reach = reach + math.Ldexp(0.5, -e.Fraction)
-	labels := e.Constant(len(y), 1, e.Fraction, y)
-	labels.Reach = 1 + math.Ldexp(0.5, -e.Fraction)
-	out, err := p.Training.Train(e, features, labels, start)
-	if err != nil {
-		return nil, 0, err
-	}
-	if weights, err = out.Weights.Open(e); err != nil {
-		return nil, 0, err
-	}
-	for _, v := range out.Weights.Errors(e) {
-		if math.IsNaN(v) {
-			v = math.Inf(1)
-		}
-		bound = max(bound, v)
-	}
-	if p.linear() {
-		bound *= p.label.half
-	}
-	return p.unscaled(weights), bound, nil
 }

@@ -254,3 +254,27 @@ func TestSharesOfTwoRunsAreRefused(t *testing.T) {
 		}
 	}
 }
+
+func FuzzResult(f *testing.F) {
+	c := newCohort(f, 3, 1)
+	results, _ := c.run(c.plan(3, Settings{Passive: true}), []int{0, 1, 2}, nil, interactivetest.Options{})
+	data, err := results[0].Encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Add([]byte("{}"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := DecodeResult(data)
+		if err != nil {
+			return
+		}
+		again, err := r.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if back, err := DecodeResult(again); err != nil || back.State.Hash() != r.State.Hash() {
+			t.Error("a result changes on its way to the disk")
+		}
+	})
+}
