@@ -117,6 +117,10 @@ func (r *Round) fits(content any) error {
 		return p.fits(r.cfg.Description)
 	case openPayload:
 		body = p.Body
+	case resultPayload:
+		if size := 8 * r.cfg.Description.Length; p.At != (Ref{}) && p.At.Size != size {
+			return fmt.Errorf("a sum of %d bytes instead of %d", p.At.Size, size)
+		}
 	case answerPayload:
 		body = p.Body
 	}

@@ -75,8 +75,17 @@ func (n *network) studyRounds() uint64 {
 	if n.scenario.program.EndsByItself() {
 		return n.furthest + 1
 	}
-	return n.scenario.lastRound() + 1
+	rounds := n.scenario.lastRound() + 1
+	for _, r := range n.rounds {
+		if r.cameToNothing() {
+			rounds++
+		}
+	}
+	return rounds
 }
+
+// cameToNothing tells that a round ended before anything of it was opened.
+func (r *roundView) cameToNothing() bool { return r.skipped != "" && len(r.included) == 0 }
 
 // checkSums follows the study from sum to sum: every hospital's must be the
 // plain sum of the fixed point updates of the included. The path is the states
@@ -93,7 +102,14 @@ func (n *network) checkSums(v *verdict) ([]model.State, error) {
 		if !more {
 			break
 		}
-		r := n.rounds[uint64(step.Round)]
+		r := n.rounds[uint64(step.Round+state.Unopened)]
+		if r != nil && r.cameToNothing() {
+			if state, err = program.Again(state); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		n.steps[step.Round] = r
 		if r != nil && r.skipped != "" {
 			if state, err = program.Skip(state); err != nil {
 				return nil, err
@@ -201,7 +217,7 @@ func (n *network) checkModels(v *verdict) {
 func (n *network) replay(v *verdict, path []model.State) error {
 	var included []int
 	clear, err := model.Replay(n.scenario.program, n.scenario.splits, func(round int) []int {
-		view := n.rounds[uint64(round)]
+		view := n.steps[round]
 		if view == nil {
 			return included
 		}
@@ -226,8 +242,8 @@ func (n *network) replay(v *verdict, path []model.State) error {
 
 // bound is known for fedsgd, when nobody came in after the standardisation.
 func (n *network) bound(path []model.State) *float64 {
-	first := protocol.NewSet(n.rounds[0].included...)
-	for _, r := range n.rounds {
+	first := protocol.NewSet(n.steps[0].included...)
+	for _, r := range n.steps {
 		if !protocol.NewSet(r.included...).Within(first) {
 			return nil
 		}

@@ -43,16 +43,17 @@ type network struct {
 	news       time.Time // when something last changed
 	lacking    time.Time // since when a quorum is missing, zero when not
 	fatal      error
-	named      map[string]int // by hospital: evidence that honest hospitals keep
-	slander    []string       // what is wrong with evidence
-	shares     *sharesRun     // of scheme spdz
+	steps      map[int]*roundView // by the program's number of a round
+	named      map[string]int     // by hospital: evidence that honest hospitals keep
+	slander    []string           // what is wrong with evidence
+	shares     *sharesRun         // of scheme spdz
 }
 
 // newNetwork makes hospitals that do not run yet.
 func newNetwork(s *scenario, opt Options) *network {
 	n := &network{
 		scenario: s, tell: opt.Tell, logger: opt.Logger, now: time.Now, news: time.Now(),
-		changed: make(chan struct{}), rounds: map[uint64]*roundView{}, hospitals: []*hospital{nil}, named: map[string]int{},
+		changed: make(chan struct{}), rounds: map[uint64]*roundView{}, hospitals: []*hospital{nil}, named: map[string]int{}, steps: map[int]*roundView{},
 	}
 	for i, name := range s.names() {
 		n.hospitals = append(n.hospitals, newHospital(n, protocol.Party(i+1), name))

@@ -123,9 +123,9 @@ func (n *network) report(v *verdict) *Report {
 	if s.key != nil {
 		r.Bits, r.Key = s.key.public.Bits(), s.key.describe()
 	}
-	for number := range uint64(plan.Rounds + 2) {
+	for number := range n.furthest + 1 {
 		view := n.rounds[number]
-		if view == nil || number > n.furthest {
+		if view == nil {
 			continue
 		}
 		result := n.roundResult(number)

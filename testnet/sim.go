@@ -145,6 +145,12 @@ func (w *simWork) Update(p protocol.Party, round uint64) (protocol.Vector, error
 // apply takes the step that a hospital's sum calls for, or says why it cannot.
 func (w *simWork) apply(h *hospital, round uint64, o protocol.Outcome) (skipped string, err error) {
 	next := model.State{}
+	if o.Unopened != "" {
+		if next, err = w.scenario.program.Again(w.states[round]); err != nil {
+			return "", err
+		}
+		return o.Unopened, w.keep(h, round, next)
+	}
 	if skipped = o.Spoiled; skipped == "" {
 		values := make([]float64, len(o.Sum))
 		if err = w.step(round).Codec.Decode(values, o.Sum); err == nil {
@@ -162,9 +168,14 @@ func (w *simWork) apply(h *hospital, round uint64, o protocol.Outcome) (skipped 
 			return "", &node.AbortedError{Round: round, Why: fmt.Sprintf("%s; %v", skipped, err)}
 		}
 	}
+	return skipped, w.keep(h, round, next)
+}
+
+// keep is the state that a hospital comes to behind a round.
+func (w *simWork) keep(h *hospital, round uint64, next model.State) (err error) {
 	if uint64(len(w.states)) == round+1 {
 		w.states = append(w.states, next)
 	}
 	h.state, err = next.MarshalBinary()
-	return skipped, err
+	return err
 }
