@@ -73,7 +73,9 @@ func (p *demoProgress) event(e testnet.Event) {
 	case testnet.RoundDone:
 		p.last = e
 		what := "sum of " + strings.Join(e.Included, ", ")
-		if e.Detail != "" {
+		if e.Detail != "" && len(e.Included) == 0 {
+			what = "CAME TO NOTHING, taken again"
+		} else if e.Detail != "" {
 			what = "SKIPPED, " + what
 		}
 		p.app.progressf("round %*d/%d  %-11s %-46s %6.0f ms  %9s  %s", len(fmt.Sprint(e.Rounds)), e.Round, e.Rounds, e.Step,
@@ -237,9 +239,17 @@ func lies(a *app, r *testnet.DemoReport) {
 	}
 	for _, round := range rounds {
 		if round.Skipped != "" {
-			a.printf("Round %d was skipped, with the model as it was: %s.\n", round.Round, round.Skipped)
+			a.printf("Round %d %s: %s.\n", round.Round, whatBecame(len(round.Included)), round.Skipped)
 		}
 	}
+}
+
+// whatBecame of a round without a sum, by how many were in it.
+func whatBecame(included int) string {
+	if included == 0 {
+		return "came to nothing, and its step was taken again"
+	}
+	return "was skipped, with the model as it was"
 }
 
 // visibility says what each hospital could see.
