@@ -72,15 +72,21 @@ func (p *demoProgress) event(e testnet.Event) {
 		p.app.progressf("%-12s %-16s %6.0f ms  %9s sent", e.Step, at, 1000*e.Time.Sub(p.started).Seconds(), bytesText(e.Bytes))
 	case testnet.RoundDone:
 		p.last = e
-		what := "sum of " + strings.Join(e.Included, ", ")
-		if e.Detail != "" && len(e.Included) == 0 {
-			what = "CAME TO NOTHING, taken again"
-		} else if e.Detail != "" {
-			what = "SKIPPED, " + what
-		}
 		p.app.progressf("round %*d/%d  %-11s %-46s %6.0f ms  %9s  %s", len(fmt.Sprint(e.Rounds)), e.Round, e.Rounds, e.Step,
-			what, 1000*e.Seconds, bytesText(e.Bytes), p.remaining(e))
+			summed(e.Included, e.Detail), 1000*e.Seconds, bytesText(e.Bytes), p.remaining(e))
 	}
+}
+
+// summed says what came of a round, in a line.
+func summed(included []string, skipped string) string {
+	sum := "sum of " + strings.Join(included, ", ")
+	switch {
+	case skipped == "":
+		return sum
+	case len(included) == 0:
+		return "CAME TO NOTHING, taken again"
+	}
+	return "SKIPPED, " + sum
 }
 
 // remaining estimates what is left from what has passed.
