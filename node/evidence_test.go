@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -151,4 +152,29 @@ func TestFalseUpdateInTheFirstStep(t *testing.T) {
 	}
 	run(0, 1, 2, 3)
 	run(0, 1, 2)
+}
+
+// A round in which too few deal comes to nothing, and its step is taken again: two
+// of three are there until the third comes, and then all have the same model.
+func TestRoundThatComesToNothingIsTakenAgain(t *testing.T) {
+	f := newFederation(t, 3, study.Study{Rounds: 2, Deadlines: study.Deadlines{Commit: 5, Deal: 5, Attest: 5, View: 5, Stall: 20}})
+	var empty atomic.Int32
+	came := make(chan struct{})
+	f.runAll(func(ctx context.Context, i int) ([]byte, error) {
+		cfg := f.config(i)
+		if i == 2 {
+			<-came
+		}
+		cfg.Progress = func(p Progress) {
+			if r := p.Finished; r != nil && r.Skipped != "" && len(r.Included) == 0 && i == 0 {
+				if empty.Add(1) == 2 {
+					close(came)
+				}
+			}
+		}
+		return f.run(ctx, cfg, i)
+	})
+	if empty.Load() < 2 {
+		t.Error("no round came to nothing")
+	}
 }

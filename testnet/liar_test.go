@@ -97,3 +97,18 @@ func TestDemoWithLiars(t *testing.T) {
 		}
 	}
 }
+
+// Of three hospitals one is gone before it deals: the round comes to nothing, and its
+// step is taken again when it is back.
+func TestRoundsThatComeToNothing(t *testing.T) {
+	for _, mode := range []string{Virtual, Sim} {
+		manifest := "hospitals = 3\nfaults = [\"kill:2@1:commit+1\"]\n[study]\ntask = \"synthetic\"\nrounds = 3\n[study.deadlines]\nstall = 50\n"
+		r, err := Run(t.Context(), write(t, manifest, nil), mode, silent())
+		if err != nil {
+			t.Fatal(mode, err)
+		}
+		if len(r.Rounds) != 4 || r.Rounds[0].Skipped == "" || len(r.Rounds[0].Included) != 0 || r.Rounds[1].Skipped != "" || r.Rounds[1].Round != 2 || r.Evaluate == nil || r.Evaluate.Round != 5 {
+			t.Errorf("%s: %+v, %+v", mode, r.Rounds, r.Evaluate)
+		}
+	}
+}

@@ -76,13 +76,21 @@ func (p *demoProgress) event(e testnet.Event) {
 		p.app.progressf("%-12s %-16s %6.0f ms  %9s sent", e.Step, at, 1000*e.Time.Sub(p.started).Seconds(), bytesText(e.Bytes))
 	case testnet.RoundDone:
 		p.last = e
-		what := "sum of " + strings.Join(e.Included, ", ")
-		if e.Detail != "" {
-			what = "SKIPPED, " + what
-		}
 		p.app.progressf("round %*d/%d  %-11s %-46s %6.0f ms  %9s  %s", len(fmt.Sprint(e.Rounds)), e.Round, e.Rounds, e.Step,
-			what, 1000*e.Seconds, bytesText(e.Bytes), p.remaining(e))
+			summed(e.Included, e.Detail), 1000*e.Seconds, bytesText(e.Bytes), p.remaining(e))
 	}
+}
+
+// summed says what came of a round, in a line.
+func summed(included []string, skipped string) string {
+	sum := "sum of " + strings.Join(included, ", ")
+	switch {
+	case skipped == "":
+		return sum
+	case len(included) == 0:
+		return "CAME TO NOTHING, taken again"
+	}
+	return "SKIPPED, " + sum
 }
 
 // remaining estimates what is left from what has passed.
@@ -241,9 +249,17 @@ func lies(a *app, r *testnet.DemoReport) {
 	}
 	for _, round := range rounds {
 		if round.Skipped != "" {
-			a.printf("Round %d was skipped, with the model as it was: %s.\n", round.Round, round.Skipped)
+			a.printf("Round %d %s: %s.\n", round.Round, whatBecame(len(round.Included)), round.Skipped)
 		}
 	}
+}
+
+// whatBecame of a round without a sum, by how many were in it.
+func whatBecame(included int) string {
+	if included == 0 {
+		return "came to nothing, and its step was taken again"
+	}
+	return "was skipped, with the model as it was"
 }
 
 // visibility says what each hospital could see.

@@ -301,8 +301,8 @@ func (p *runProgress) step(s node.Progress) {
 				left = "at most " + left
 			}
 		}
-		p.app.progressf("round %*d/%d  %-11s  sum of %s  %.0f ms  %s", len(fmt.Sprint(p.rounds)), r.Round, p.rounds, r.Step,
-			strings.Join(p.roster.Names(r.Included), ", "), 1000*r.Seconds, left)
+		p.app.progressf("round %*d/%d  %-11s  %s  %.0f ms  %s", len(fmt.Sprint(p.rounds)), r.Round, p.rounds, r.Step,
+			summed(p.roster.Names(r.Included), r.Skipped), 1000*r.Seconds, left)
 	}
 }
 

@@ -20,6 +20,7 @@ type hospital struct {
 	disk    disk
 	serving map[protocol.Hash]protocol.Source
 	phase   protocol.Phase
+	view    uint32
 	life    int // counts restarts: events of an earlier life are void
 	away0   int64
 
@@ -318,6 +319,10 @@ func (h *hospital) watch() {
 	}
 	if !h.finished {
 		h.note(Note{What: Stepped})
+	}
+	if view := h.session.Round().Status().View; view != h.view {
+		h.view = view
+		h.sim.progress = h.sim.now
 	}
 	if phase := h.session.Round().Phase(); phase != h.phase {
 		h.phase = phase

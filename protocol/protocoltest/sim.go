@@ -47,6 +47,7 @@ type Options struct {
 	// Adaptive delays what hurts most, for the first minute: whatever would
 	// complete what its recipient waits for.
 	Adaptive bool
+	Spite    int64 // by up to so many milliseconds; 0 for less than the deadlines
 	// Stall is the deadline of that name; 0 for never.
 	Stall uint32
 	// Evidence, if set, is given what honest hospitals hold against liars.
@@ -93,7 +94,9 @@ var deadlines = protocol.Deadlines{Commit: 50, Deal: 50, Attest: 50, View: 25}
 func (s *sim) deadlines(state protocol.Hash) protocol.Deadlines {
 	d := deadlines
 	d.Stall = s.opt.Stall
-	return d.Again(s.tries[state], s.opt.Thresholds)
+	d = d.Again(s.tries[state], s.opt.Thresholds)
+	s.stall = max(s.stall, tickEvery*int64(d.Stall))
+	return d
 }
 
 const patience = 50
@@ -109,6 +112,7 @@ type sim struct {
 	hospitals []*hospital // by party; 0 is nil
 	furthest  uint64      // the latest round that anybody has begun
 	progress  int64       // when something new was last said
+	stall     int64       // the longest deadline of that name so far: milliseconds
 	waiting   []waiting
 	plot      plot
 	aborted   map[uint64]string                         // by round: why a quorum ended it
@@ -177,7 +181,7 @@ func (s *sim) loop() error {
 		}
 		e := heap.Pop(&s.queue).(*event)
 		s.now = e.at
-		if s.now-s.progress > stallAfter || s.now > longestRun {
+		if s.now-s.progress > max(stallAfter, 2*s.stall) || s.now > longestRun {
 			return nil
 		}
 		s.note(e)
