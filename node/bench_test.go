@@ -24,7 +24,9 @@ import (
 func BenchmarkRound(b *testing.B) {
 	for _, n := range []int{4, 10} {
 		for _, length := range []int{1_000, 100_000} {
-			b.Run(fmt.Sprintf("n=%d/d=%d", n, length), func(b *testing.B) { benchmarkRound(b, n, length, protocol.SchemeShamir) })
+			b.Run(fmt.Sprintf("n=%d/d=%d", n, length), func(b *testing.B) {
+				benchmarkRound(b, measured{scheme: protocol.SchemeShamir, n: n, length: length})
+			})
 		}
 	}
 }
@@ -33,23 +35,34 @@ func BenchmarkRound(b *testing.B) {
 // run it with GOGC=50, which is what the program sets. A vector is 8 bytes a value, and the heap that
 // of all hospitals.
 func BenchmarkLargeRound(b *testing.B) {
-	for _, c := range []struct {
-		scheme    string
-		n, length int
-	}{
-		{protocol.SchemeShamir, 10, 1_000_000}, {protocol.SchemeShamir, 4, 10_000_000},
-		{protocol.SchemeMasked, 10, 1_000_000}, {protocol.SchemeMasked, 10, 10_000_000},
+	const limit = 1 << 20 // sums of scheme masked in 32 bits
+	for _, c := range []measured{
+		{scheme: protocol.SchemeShamir, n: 10, length: 1_000_000}, {scheme: protocol.SchemeShamir, n: 4, length: 10_000_000},
+		{scheme: protocol.SchemeMasked, n: 10, length: 1_000_000, limit: limit}, {scheme: protocol.SchemeMasked, n: 10, length: 10_000_000, limit: limit},
 	} {
-		b.Run(fmt.Sprintf("%s/n=%d/d=%d", c.scheme, c.n, c.length), func(b *testing.B) { benchmarkRound(b, c.n, c.length, c.scheme) })
+		b.Run(fmt.Sprintf("%s/n=%d/d=%d", c.scheme, c.n, c.length), func(b *testing.B) { benchmarkRound(b, c) })
 	}
 }
 
-// BenchmarkPaillierRound is the same with scheme paillier and a published key of
-// 2048 bits; beside its time, how long the first hospital was in each phase.
+// BenchmarkPaillierRound is the same with scheme paillier and a published key with
+// shares as a ceremony makes them; beside its time, how long the first hospital was
+// in each phase. Of ten hospitals with two liars, seven decrypt.
 func BenchmarkPaillierRound(b *testing.B) {
-	for _, n := range []int{4, 10} {
-		b.Run(fmt.Sprintf("n=%d/d=%d", n, 1000), func(b *testing.B) { benchmarkRound(b, n, 1000, protocol.SchemePaillier) })
+	for _, c := range []measured{
+		{n: 4, length: 1000, bits: 2048}, {n: 10, length: 1000, bits: 2048},
+		{n: 10, liars: 2, length: 10_000, limit: 1 << 27, bits: 2048}, {n: 10, liars: 2, length: 10_000, limit: 1 << 27, bits: 3072},
+	} {
+		c.scheme = protocol.SchemePaillier
+		b.Run(fmt.Sprintf("n=%d/f=%d/d=%d/bits=%d", c.n, c.liars, c.length, c.bits), func(b *testing.B) { benchmarkRound(b, c) })
 	}
+}
+
+// measured is a round to measure.
+type measured struct {
+	scheme           string
+	n, liars, length int
+	limit            int64 // of a value; 0: that of numbers
+	bits             int   // of the Paillier key
 }
 
 // stopwatch adds up how long a node is in each phase.
@@ -71,13 +84,13 @@ func (s *stopwatch) note(p Progress) {
 }
 
 // testKeys are published keys, for the scheme that needs them.
-func testKeys(b *testing.B, scheme string, t protocol.Thresholds) []*protocol.PaillierKey {
+func testKeys(b *testing.B, bits int, t protocol.Thresholds) []*protocol.PaillierKey {
 	b.Helper()
 	keys := make([]*protocol.PaillierKey, t.Parties)
-	if scheme != protocol.SchemePaillier {
+	if bits == 0 {
 		return keys
 	}
-	public, shares, err := testkey.Deal(2048, protocol.Holders(t), protocol.HolderThreshold(t))
+	public, shares, err := testkey.Joint(bits, protocol.Holders(t), protocol.HolderThreshold(t))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -89,13 +102,14 @@ func testKeys(b *testing.B, scheme string, t protocol.Thresholds) []*protocol.Pa
 	return keys
 }
 
-func benchmarkRound(b *testing.B, n, length int, scheme string) {
+func benchmarkRound(b *testing.B, c measured) {
+	n, length, scheme := c.n, c.length, c.scheme
 	s := study.Study{Scheme: scheme, Deadlines: study.Deadlines{Commit: 3000, Deal: 3000, Attest: 3000, View: 500}}
 	if length >= 1_000_000 {
 		s.Tick = "200ms" // an exchange of what is held every ten ticks must not count
 	}
-	f := newFederation(b, n, s)
-	keys := testKeys(b, scheme, f.roster.Thresholds())
+	f := federationWithLiars(b, n, c.liars, s)
+	keys := testKeys(b, c.bits, f.roster.Thresholds())
 	watch := &stopwatch{spent: map[protocol.Phase]time.Duration{}}
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
@@ -105,11 +119,7 @@ func benchmarkRound(b *testing.B, n, length int, scheme string) {
 	complete.Add(n)
 	nodes := make([]*Node, n)
 	for i := range nodes {
-		w := numbers{party: i + 1, rounds: b.N + 1, length: length}
-		if scheme == protocol.SchemeMasked {
-			w.limit = 1 << 20 // sums in 32 bits
-		}
-		f.work[i] = w
+		f.work[i] = numbers{party: i + 1, rounds: b.N + 1, length: length, limit: c.limit}
 		cfg := f.config(i)
 		cfg.Linger, cfg.Logger = time.Minute, slog.New(slog.NewTextHandler(io.Discard, nil))
 		cfg.Hooks.BeforeRound = func(_ context.Context, round uint64) error {
@@ -152,6 +162,7 @@ func benchmarkRound(b *testing.B, n, length int, scheme string) {
 	for phase, spent := range watch.spent {
 		b.ReportMetric(spent.Seconds()*1000/float64(b.N), "ms-"+phase.String())
 	}
+	b.ReportMetric(float64(sent(nodes)-before)/float64(n)/float64(b.N)/1e6, "MB-sent/hospital")
 	if scheme == protocol.SchemePaillier {
 		return
 	}
@@ -162,7 +173,6 @@ func benchmarkRound(b *testing.B, n, length int, scheme string) {
 		k := f.roster.Thresholds().Openings()
 		useful = float64(8*length) * (float64((n-k+1)*(n-1))/float64(n) + float64(k-1))
 	}
-	b.ReportMetric(float64(sent(nodes)-before)/float64(n)/float64(b.N)/1e6, "MB-sent/hospital")
 	b.ReportMetric(useful/1e6, "MB-useful/hospital")
 	b.ReportMetric(float64(peak.Load())/1e6, "MB-heap")
 	b.ReportMetric(float64(peak.Load())/float64(n*8*length), "vectors/hospital")
