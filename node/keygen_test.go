@@ -10,8 +10,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/marcopolo/simnet"
-
 	"consilium/node/ceremony"
 	"consilium/node/identity"
 	"consilium/node/roster"
@@ -105,11 +103,10 @@ func TestVirtualHospitalsMakeAKey(t *testing.T) {
 		n, bits = 10, parsed
 	}
 	synctest.Test(t, func(t *testing.T) {
-		net := &simnet.Simnet{LatencyFunc: simnet.StaticLatency(20 * time.Millisecond)}
-		net.Start()
+		net, newHost := simulated()
 		t.Cleanup(net.Close) // after the meshes
 		p := newParties(t, n)
-		p.host = virtualHost(net)
+		p.host = newHost
 		for party := 1; party <= n; party++ {
 			p.begin(party)
 		}

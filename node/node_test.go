@@ -45,10 +45,11 @@ type federation struct {
 
 func newFederation(t testing.TB, n int, s study.Study) *federation {
 	t.Helper()
-	return federationWithLiars(t, n, 0, s)
+	return newFederationOf(t, n, 0, s)
 }
 
-func federationWithLiars(t testing.TB, n, liars int, s study.Study) *federation {
+// newFederationOf stands liars, too.
+func newFederationOf(t testing.TB, n, liars int, s study.Study) *federation {
 	t.Helper()
 	f := &federation{t: t, listen: "/ip4/127.0.0.1/tcp/0", nodes: make([]*Node, n)}
 	s.Task = "synthetic"

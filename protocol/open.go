@@ -105,14 +105,12 @@ func (r *Round) certified(c choice) (set Certified, complete bool, here int) {
 }
 
 // combine reconstructs the sum from the openings that are here and posts its
-// hash, or the reason why there is none. Both fill one slot.
+// hash, or the reason why there is none. Both fill one slot. Who has wished to
+// abort goes on all the same: a quorum may have signed the sum.
 func (r *Round) combine() error {
 	c := r.ballot.decided
 	slot := Slot{Phase: Combine}
-	if c == nil || c.aborts() || r.sum != nil {
-		return nil
-	}
-	if mine := r.results[r.cfg.Self]; mine != nil && mine.Reason != "" {
+	if c == nil || c.aborts() || r.sumHash != (Hash{}) {
 		return nil
 	}
 	openings := r.openingsHere()
@@ -125,7 +123,10 @@ func (r *Round) combine() error {
 	}
 	r.combined = len(openings) + here
 	sum, err := r.scheme.Combine(set, openings)
-	bad, inconsistent := (*BadOpening)(nil), (*Inconsistent)(nil)
+	if err == nil {
+		err = sum.plausible(len(c.Included), r.cfg.Description.Limit)
+	}
+	bad, inconsistent, spoiled := (*BadOpening)(nil), (*Inconsistent)(nil), (*Spoiled)(nil)
 	switch {
 	case errors.Is(err, ErrMoreOpenings):
 		r.lacking = len(openings) + 1
@@ -137,10 +138,14 @@ func (r *Round) combine() error {
 		return nil
 	case errors.As(err, &inconsistent):
 		return r.say(slot, resultPayload{Reason: cut(inconsistent.Why, maxReason)}.encode())
+	case errors.As(err, &spoiled):
+		r.spoiled, r.sumHash = cut(spoiled.Why, maxReason), spoiledHash(r.hash, r.ballot.decidedID)
 	case err != nil:
 		return fmt.Errorf("combine: %w", err)
+	default:
+		r.sum, r.sumHash = sum, sum.hash(r.hash, r.ballot.decidedID)
 	}
-	r.sum, r.sumHash, r.changed = sum, sum.hash(r.hash, r.ballot.decidedID), true
+	r.changed = true
 	return r.say(slot, resultPayload{Sum: r.sumHash}.encode())
 }
 
@@ -221,13 +226,13 @@ func (r *Round) finish() error {
 	votes := map[Hash]int{}
 	aborts, reason := 0, ""
 	for _, p := range r.all.Parties() {
-		switch v := r.results[p]; {
-		case v == nil:
-		case v.Reason != "":
-			aborts++
-			reason = v.Reason
-		default:
-			votes[v.Sum]++
+		for _, v := range r.results[p] {
+			if v.Reason != "" {
+				aborts++
+				reason = v.Reason
+			} else {
+				votes[v.Sum]++
+			}
 		}
 	}
 	if r.ballot.decided.aborts() {
@@ -237,8 +242,8 @@ func (r *Round) finish() error {
 	c, q := r.ballot.decided, r.t.Quorum()
 	o := &Outcome{Set: r.ballot.decidedID, Included: c.set().Parties(), Holders: c.Holders.Parties()}
 	switch {
-	case r.sum != nil && votes[r.sumHash] >= q:
-		o.Sum, o.Hash = r.sum, r.sumHash
+	case r.sumHash != (Hash{}) && votes[r.sumHash] >= q:
+		o.Sum, o.Hash, o.Spoiled = r.sum, r.sumHash, r.spoiled
 		for _, p := range r.resulted().Parties() {
 			r.blameResult(p)
 		}
@@ -327,6 +332,12 @@ func (v Vector) hash(description, set Hash) Hash {
 		}
 	}
 	return Hash(d.Sum(nil))
+}
+
+// spoiledHash is signed in the place of a sum's hash. Why does not matter: what was
+// opened is the same everywhere.
+func spoiledHash(description, set Hash) Hash {
+	return digest("consilium/spoiled/1", description[:], set[:])
 }
 
 func cut(s string, limit int) string {
