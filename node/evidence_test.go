@@ -19,7 +19,7 @@ import (
 // A hospital that says two things in one slot: the others finish without a
 // difference, and each keeps a file that convinces whoever has the roster.
 func TestEvidenceIsKept(t *testing.T) {
-	f := newFederation(t, 4, study.Study{Rounds: 1})
+	f := newFederation(t, 4, study.Study{Rounds: mostEvidence + 2})
 	const liar = 4
 	id, err := identity.Load(f.homes[liar-1])
 	if err != nil {
@@ -44,8 +44,8 @@ func TestEvidenceIsKept(t *testing.T) {
 	})
 	for i, home := range f.homes[:liar-1] {
 		files, err := filepath.Glob(filepath.Join(home, EvidenceDir, "*-h4.evidence"))
-		if err != nil || len(files) == 0 {
-			t.Errorf("hospital %d keeps no evidence: %v", i+1, err)
+		if err != nil || len(files) == 0 || len(files) > mostEvidence { // it lies in every round
+			t.Errorf("hospital %d keeps %d pieces of evidence: %v", i+1, len(files), err)
 		}
 		for _, file := range files {
 			data, err := os.ReadFile(file)

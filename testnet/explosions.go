@@ -67,8 +67,8 @@ const (
 	explosionRate     = 2
 	explosionDecay    = 3e-5
 	explosionFraction = 16
-	guardedInterval   = 5
-	guardedDegree     = 9
+	guardedInterval   = 6
+	guardedDegree     = 13
 )
 
 // pimaTask is all 768 rows and all eight columns, zeros for what was not measured

@@ -70,6 +70,7 @@ func (c cell) options(seed uint64) protocoltest.Options {
 	t := c.thresholds()
 	n := uint64(t.Parties)
 	opt := protocoltest.Options{Thresholds: t, Scheme: c.scheme, Values: 3, Seed: seed}
+	opt.Adaptive = c.lie() && seed%4 == 3
 	if matrix.large > 0 && seed%uint64(matrix.large) == 0 {
 		opt.Values = 2000
 	}
@@ -132,6 +133,13 @@ func TestMatrix(t *testing.T) {
 			c.scheme, c.kind, c.phase, n.Parties, n.Liars, n.Dropouts, s.Runs, s.Completed, s.Wrong, s.Split, s.Hung, s.Aborted, count(s.Named), time.Since(started).Seconds())
 		if s.Completed != s.Runs || len(s.Bad) > 0 {
 			t.Errorf("%s %s %s: %d of %d completed; seeds that broke an invariant: %v", c.scheme, c.kind, c.phase, s.Completed, s.Runs, s.Bad)
+		}
+		if matrix.crypto == "fast" {
+			again, err := protocoltest.BatchOf(matrix.first, min(matrix.seeds, 2), c.options, nil)
+			once, err2 := protocoltest.BatchOf(matrix.first, min(matrix.seeds, 2), c.options, nil)
+			if err != nil || err2 != nil || again.Trace != once.Trace {
+				t.Errorf("%s %s %s: equal seeds have two traces, %v, %v", c.scheme, c.kind, c.phase, err, err2)
+			}
 		}
 		if !c.lie() && len(s.Named) > 0 {
 			t.Errorf("%s %s %s: named %v, and nobody lies", c.scheme, c.kind, c.phase, s.Named)
