@@ -51,6 +51,23 @@ func BenchmarkPaillierRound(b *testing.B) {
 	}
 }
 
+// BenchmarkJointPaillierRound is the same with 10,000 values of 28 bits and a
+// published key with shares as its holders make them together. Of ten hospitals
+// with two liars, seven decrypt.
+func BenchmarkJointPaillierRound(b *testing.B) {
+	for _, bits := range []int{2048, 3072} {
+		b.Run(fmt.Sprintf("n=10/k=7/d=10000/bits=%d", bits), func(b *testing.B) {
+			f := newFederationOf(b, 10, 2, study.Study{Scheme: protocol.SchemePaillier, Deadlines: patient})
+			m := measuring{b: b, f: f, scheme: protocol.SchemePaillier, length: 10_000, limit: 1 << 27, bits: bits, rounds: b.N}
+			m.begin, m.end = b.ResetTimer, b.StopTimer
+			if err := m.run(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+			m.report()
+		})
+	}
+}
+
 // stopwatch adds up how long a node is in each phase.
 type stopwatch struct {
 	mu    sync.Mutex
@@ -69,14 +86,19 @@ func (s *stopwatch) note(p Progress) {
 	s.phase, s.since = p.Phase, now
 }
 
-// testKeys are published keys, for the scheme that needs them.
-func testKeys(b *testing.B, scheme string, t protocol.Thresholds) []*protocol.PaillierKey {
+// testKeys are published keys, for the scheme that needs them; of 0 bits, a dealt
+// one of 2048.
+func testKeys(b *testing.B, scheme string, bits int, t protocol.Thresholds) []*protocol.PaillierKey {
 	b.Helper()
 	keys := make([]*protocol.PaillierKey, t.Parties)
 	if scheme != protocol.SchemePaillier {
 		return keys
 	}
-	public, shares, err := testkey.Deal(2048, protocol.Holders(t), protocol.HolderThreshold(t))
+	share := testkey.Joint
+	if bits == 0 {
+		share, bits = testkey.Deal, 2048
+	}
+	public, shares, err := share(bits, protocol.Holders(t), protocol.HolderThreshold(t))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -111,6 +133,8 @@ type measuring struct {
 	f          *federation
 	scheme     string
 	length     int
+	limit      int64 // of a value; 0: that of numbers, or of 32 bits
+	bits       int   // of a Paillier key that was made together; 0: dealt
 	rounds     int
 	begin, end func()
 
@@ -126,7 +150,7 @@ type measuring struct {
 func (m *measuring) run(ctx context.Context) error {
 	n := len(m.f.homes)
 	m.watch.spent = map[protocol.Phase]time.Duration{}
-	keys := testKeys(m.b, m.scheme, m.f.roster.Thresholds())
+	keys := testKeys(m.b, m.scheme, m.bits, m.f.roster.Thresholds())
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	started := make(chan struct{})
@@ -135,7 +159,7 @@ func (m *measuring) run(ctx context.Context) error {
 	complete.Add(n)
 	m.nodes = make([]*Node, n)
 	for i := range m.nodes {
-		w := numbers{party: i + 1, rounds: m.rounds + 1, length: m.length}
+		w := numbers{party: i + 1, rounds: m.rounds + 1, length: m.length, limit: m.limit}
 		if m.scheme == protocol.SchemeMasked {
 			w.limit = 1 << 20 // sums in 32 bits
 		}
