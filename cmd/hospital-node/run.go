@@ -43,6 +43,7 @@ type runReport struct {
 	Local        *model.Metrics      `json:"local_metrics"`  // of this hospital's test rows
 	Model        string              `json:"model"`          // file
 	Refused      map[string]int      `json:"refused"`
+	Skipped      []node.RoundReport  `json:"skipped"` // rounds whose sum was not used, and why
 	Traffic      node.Traffic        `json:"traffic"`
 }
 
@@ -235,7 +236,7 @@ func report(a *app, f *runFlags, n *node.Node, work node.Training, encoded []byt
 	r := &runReport{
 		Name: show.roster.Name(n.Self()), Study: show.study(n), Task: work.Program.Plan().Task.Name, Rounds: work.Program.Plan().Rounds,
 		Finished: finished, Features: work.Program.WeightNames(), Weights: state.Weights, Metrics: state.Metrics,
-		Refused: n.Refusals(), Traffic: n.Traffic(),
+		Refused: n.Refusals(), Traffic: n.Traffic(), Skipped: append([]node.RoundReport{}, n.Skipped()...),
 	}
 	r.Coefficients = work.Program.Coefficients(state)
 	if !finished {

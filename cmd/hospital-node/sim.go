@@ -42,6 +42,7 @@ type simReport struct {
 	Split     int            `json:"split"`
 	Hung      int            `json:"hung"`
 	Named     map[string]int `json:"named"`
+	Skipped   int            `json:"skipped"` // rounds that completed without a sum, because of a false update
 	Bytes     float64        `json:"bytes_per_hospital"`
 	Messages  float64        `json:"messages_per_hospital"`
 	Virtual   float64        `json:"virtual_ms"` // mean of a run
@@ -116,6 +117,9 @@ func runSim(ctx context.Context, a *app, f *simFlags) error {
 	}
 	a.printf("%d runs in %.2f s: %d completed, %d aborted, wrong %d, split %d, hung %d\n",
 		report.Runs, report.Seconds, report.Completed, report.Runs-report.Completed-report.Hung, report.Wrong, report.Split, report.Hung)
+	if report.Skipped > 0 {
+		a.printf("  %d rounds were skipped: their sums had a false update in them\n", report.Skipped)
+	}
 	for _, reason := range sortedKeys(report.Aborted) {
 		a.printf("  aborted %d times: %s\n", report.Aborted[reason], reason)
 	}
@@ -228,7 +232,7 @@ func (f *simFlags) parseFaults(opt *protocoltest.Options) error {
 func (f *simFlags) report(opt protocoltest.Options, s protocoltest.Summary, took time.Duration) *simReport {
 	each := float64(f.hospitals) * float64(s.Runs)
 	r := &simReport{
-		Runs: s.Runs, Completed: s.Completed, Aborted: s.Aborted, Wrong: s.Wrong, Split: s.Split, Hung: s.Hung,
+		Runs: s.Runs, Completed: s.Completed, Aborted: s.Aborted, Wrong: s.Wrong, Split: s.Split, Hung: s.Hung, Skipped: s.Skipped,
 		Named: map[string]int{}, Bytes: float64(s.Bytes) / each, Messages: float64(s.Messages) / each,
 		Virtual: float64(s.Virtual) / float64(s.Runs), Threshold: opt.Thresholds.Openings(), Seed: f.seed,
 		BadSeeds: s.Bad, Seconds: took.Seconds(), Trace: hex.EncodeToString(s.Trace[:]),

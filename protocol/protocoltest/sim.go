@@ -66,6 +66,8 @@ type Result struct {
 	Bytes     int64 // posted by all hospitals together, each post once
 	Messages  int64 // posted
 	Virtual   int64 // milliseconds of virtual time
+	Unopened  int   // rounds that a quorum ended without a set, and whose step was taken again
+	Skipped   int   // rounds whose sum was spoiled by a false update: a quorum signed that
 	Included  []protocol.Set
 	Trace     [sha256.Size]byte
 }
@@ -87,10 +89,11 @@ const (
 
 var deadlines = protocol.Deadlines{Commit: 50, Deal: 50, Attest: 50, View: 25}
 
-func (s *sim) deadlines() protocol.Deadlines {
+// deadlines are those of a round that begins with a state.
+func (s *sim) deadlines(state protocol.Hash) protocol.Deadlines {
 	d := deadlines
 	d.Stall = s.opt.Stall
-	return d
+	return d.Again(s.tries[state], s.opt.Thresholds)
 }
 
 const patience = 50
@@ -108,9 +111,12 @@ type sim struct {
 	progress  int64       // when something new was last said
 	waiting   []waiting
 	plot      plot
-	aborted   map[uint64]string // by round: why a quorum ended it
-	opened    []map[protocol.Hash]bool
-	results   []map[protocol.Hash]protocol.Set // by round: result hash to included
+	aborted   map[uint64]string                         // by round: why a quorum ended it
+	skipped   map[uint64]string                         // by round: why a quorum signed that there is no sum
+	unopened  map[protocol.Hash]uint64                  // by state: how many rounds before it came to nothing
+	tries     map[protocol.Hash]int                     // by state: how many of these just before it
+	opened    map[uint64]map[protocol.Hash]bool         // by round
+	results   map[uint64]map[protocol.Hash]protocol.Set // by round: result hash to included
 	res       Result
 	trace     hash.Hash
 }
@@ -136,12 +142,9 @@ func Run(opt Options) (Result, error) {
 			opt.Rounds = max(opt.Rounds, int(f.Round), int(f.End()))
 		}
 	}
-	s := &sim{opt: opt, first: first, random: newRandom(opt.Seed, 0), trace: sha256.New(), aborted: map[uint64]string{}}
-	s.opened = make([]map[protocol.Hash]bool, opt.Rounds+1)
-	s.results = make([]map[protocol.Hash]protocol.Set, opt.Rounds+1)
-	for i := range s.opened {
-		s.opened[i], s.results[i] = map[protocol.Hash]bool{}, map[protocol.Hash]protocol.Set{}
-	}
+	s := &sim{opt: opt, first: first, random: newRandom(opt.Seed, 0), trace: sha256.New(), aborted: map[uint64]string{}, skipped: map[uint64]string{}}
+	s.unopened, s.tries = map[protocol.Hash]uint64{}, map[protocol.Hash]int{}
+	s.opened, s.results = map[uint64]map[protocol.Hash]bool{}, map[uint64]map[protocol.Hash]protocol.Set{}
 	s.hospitals = make([]*hospital, opt.Thresholds.Parties+1)
 	for p := 1; p < len(s.hospitals); p++ {
 		h, err := newHospital(s, protocol.Party(p))
@@ -211,13 +214,20 @@ func (s *sim) log(p protocol.Party, format string, args ...any) {
 
 // finish judges the run.
 func (s *sim) finish() Result {
-	s.res.Virtual = s.now
-	for round := s.first; round < uint64(len(s.results)); round++ {
+	s.res.Virtual, s.res.Skipped = s.now, len(s.skipped)
+	for _, count := range s.unopened {
+		s.res.Unopened = max(s.res.Unopened, int(count))
+	}
+	for round := s.first; round <= s.furthest; round++ {
 		if len(s.results[round]) > 1 || len(s.opened[round]) > 1 {
 			s.res.Split = true
 		}
 		for _, set := range s.results[round] {
-			s.res.Included = append(s.res.Included, set)
+			if set != (protocol.Set{}) {
+				s.res.Included = append(s.res.Included, set)
+			} else if len(s.opened[round]) > 0 {
+				s.res.Split = true // somebody opened what never was to be
+			}
 		}
 	}
 	var named protocol.Set
