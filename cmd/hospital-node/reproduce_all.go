@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -52,9 +51,6 @@ func reproduceAll(ctx context.Context, a *app, f *reproduceFlags) (*allReport, e
 	}
 	if f.iterations != 0 || f.eta != 0 {
 		return nil, &usageError{errors.New("--eta and --iterations are for one experiment; all takes each as it is")}
-	}
-	if err := os.MkdirAll(f.out, 0o755); err != nil {
-		return nil, &usageError{err}
 	}
 	began := time.Now()
 	r := &allReport{Experiment: "all", Quick: f.quick, Files: []string{}, Report: filepath.Join(f.out, "report.html")}
