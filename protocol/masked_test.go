@@ -370,9 +370,31 @@ func TestChooseScheme(t *testing.T) {
 		{4, 1, 20, 1 << 40, SchemeMasked},         // 4 hospitals do not correct a wrong opening
 		{10, 0, 1_000_000, 1 << 58, SchemeShamir}, // the sum does not fit the ring
 	} {
-		scheme, why := Choose(Thresholds{c.n, c.f, MostDropouts(c.n, c.f)}, c.length, c.limit)
-		if scheme != c.scheme || why == "" {
-			t.Errorf("%+v: %s, %s", c, scheme, why)
+		choice, err := Choose(Thresholds{c.n, c.f, MostDropouts(c.n, c.f)}, c.length, c.limit, 0)
+		if err != nil || choice.Scheme != c.scheme || choice.Packing != 1 || choice.Why == "" {
+			t.Errorf("%+v: %+v, %v", c, choice, err)
+		}
+	}
+}
+
+// Nobody's secrecy is given away for bytes: values are packed when it is said how
+// many that compare notes must learn nothing, and no more than that allows.
+func TestPackingFollowsFromColluders(t *testing.T) {
+	for _, c := range []struct{ n, f, colluders, packing int }{
+		{10, 0, 0, 1}, {10, 0, 5, 1}, {10, 0, 4, 2}, {10, 0, 2, 4}, {10, 0, 1, 4}, {7, 0, 2, 2}, {6, 0, 1, 1}, {11, 1, 2, 1}, {100, 0, 20, 31},
+	} {
+		th := Thresholds{c.n, c.f, MostDropouts(c.n, c.f)}
+		packing, err := Packing(th, c.colluders)
+		if err != nil || packing != c.packing || c.colluders > 0 && Colluders(th.Openings(), packing) < c.colluders {
+			t.Errorf("%+v: %d, %v", c, packing, err)
+		}
+		if choice, err := Choose(th, 100_000, 1<<40, c.colluders); err != nil || choice.Scheme == SchemeShamir && choice.Packing != packing {
+			t.Errorf("%+v: %+v, %v", c, choice, err)
+		}
+	}
+	for _, colluders := range []int{-1, 6, 1000} {
+		if _, err := Choose(Thresholds{10, 0, 4}, 10, 1, colluders); err == nil {
+			t.Errorf("%d of 10 that compare notes learn nothing, of whom 6 open", colluders)
 		}
 	}
 }
