@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"fmt"
+	"math"
 
 	"consilium/sharing"
 )
@@ -37,7 +38,7 @@ func Choose(t Thresholds, length, limit uint64, colluders int) (Choice, error) {
 	if packing > 1 {
 		packed = fmt.Sprintf(" with %d values in a polynomial", packing)
 	}
-	if s <= m {
+	if worthIt*s <= m {
 		shamir.Why = fmt.Sprintf("for %d values%s %s masked %.3g ms; and it rests on no assumption", length, packed, difference(s), 1e3*m)
 		return shamir, nil
 	}
@@ -79,8 +80,8 @@ func Modulus(scheme string, t Thresholds, limit uint64) uint32 {
 	return 64
 }
 
-// What a hospital's work costs, in nanoseconds of one core, as measured
-// (docs/performance.md, "Choosing a scheme"), and the network that is assumed.
+// What a hospital's work costs, in nanoseconds of one core, and how long bodies
+// travel, as measured (docs/performance.md, "Choosing a scheme").
 const (
 	costWeigh  = 0.9   // one share, times one coefficient
 	costFill   = 1.6   // one random element
@@ -88,28 +89,48 @@ const (
 	costMask   = 1.1   // one value of one mask of 32 bits
 	costPoint  = 3_000 // one coefficient of one hospital: decode, and verify a share
 	costShare  = 80_000
-	linkBytes  = 12.5e6 // a second: 100 Mbit/s
-	linkDelay  = 0.02   // seconds one way
-	moreSlots  = 5      // messages that a round of masked has in sequence beyond one of shamir
 	nanosecond = 1e-9
+
+	linkBytes   = 12.5e6 // a second: 100 Mbit/s
+	linkDelay   = 0.02   // seconds one way
+	linkWaste   = 1.3    // of a line that is shared by many streams
+	firstWindow = 40e3   // bytes that a stream sends before it hears from the other side
+	boxAround   = 1200   // bytes of a box beside its content
+	moreSlots   = 5      // messages that a round of masked has in sequence beyond one of shamir
+
+	// What is less than a twentieth cheaper is no reason to rest on an assumption.
+	worthIt = 0.95
 )
 
+// travel is how long parts of so many bytes take from everybody to everybody, of
+// which a hospital sends so many bytes in all. Parts that are not in the messages
+// that announce them are asked for: two round trips, and more until a stream is
+// up to speed.
+func travel(part, sent float64, inline bool) float64 {
+	line := linkWaste * sent / linkBytes
+	if inline {
+		return line
+	}
+	return line + 4*linkDelay + linkDelay*max(0, math.Log2(part/firstWindow))
+}
+
 // estimate is how many seconds the part of a round takes that differs between
-// schemes, with everybody there and an update that is a large part of what is
-// sent.
+// schemes, with everybody there.
 func (c Choice) estimate(t Thresholds, length, limit uint64) float64 {
 	n, k, d := float64(t.Parties), float64(t.Openings()), float64(length)
+	boxes := (n - 1) * boxAround
 	if c.Scheme == SchemeShamir {
-		l := float64(c.Packing)
-		seeds := k - l
-		polynomials, sent := d/l, (n-1)+(k-1) // shares for all others, and the opening to as many as open
+		l, seeds := float64(c.Packing), 0.0
 		if t.Liars == 0 {
-			sent -= seeds
+			seeds = k - l
 		}
-		work := polynomials * ((n-seeds)*k*costWeigh + 2*seeds*costFill + l*k*costWeigh)
-		return (work+2*sent*8*polynomials*costBytes)*nanosecond + sent*8*polynomials/linkBytes
+		polynomials := math.Ceil(d / l)
+		part := 8 * polynomials
+		dealt, opened := (n-1-seeds)*part, (k-1)*part
+		work := polynomials*((n-k+l)*k*costWeigh+2*(k-l)*costFill+l*k*costWeigh) + 2*(dealt+opened)*costBytes
+		return work*nanosecond + travel(part, dealt, dealt+boxes <= inlineBoxes) + travel(part, opened, part <= inlinePublic)
 	}
-	width := float64(Modulus(c.Scheme, t, limit)) / 8
-	work := 2*n*d*width/4*costMask + 2*n*d*width*costBytes + n*(2*k*costPoint+costShare)
-	return work*nanosecond + (n-1)*d*width/linkBytes + moreSlots*linkDelay
+	part := float64(Modulus(c.Scheme, t, limit)) / 8 * d
+	work := 2*n*part/4*costMask + 2*n*part*costBytes + n*(2*k*costPoint+costShare)
+	return work*nanosecond + travel(0, 0, boxes <= inlineBoxes) + travel(part, (n-1)*part, part <= inlinePublic) + moreSlots*linkDelay
 }
