@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -58,7 +59,7 @@ func BenchmarkJointPaillierRound(b *testing.B) {
 	for _, bits := range []int{2048, 3072} {
 		b.Run(fmt.Sprintf("n=10/k=7/d=10000/bits=%d", bits), func(b *testing.B) {
 			f := newFederationOf(b, 10, 2, study.Study{Scheme: protocol.SchemePaillier, Deadlines: patient})
-			m := measuring{b: b, f: f, scheme: protocol.SchemePaillier, length: 10_000, limit: 1 << 27, bits: bits, rounds: b.N}
+			m := measuring{b: b, f: f, way: way{scheme: protocol.SchemePaillier}, length: 10_000, limit: 1 << 27, bits: bits, rounds: b.N}
 			m.begin, m.end = b.ResetTimer, b.StopTimer
 			if err := m.run(b.Context()); err != nil {
 				b.Fatal(err)
@@ -115,7 +116,8 @@ func benchmarkRound(b *testing.B, n, length int, scheme string) {
 	if length >= 1_000_000 {
 		s.Tick = "200ms" // an exchange of what is held every ten ticks must not count
 	}
-	m := measuring{b: b, f: newFederation(b, n, s), scheme: scheme, length: length, rounds: b.N}
+	w := ways[slices.IndexFunc(ways, func(w way) bool { return w.scheme == scheme })]
+	m := measuring{b: b, f: newFederation(b, n, s), way: w, length: length, rounds: b.N}
 	m.begin, m.end = b.ResetTimer, b.StopTimer
 	if err := m.run(b.Context()); err != nil {
 		b.Fatal(err)
@@ -131,7 +133,7 @@ var patient = study.Deadlines{Commit: 3000, Deal: 3000, Attest: 3000, View: 500}
 type measuring struct {
 	b          *testing.B
 	f          *federation
-	scheme     string
+	way        way
 	length     int
 	limit      int64 // of a value; 0: that of numbers, or of 32 bits
 	bits       int   // of a Paillier key that was made together; 0: dealt
@@ -150,7 +152,7 @@ type measuring struct {
 func (m *measuring) run(ctx context.Context) error {
 	n := len(m.f.homes)
 	m.watch.spent = map[protocol.Phase]time.Duration{}
-	keys := testKeys(m.b, m.scheme, m.bits, m.f.roster.Thresholds())
+	keys := testKeys(m.b, m.way.scheme, m.bits, m.f.roster.Thresholds())
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	started := make(chan struct{})
@@ -160,7 +162,7 @@ func (m *measuring) run(ctx context.Context) error {
 	m.nodes = make([]*Node, n)
 	for i := range m.nodes {
 		w := numbers{party: i + 1, rounds: m.rounds + 1, length: m.length, limit: m.limit}
-		if m.scheme == protocol.SchemeMasked {
+		if m.way.bits == 32 {
 			w.limit = 1 << 20 // sums in 32 bits
 		}
 		m.f.work[i] = w
@@ -223,7 +225,7 @@ func (m *measuring) report() {
 	m.b.ReportMetric(float64(m.gossip)/n/rounds/1e6, "MB-gossip/hospital")
 	m.b.ReportMetric(float64(m.peak)/1e6, "MB-heap")
 	m.b.ReportMetric(float64(m.peak)/(n*8*float64(m.length)), "vectors/hospital")
-	if m.scheme != protocol.SchemePaillier {
+	if m.way.scheme != protocol.SchemePaillier {
 		m.b.ReportMetric(m.useful()/1e6, "MB-useful/hospital")
 	}
 }
@@ -231,11 +233,12 @@ func (m *measuring) report() {
 // useful is what must travel: shares for the n−k others that are not sent a seed
 // and the openings that k−1 others make do with, or a masked update to everybody.
 func (m *measuring) useful() float64 {
-	n := len(m.nodes)
-	if m.scheme == protocol.SchemeShamir {
-		return float64(8 * m.length * (n - 1))
+	n, k, packing := len(m.nodes), m.f.roster.Thresholds().Openings(), int(m.f.study.Packing)
+	if m.way.scheme == protocol.SchemeShamir {
+		packing = max(1, packing)
+		return float64(8 * (m.length + packing - 1) / packing * (n - 1 - (k - packing) + k - 1))
 	}
-	return float64(4 * m.length * (n - 1))
+	return float64(m.way.bits / 8 * m.length * (n - 1))
 }
 
 func sent(nodes []*Node) (gossip, all int64) {

@@ -107,7 +107,7 @@ func (s *scenario) checkScheme() error {
 	if s.study.Scheme == study.SchemeShares {
 		return nil // planShares does
 	}
-	d := protocol.Description{Scheme: s.study.Scheme, Thresholds: s.t, Length: 1, Limit: 1, Modulus: protocol.Modulus(s.study.Scheme, s.t, 1)}
+	d := protocol.Description{Scheme: s.study.Scheme, Thresholds: s.t, Length: 1, Limit: 1, Modulus: protocol.Modulus(s.study.Scheme, s.t, 1), Packing: s.study.Packing}
 	key := s.key.of(1)
 	if key != nil {
 		d.Key = key.Digest()
@@ -226,8 +226,8 @@ func (s *scenario) summary() string {
 	if s.shares != nil {
 		return s.sharesSummary()
 	}
-	text := fmt.Sprintf("%d hospitals (%s), scheme %s: any %d open a sum, %d learn nothing; up to %d may drop out",
-		s.t.Parties, strings.Join(s.names(), ", "), s.study.Scheme, s.openings(), s.openings()-1, s.t.Dropouts)
+	text := fmt.Sprintf("%d hospitals (%s), scheme %s: %s; up to %d may drop out",
+		s.t.Parties, strings.Join(s.names(), ", "), s.study.Scheme, s.study.Secrecy(s.openings()), s.t.Dropouts)
 	if s.why != "" {
 		text += "\nthe scheme was chosen: " + s.why
 	}

@@ -17,7 +17,7 @@ import (
 func (n *network) simulate(ctx context.Context) error {
 	s := n.scenario
 	work := &simWork{scenario: s, states: []model.State{s.program.Start()}}
-	opt := protocoltest.Options{Thresholds: s.t, Scheme: s.study.Scheme, Faults: s.faults, Seed: s.study.Seed, Work: work, Gate: true, Stall: s.study.Deadlines.Stall}
+	opt := protocoltest.Options{Thresholds: s.t, Scheme: s.study.Scheme, Packing: int(s.study.Packing), Faults: s.faults, Seed: s.study.Seed, Work: work, Gate: true, Stall: s.study.Deadlines.Stall}
 	if s.key != nil {
 		opt.Key = s.key.of
 	}

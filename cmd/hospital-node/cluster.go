@@ -189,6 +189,9 @@ func stands(a *app, r *roster.Roster) {
 	curious := learnNothing(r)
 	a.printf("A sum is opened by %d hospitals, and has at least %d in it. Up to %d that compare notes learn nothing but the\n"+
 		"sum of the others; %d could open any update.\n", k, t.SmallestSet(), curious, curious+1)
+	if t.Liars == 0 && t.Parties >= 7 {
+		a.printf("A study that says colluders = so many lets fewer than %d learn nothing, for smaller messages.\n", k-1)
+	}
 	keyOrigin(a, r)
 	if t.Liars > 0 {
 		standsLiars(a, t)

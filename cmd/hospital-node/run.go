@@ -18,6 +18,7 @@ import (
 	"consilium/node/identity"
 	"consilium/node/roster"
 	"consilium/node/study"
+	"consilium/protocol"
 	"consilium/testnet"
 )
 
@@ -152,6 +153,9 @@ func nodeConfig(a *app, f *runFlags) (node.Config, node.Training, error) {
 	}
 	if why != "" {
 		a.progressf("scheme %s: %s", s.Scheme, why)
+	}
+	if s.Scheme == protocol.SchemeShamir || s.Scheme == protocol.SchemeMasked { // elsewhere the key says it, or the plan
+		a.progressf("scheme %s: %s", s.Scheme, s.Secrecy(r.Thresholds().Openings()))
 	}
 	program, err := s.Program(r.Thresholds())
 	if err != nil {

@@ -23,7 +23,7 @@ import (
 type simFlags struct {
 	hospitals, values, modulus int
 	scheme                     string
-	liars, dropouts            int
+	liars, dropouts, colluders int
 	faults, drops              []string
 	randomFaults               float64
 	seed                       uint64
@@ -78,6 +78,7 @@ func newSim(a *app, run func(context.Context, *app, *simFlags) error) *cobra.Com
 	flags.IntVar(&f.modulus, "modulus", 64, "ring of scheme masked, 32 or 64 bits")
 	flags.IntVar(&f.liars, "tolerate-liars", 0, "how many hospitals may lie")
 	flags.IntVar(&f.dropouts, "tolerate-dropouts", 0, "how many more may drop out (default: the most)")
+	flags.IntVar(&f.colluders, "colluders", 0, "how many that compare notes must learn nothing; 0 takes the most, fewer let scheme shamir pack")
 	flags.StringArrayVar(&f.faults, "fault", nil, "KIND:NUMBER@ROUND:PHASE[+N]; rounds count from 1; repeatable")
 	flags.StringArrayVar(&f.drops, "drop", nil, "NUMBER@ROUND:PHASE[+N]: short for --fault kill:…; repeatable")
 	flags.Float64Var(&f.randomFaults, "random-faults", 0, "probability that a hospital is hit by a random fault")
@@ -149,11 +150,22 @@ func (f *simFlags) options() (protocoltest.Options, error) {
 		return opt, fmt.Errorf("--random-faults %v: a probability in [0, 1]", f.randomFaults)
 	}
 	if f.scheme == "auto" {
-		var why string
-		f.scheme, why = protocol.Choose(t, uint64(f.values), uint64(protocoltest.Options{Thresholds: t}.Limit()))
-		f.chosen = fmt.Sprintf("scheme %s: %s", f.scheme, why)
+		choice, err := protocol.Choose(t, uint64(f.values), uint64(protocoltest.Options{Thresholds: t, Scheme: protocol.SchemeMasked, Modulus: f.modulus}.Limit()), f.colluders)
+		if err != nil {
+			return opt, fmt.Errorf("--colluders: %w", err)
+		}
+		f.scheme = choice.Scheme
+		f.chosen = fmt.Sprintf("scheme %s: %s", f.scheme, choice.Why)
 	}
 	opt.Scheme, opt.Modulus = f.scheme, f.modulus
+	if f.scheme == protocol.SchemeShamir {
+		var err error
+		if opt.Packing, err = protocol.Packing(t, f.colluders); err != nil {
+			return opt, fmt.Errorf("--colluders: %w", err)
+		}
+	} else if f.colluders != 0 && f.scheme != protocol.SchemeMasked {
+		return opt, fmt.Errorf("--colluders is for schemes shamir, masked and auto; the scheme is %s", f.scheme)
+	}
 	switch f.crypto {
 	case "fast": // scheme paillier without its arithmetic
 	case "real":

@@ -152,6 +152,7 @@ func (h *hospital) round() (*protocol.Round, error) {
 		Federation: "simulation", Epoch: 1, Round: h.disk.round, Step: "sum", Scheme: h.sim.opt.Scheme,
 		State: protocol.Ref{Root: h.disk.state}, Thresholds: h.sim.opt.Thresholds,
 		Length: uint64(values), Limit: uint64(limit), Modulus: h.sim.opt.modulus(limit), Deadlines: h.sim.deadlines(h.disk.state),
+		Packing: uint32(h.sim.opt.Packing),
 	}
 	var key *protocol.PaillierKey
 	if h.sim.opt.Key != nil {

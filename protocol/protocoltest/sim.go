@@ -17,6 +17,7 @@ type Options struct {
 	Rounds     int // at least 1; raised so that every fault begins and ends
 	Scheme     string
 	Modulus    int // bits of the ring of scheme masked, 32 or 64; 0 for what fits
+	Packing    int // values in a polynomial of scheme shamir; 0 as 1
 	// Key is one hospital's key, for a scheme that needs one; may be nil.
 	Key    func(self protocol.Party) *protocol.PaillierKey
 	Faults []Fault
