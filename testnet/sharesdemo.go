@@ -50,10 +50,11 @@ func (s *scenario) planShares() (err error) {
 
 func (s *scenario) sharesSummary() string {
 	return fmt.Sprintf("%d hospitals (%s), scheme %s, %s: rows are shared, any %d hospitals learn nothing, %s open in the end",
-		len(s.hospitals), strings.Join(s.names(), ", "), s.study.Scheme, securityOf(s.shares.Config()), s.shares.Threshold, s.shares.Reveal)
+		len(s.hospitals), strings.Join(s.names(), ", "), s.study.Scheme, SecurityOf(s.shares.Config()), s.shares.Threshold, s.shares.Reveal)
 }
 
-func securityOf(c spdz.Config) string {
+// SecurityOf says against whom a computation is secure.
+func SecurityOf(c spdz.Config) string {
 	if c.Passive {
 		return "passive"
 	}
@@ -201,7 +202,7 @@ func (r *sharesRun) replayed() []learning.Replayed {
 func (r *sharesRun) result() *SharesResult {
 	c := r.cohort
 	s := &SharesResult{
-		Security: securityOf(c.plan.Config()), Reveal: c.plan.Reveal, Threshold: c.plan.Threshold, Hospitals: c.names(),
+		Security: SecurityOf(c.plan.Config()), Reveal: c.plan.Reveal, Threshold: c.plan.Threshold, Hospitals: c.names(),
 		Computations: len(r.attempts), Halvings: r.outcome.Halvings, Ranges: r.outcome.Ranges, Bytes: r.network.traffic().StreamBytes / int64(len(r.network.hospitals)-1),
 	}
 	for _, a := range r.attempts {

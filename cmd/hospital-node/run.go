@@ -46,6 +46,7 @@ type runReport struct {
 	Refused      map[string]int      `json:"refused"`
 	Skipped      []node.RoundReport  `json:"skipped"` // rounds whose sum was not used, and why
 	Traffic      node.Traffic        `json:"traffic"`
+	Shares       *sharesReport       `json:"spdz"` // of scheme spdz
 }
 
 func newRun(a *app, run func(context.Context, *app, *runFlags) error) *cobra.Command {

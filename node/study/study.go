@@ -84,6 +84,8 @@ type Shares struct {
 	Threshold int    `toml:"threshold"` // so many hospitals together learn nothing; 0 takes the most, (n−1)/2
 	Least     int    `toml:"least"`     // the threshold never goes below, when hospitals have gone for good; 1 unless said
 	Passive   bool   `toml:"passive"`   // trust that all follow the protocol
+	Batch     int    `toml:"batch"`     // rows of a step, of all hospitals together; 0 takes all: a round is a pass through all rows
+	Guard     string `toml:"guard"`     // where numbers leave their range: "halve" the rate and go back, "stop", or "clip"
 	Reveal    string `toml:"reveal"`    // what opens in the end: "weights" or "predictions"
 }
 
@@ -279,7 +281,7 @@ func (s *Study) Program(t protocol.Thresholds) (*model.Program, error) {
 func (s *Study) SharesPlan(p *model.Program, hospitals int) (*learning.Plan, error) {
 	var settings learning.Settings
 	if w := s.Shares; w != nil {
-		settings = learning.Settings{Threshold: w.Threshold, Least: w.Least, Passive: w.Passive, Reveal: w.Reveal}
+		settings = learning.Settings{Threshold: w.Threshold, Least: w.Least, Passive: w.Passive, Batch: w.Batch, Seed: s.Seed, Guard: w.Guard, Reveal: w.Reveal}
 	}
 	return learning.NewPlan(p, hospitals, settings)
 }
