@@ -137,19 +137,26 @@ func signers(r *roster.Roster) string {
 	return fmt.Sprintf("%d of %d members, and %d of the %d of epoch %d", len(r.Signatures), len(r.Members), len(r.Consents), len(r.Before.Members), r.Before.Epoch)
 }
 
+// openers are how many hospitals open a sum, with the roster's key or without it,
+// and how many that compare notes learn nothing.
+func openers(r *roster.Roster, withKey bool) (k, curious int) {
+	k = r.Thresholds().Openings()
+	key, err := r.PaillierKey()
+	if err != nil || key == nil || !withKey {
+		return k, k - 1
+	}
+	k = key.Threshold()
+	if r.JointKey { // so many could factor N if they kept what they drew when it was made
+		return k, min(k-1, (key.Holders()-1)/2)
+	}
+	return k, k - 1
+}
+
 // stands says what a federation stands and what colluders can learn.
 func stands(a *app, r *roster.Roster) {
 	t := r.Thresholds()
-	k := t.Openings()
-	if key, err := r.PaillierKey(); err == nil && key != nil {
-		k = key.Threshold()
-	}
+	k, curious := openers(r, true)
 	a.printf("Hospitals that may be away at any time: %d. Hospitals that may lie: %d.\n", t.Dropouts, t.Liars)
-	curious := k - 1
-	if key, err := r.PaillierKey(); err == nil && key != nil && r.JointKey {
-		// So many could factor N if they kept what they drew when it was made.
-		curious = min(curious, (key.Holders()-1)/2)
-	}
 	a.printf("A sum is opened by %d hospitals, and has at least %d in it. Up to %d that compare notes learn nothing but the\n"+
 		"sum of the others; %d could open any update.\n", k, t.SmallestSet(), curious, curious+1)
 	if t.Liars == 0 && t.Parties >= 7 {
