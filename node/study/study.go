@@ -241,13 +241,20 @@ func (s *Study) Settle(t protocol.Thresholds) (why string, err error) {
 	return why, nil
 }
 
-// Secrecy says who opens a sum, and how many that compare notes learn nothing.
-// openings is how many it takes.
-func (s *Study) Secrecy(openings int) string {
-	curious := protocol.Colluders(openings, int(s.Packing))
+// Secrecy says who opens a sum, how many that compare notes learn nothing, and what
+// that rests on. openings is how many open, and most how many the key allows to
+// compare notes, openings−1 where there is none.
+func (s *Study) Secrecy(openings, most int) string {
+	curious := min(most, protocol.Colluders(openings, int(s.Packing)))
 	text := fmt.Sprintf("any %d hospitals open a sum; up to %d that compare notes learn nothing but the sum of the others", openings, curious)
 	if s.Packing > 1 {
 		text += fmt.Sprintf(", from %d on they learn something about updates, because %d values are packed into a polynomial", curious+1, s.Packing)
+	}
+	switch s.Scheme {
+	case protocol.SchemeMasked:
+		text += "; this rests on discrete logarithms and does not stand a quantum computer"
+	case protocol.SchemePaillier:
+		text += "; this rests on factoring and does not stand a quantum computer"
 	}
 	return text
 }
