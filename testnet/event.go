@@ -34,7 +34,7 @@ const (
 	Miss      = "miss"      // a hospital waits for others that are away; Detail names them
 	Certify   = "certify"   // a hospital is the first to know the certified set
 	Finish    = "finish"    // a hospital holds the round's sum
-	RoundDone = "round"     // the first hospital holds the round's sum, over Included
+	RoundDone = "round"     // the first hospital holds the round's sum, over Included; Detail says why it is not used, if it is not
 	Waiting   = "waiting"   // a quorum is missing; Detail names who is away
 	Back      = "back"      // a fault is over
 	Recover   = "recovered" // a hospital that was away is where the others are, after Seconds

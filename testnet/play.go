@@ -80,7 +80,10 @@ func (s *scenario) performOn(ctx context.Context, opt Options, where runner) (*n
 	if s.mode == Process {
 		n.runner = &processes{program: opt.Program, folder: f}
 	}
-	return n, n.run(ctx)
+	if err := n.run(ctx); err != nil {
+		return n, err
+	}
+	return n, n.collectEvidence(f.homes)
 }
 
 // makeFolder puts what the hospitals need on the disk.

@@ -60,7 +60,7 @@ func (r here) run(ctx context.Context, h *hospital) ([]byte, error) {
 		Listen:   []string{r.listen(h.party)}, Dial: n.addresses,
 		Linger: linger, Logger: n.logger.With("hospital", h.name),
 		Progress: h.progress,
-		Hooks:    node.Hooks{BeforeRound: h.beforeRound, BeforePhase: h.beforePhase, Outgoing: h.outgoing, Connected: h.connected},
+		Hooks:    node.Hooks{BeforeRound: h.beforeRound, BeforePhase: h.beforePhase, Outgoing: h.outgoing, Connected: h.connected, Round: h.lying},
 		NewHost:  r.newHost,
 	})
 	if r.alone != nil {

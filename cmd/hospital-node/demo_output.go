@@ -77,8 +77,20 @@ func (p *demoProgress) event(e testnet.Event) {
 	case testnet.RoundDone:
 		p.last = e
 		p.app.progressf("round %*d/%d  %-11s %-46s %6.0f ms  %9s  %s", len(fmt.Sprint(e.Rounds)), e.Round, e.Rounds, e.Step,
-			"sum of "+strings.Join(e.Included, ", "), 1000*e.Seconds, bytesText(e.Bytes), p.remaining(e))
+			summed(e.Included, e.Detail), 1000*e.Seconds, bytesText(e.Bytes), p.remaining(e))
 	}
+}
+
+// summed says what came of a round, in a line.
+func summed(included []string, skipped string) string {
+	sum := "sum of " + strings.Join(included, ", ")
+	switch {
+	case skipped == "":
+		return sum
+	case len(included) == 0:
+		return "CAME TO NOTHING, taken again"
+	}
+	return "SKIPPED, " + sum
 }
 
 // remaining estimates what is left from what has passed.
@@ -223,6 +235,31 @@ func dropouts(a *app, r *testnet.DemoReport) {
 			a.printf("Round %d: %s dropped out in phase %s; %s.\n", round.Round, d.Name, d.Phase, in)
 		}
 	}
+	lies(a, r)
+}
+
+// lies says who was found out, and which rounds were skipped.
+func lies(a *app, r *testnet.DemoReport) {
+	for _, name := range sortedKeys(r.Named) {
+		a.printf("%s is proved to have lied, by %d pieces of evidence in the others' homes.\n", name, r.Named[name])
+	}
+	rounds := r.Rounds
+	if r.Evaluate != nil {
+		rounds = append(slices.Clone(rounds), *r.Evaluate)
+	}
+	for _, round := range rounds {
+		if round.Skipped != "" {
+			a.printf("Round %d %s: %s.\n", round.Round, whatBecame(len(round.Included)), round.Skipped)
+		}
+	}
+}
+
+// whatBecame of a round without a sum, by how many were in it.
+func whatBecame(included int) string {
+	if included == 0 {
+		return "came to nothing, and its step was taken again"
+	}
+	return "was skipped, with the model as it was"
 }
 
 // visibility says what each hospital could see.
@@ -240,6 +277,11 @@ func visibility(a *app, r *testnet.DemoReport) {
 	}
 	a.printf("\nWhat each hospital could see: its own rows; %s; ", hidden)
 	a.printf("the sums over the %d or more hospitals of each round; the model.\n", (protocol.Thresholds{Parties: n}).SmallestSet())
+	if r.Liars > 0 {
+		a.printf("Nobody saw another's rows, mean or update. This federation is set up for %d hospitals that may do anything at all;\n", r.Liars)
+		a.printf("what they can still do is contribute false updates (SECURITY.md).\n")
+		return
+	}
 	a.printf("Nobody saw another's rows, mean or update. The run goes on without any %d of the %d. This federation is\n", n-k, n)
 	a.printf("set up for hospitals that crash or are cut off, and for none that lies (SECURITY.md).\n")
 }

@@ -69,7 +69,7 @@ func runShares(ctx context.Context, a *app, f *runFlags, cfg node.Config, work n
 		Shares: &sharesReport{
 			Security: testnet.SecurityOf(plan.Config()), Threshold: plan.Threshold, Reveal: plan.Reveal, Rounds: cost.Rounds, Bytes: cost.BytesSent,
 		},
-		Features: work.Program.WeightNames(), Refused: map[string]int{}, Traffic: node.Traffic{StreamBytes: cost.BytesSent},
+		Features: work.Program.WeightNames(), Refused: map[string]int{}, Skipped: []node.RoundReport{}, Traffic: node.Traffic{StreamBytes: cost.BytesSent},
 	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
