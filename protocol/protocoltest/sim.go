@@ -48,6 +48,9 @@ type Options struct {
 	// Adaptive delays what hurts most, for the first minute: whatever would
 	// complete what its recipient waits for.
 	Adaptive bool
+	// Withhold has liars serve nobody the bodies that they announce; else they
+	// serve one half.
+	Withhold bool
 	// Stall is the deadline of that name; 0 for never.
 	Stall uint32
 	// Evidence, if set, is given what honest hospitals hold against liars.
