@@ -227,7 +227,7 @@ func TestDealMustFitItsCommitment(t *testing.T) {
 	if s := w.rounds[1].deals[2].status; s != dealInvalid {
 		t.Fatalf("a deal with another nonce has status %d", s)
 	}
-	w.rounds[1].listed = NewSet(1, 3)
+	w.rounds[1].listed, w.rounds[1].onLists[2] = NewSet(1, 3), Hash{}
 	if _, ok := w.rounds[1].counted(2); ok {
 		t.Fatal("a commitment counts that is on two lists of four")
 	}

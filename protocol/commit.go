@@ -57,6 +57,9 @@ func (r *Round) list() error {
 // There is at most one: two quorums share an honest hospital, and its list has
 // one.
 func (r *Round) counted(p Party) (Hash, bool) {
+	if h := r.onLists[p]; h != (Hash{}) {
+		return h, true // lists only become more
+	}
 	on := map[Hash]int{}
 	for _, l := range r.listed.Parties() {
 		h, ok := find(r.lists[l].Commitments, p)
@@ -64,6 +67,7 @@ func (r *Round) counted(p Party) (Hash, bool) {
 			continue
 		}
 		if on[h]++; on[h] >= r.t.Quorum() {
+			r.onLists[p] = h
 			return h, true
 		}
 	}

@@ -172,16 +172,16 @@ func TestAttestedDealsCount(t *testing.T) {
 		b.r.attests.keep(Message{From: p, Slot: Slot{Phase: Attest}}, held)
 	}
 	attest(3)
-	if got := b.r.counts(4, deal); got != dealPending {
+	if got := b.r.counts(4, &dealState{payload: deal}); got != dealPending {
 		t.Fatalf("with one attestation: %v", got)
 	}
 	attest(2)
-	if got := b.r.counts(4, deal); got != dealHeld {
+	if got := b.r.counts(4, &dealState{payload: deal}); got != dealHeld {
 		t.Fatalf("with two attestations: %v", got)
 	}
 	b.r.lists[1], b.r.lists[2], b.r.lists[3] = &listPayload{[]named{{4, Hash{9}}}}, &listPayload{[]named{{4, Hash{9}}}}, &listPayload{[]named{{4, Hash{9}}}}
 	b.r.listed = NewSet(1, 2, 3)
-	if got := b.r.counts(4, deal); got != dealInvalid {
+	if got := b.r.counts(4, &dealState{payload: deal}); got != dealInvalid {
 		t.Fatalf("with another commitment on a quorum of lists: %v", got)
 	}
 }

@@ -89,11 +89,12 @@ func (r *reader) named() []named {
 	return list
 }
 
-// find returns the hash of p in an ascending list.
+// find returns the hash of p in an ascending list of hospitals from 1 on: p is at
+// p−1 where nobody is missing, and as much before that as are.
 func find(list []named, p Party) (Hash, bool) {
-	for _, e := range list {
-		if e.Party == p {
-			return e.Hash, true
+	for i := min(int(p), len(list)) - 1; i >= 0 && list[i].Party >= p; i-- {
+		if list[i].Party == p {
+			return list[i].Hash, true
 		}
 	}
 	return Hash{}, false

@@ -24,7 +24,8 @@ type Round struct {
 	committed Set // have said whether they will deal
 	abstained Set // will not deal
 	lists     []*listPayload
-	listed    Set // parties whose lists are held
+	listed    Set    // parties whose lists are held
+	onLists   []Hash // by party: the commitment that is on q lists, once that was seen
 	deals     []*dealState
 	boxes     []*sealedBox             // by dealer: boxes for this hospital, sealed after the deal
 	answers   []map[Party]*answerState // by dealer, by whom they are for
@@ -86,7 +87,7 @@ func NewRound(cfg Config, s Scheme) (*Round, error) {
 	r := &Round{
 		cfg: cfg, scheme: s, hash: cfg.Description.Hash(), t: cfg.Description.Thresholds, all: AllOf(n),
 		posts: make([]map[slotKey]post, n+1), keys: make([][]byte, n+1), commits: make([]*commitPayload, n+1),
-		lists: make([]*listPayload, n+1), deals: make([]*dealState, n+1), boxes: make([]*sealedBox, n+1), answers: make([]map[Party]*answerState, n+1),
+		lists: make([]*listPayload, n+1), onLists: make([]Hash, n+1), deals: make([]*dealState, n+1), boxes: make([]*sealedBox, n+1), answers: make([]map[Party]*answerState, n+1),
 		openings: make([]*openingState, n+1), results: make([]*resultPayload, n+1), seconds: make([][]second, n+1), weight: make([]int, n+1),
 		fetched: map[Hash]Source{}, wanted: map[Hash]bool{},
 	}

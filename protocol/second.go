@@ -64,12 +64,12 @@ func (r *Round) admits(m Message, content any) bool {
 	switch p := content.(type) {
 	case dealPayload:
 		known := r.deals[m.From]
-		if r.counts(m.From, p) != dealHeld || known == nil || known.status == dealHeld {
+		if r.counts(m.From, &dealState{payload: p}) != dealHeld || known == nil || known.status == dealHeld {
 			return false
 		}
 		_, boxed := known.payload.box(r.cfg.Self)
 		_, boxes := p.box(r.cfg.Self)
-		return known.status == dealInvalid || r.counts(m.From, known.payload) != dealHeld || boxes && !boxed ||
+		return known.status == dealInvalid || r.counts(m.From, known) != dealHeld || boxes && !boxed ||
 			known.payload.Body.Inline == nil && p.Body.Inline != nil
 	case answerPayload:
 		return r.admitsAnswer(m, p)
@@ -87,7 +87,7 @@ func (r *Round) admits(m Message, content any) bool {
 // what is here is not, or was not served.
 func (r *Round) admitsAnswer(m Message, p answerPayload) bool {
 	d, known := r.deals[m.From], r.answers[m.From][m.Slot.Subject]
-	if d == nil || known == nil || known.status == dealHeld || r.counts(m.From, d.payload) != dealHeld {
+	if d == nil || known == nil || known.status == dealHeld || r.counts(m.From, d) != dealHeld {
 		return false
 	}
 	ref, _ := p.Body.part(0)
