@@ -139,6 +139,12 @@ func (f *reproduceFlags) again() string {
 	if f.quick {
 		command += " --quick"
 	}
+	if f.bitsGiven && figureTitles[f.name] == "" {
+		command += fmt.Sprintf(" --bits %d", f.bits)
+	}
+	if f.seed != 1 && published[f.name] == nil {
+		command += fmt.Sprintf(" --seed %d", f.seed)
+	}
 	return command
 }
 
@@ -174,7 +180,7 @@ func (r *xorReport) section(f *reproduceFlags) section {
 			fmt.Sprintf("Weights are at most %.2g from the same fixed-point run in the clear; truncation allows %.2g.", r.WeightsMaxDiff, r.Bound),
 		},
 		Head:   []string{"input", "encrypted", "in the clear", "right answer"},
-		Slips:  []string{"Paillier decryption has no noise; what the poster's authors met was the rounding of their own fixed point"},
+		Slips:  []string{"Paillier decryption has no noise; what the poster's authors met must have been the rounding of their own fixed point"},
 		Learnt: r.Learnt,
 	}
 	for i, x := range r.Inputs {
