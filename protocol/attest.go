@@ -19,15 +19,17 @@ type attestState struct {
 // and in scheme masked then masked updates. Each of the two agreements of a round
 // is on what was attested before.
 type attestations struct {
-	r      *Round
-	slot   Slot           // of the first issue; View counts further ones
-	latest []*attestState // by party
-	said   Set            // who has attested something
-	began  uint64         // tick of this hospital's own latest
+	r       *Round
+	slot    Slot           // of the first issue; View counts further ones
+	latest  []*attestState // by party
+	said    Set            // who has attested something
+	began   uint64         // tick of this hospital's own latest
+	slicing *Slicing       // of what they are about, or nil
+	lacking uint64         // tick since when a slice has had too few holders; 0: none has
 }
 
 func newAttestations(r *Round, slot Slot) *attestations {
-	return &attestations{r: r, slot: slot, latest: make([]*attestState, r.t.Parties+1)}
+	return &attestations{r: r, slot: slot, latest: make([]*attestState, r.t.Parties+1), slicing: r.cfg.Description.slicingAt(slot)}
 }
 
 func (a *attestations) keep(m Message, p attestPayload) {
@@ -64,27 +66,29 @@ func (r *Round) attest() error {
 	for _, d := range held.Parties() {
 		list = append(list, named{d, r.deals[d].root()})
 	}
-	return r.attests.attest(list, missing, r.began[Deal])
+	return r.attests.attest(attestPayload{Held: list}, missing, r.began[Deal])
 }
 
 // attest says what this hospital holds: when all is here, or when what is
 // missing is little and overdue, after a wait that began at a tick. When more
 // arrives later, it attests again.
-func (a *attestations) attest(held []named, missing Set, began uint64) error {
+func (a *attestations) attest(p attestPayload, missing Set, began uint64) error {
 	r, deadlines := a.r, a.r.cfg.Description.Deadlines
 	slot, last := a.slot, a.latest[a.r.cfg.Self]
 	if last == nil {
-		if len(held) < r.t.SmallestSet() || missing.Len() > r.t.Missing() || !r.waited(missing, began, deadlines.Deal) {
+		if len(p.Held) < r.t.SmallestSet() || missing.Len() > r.t.Missing() || !r.waited(missing, began, deadlines.Deal) {
 			return nil
 		}
 	} else {
-		if slices.Equal(held, last.payload.Held) || r.tick-a.began < uint64(deadlines.Attest) && !a.answeredAny(held) {
+		grown := !p.Claim.within(last.payload.Claim)
+		if !last.payload.Claim.within(p.Claim) || !grown && slices.Equal(p.Held, last.payload.Held) ||
+			!grown && r.tick-a.began < uint64(deadlines.Attest) && !a.answeredAny(p.Held) {
 			return nil
 		}
 		slot.View = last.message.Slot.View + 1
 	}
 	a.began = r.tick
-	return r.say(slot, attestPayload{held}.encode())
+	return r.say(slot, p.encode())
 }
 
 // complete tells whether to go on with the attestations that are here.
@@ -108,10 +112,10 @@ func (a *attestations) candidate() (choice, bool) {
 	if a == r.attests {
 		dealers = dealers.Minus(r.disputed(true))
 	}
-	if c, ok := a.candidateOf(dealers.Minus(r.liars)); ok || r.liars == (Set{}) {
+	if c, ok := a.covered(dealers.Minus(r.liars)); ok || r.liars == (Set{}) {
 		return c, ok
 	}
-	return a.candidateOf(dealers)
+	return a.covered(dealers)
 }
 
 func (a *attestations) candidateOf(dealers Set) (choice, bool) {
@@ -195,7 +199,7 @@ func (a *attestations) justify(c choice) proposalPayload {
 	p.Roots = slices.Compact(p.Roots)
 	for _, h := range c.Holders.Parties() {
 		said := a.latest[h]
-		row := attestRow{From: h, View: said.message.Slot.View, Held: make([]byte, (len(p.Roots)+7)/8), Signature: said.message.Signature}
+		row := attestRow{From: h, View: said.message.Slot.View, Held: make([]byte, (len(p.Roots)+7)/8), Signature: said.message.Signature, Claim: said.payload.Claim}
 		for i, e := range p.Roots {
 			if root, ok := find(said.payload.Held, e.Party); ok && root == e.Hash {
 				row.Held[i/8] |= 1 << (i % 8)

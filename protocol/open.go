@@ -108,23 +108,43 @@ func (r *Round) certified(c choice) (set Certified, complete bool, here int) {
 // hash, or the reason why there is none. Both fill one slot.
 func (r *Round) combine() error {
 	c := r.ballot.decided
-	slot := Slot{Phase: Combine}
 	if c == nil || c.aborts() || r.sum != nil {
 		return nil
 	}
 	if mine := r.results[r.cfg.Self]; mine != nil && mine.Reason != "" {
 		return nil
 	}
+	if r.sums != nil {
+		return r.sums.combine(*c)
+	}
+	if err := r.withOpenings(*c, func(set Certified, openings []Post) (err error) {
+		r.sum, err = r.scheme.Combine(set, openings)
+		return err
+	}); err != nil || r.sum == nil {
+		return err
+	}
+	return r.result()
+}
+
+// result posts the hash of the sum.
+func (r *Round) result() error {
+	r.sumHash, r.changed = r.sum.hash(r.hash, r.ballot.decidedID), true
+	return r.say(Slot{Phase: Combine}, resultPayload{Sum: r.sumHash}.encode())
+}
+
+// withOpenings hands the openings that are here to a scheme, as soon as there may
+// be enough, and again when more has come since it failed.
+func (r *Round) withOpenings(c choice, use func(set Certified, openings []Post) error) error {
 	openings := r.openingsHere()
 	if _, needed := r.scheme.Openers(); len(openings) < needed {
 		return nil
 	}
-	set, _, here := r.certified(*c)
+	set, _, here := r.certified(c)
 	if len(openings)+here == r.combined {
 		return r.giveUp(len(openings))
 	}
 	r.combined = len(openings) + here
-	sum, err := r.scheme.Combine(set, openings)
+	err := use(set, openings)
 	bad, inconsistent := (*BadOpening)(nil), (*Inconsistent)(nil)
 	switch {
 	case errors.Is(err, ErrMoreOpenings):
@@ -132,16 +152,15 @@ func (r *Round) combine() error {
 		return nil
 	case errors.As(err, &bad):
 		r.openings[bad.From].bad = bad.Why
-		r.blameOpener(bad.From, *c)
+		r.blameOpener(bad.From, c)
 		r.combined, r.changed = 0, true
 		return nil
 	case errors.As(err, &inconsistent):
-		return r.say(slot, resultPayload{Reason: cut(inconsistent.Why, maxReason)}.encode())
+		return r.say(Slot{Phase: Combine}, resultPayload{Reason: cut(inconsistent.Why, maxReason)}.encode())
 	case err != nil:
 		return fmt.Errorf("combine: %w", err)
 	}
-	r.sum, r.sumHash, r.changed = sum, sum.hash(r.hash, r.ballot.decidedID), true
-	return r.say(slot, resultPayload{Sum: r.sumHash}.encode())
+	return nil
 }
 
 // openingsHere lists the usable openings, by party. Whoever holds the deals may
@@ -310,6 +329,7 @@ func (r *Round) forget() {
 	if r.masks != nil {
 		clear(r.masks.posts)
 	}
+	r.sums = nil
 }
 
 // hash names a sum of a set: the digest of its values, eight bytes each.

@@ -129,9 +129,10 @@ const maxView = 1 << 20
 // decodePayload decodes the payload of a slot; it refuses slots that no
 // message fills.
 func decodePayload(s Slot, payload []byte) (content any, err error) {
+	subject := s.Phase == Combine && s.Step == stepSum // or none
 	viewed := s.Phase == Attest || s.Phase == Agree || s.Phase == Mask && s.Step != stepMasked
 	about := s.Phase == Deal && s.Step == stepBox || s.Phase == Check
-	if (s.Subject != 0) != about || s.View != 0 && !viewed || s.View > maxView {
+	if (s.Subject != 0) != about && !subject || s.View != 0 && !viewed || s.View > maxView {
 		return nil, fmt.Errorf("no message fills slot %v", s)
 	}
 	switch {
@@ -157,6 +158,8 @@ func decodePayload(s Slot, payload []byte) (content any, err error) {
 		content, err = decodeMasked(payload)
 	case s.Phase == Open && s.Step == 0:
 		content, err = decodeOpen(payload)
+	case s.Phase == Combine && s.Step == stepSum:
+		content, err = decodeSum(payload)
 	case s.Phase == Combine && s.Step == 0:
 		content, err = decodeResult(payload)
 	default:
@@ -183,6 +186,12 @@ func acceptable(d Description, hash Hash, m Message, content any) error {
 		if p.Box.To != m.Slot.Subject {
 			return fmt.Errorf("a box for hospital %d in the slot of hospital %d", p.Box.To, m.Slot.Subject)
 		}
+	case attestPayload:
+		if s := d.slicingAt(m.Slot); !s.fits(p.Claim) {
+			return fmt.Errorf("a claim of %d bytes on slices; %d belong there", len(p.Claim), s.claimSize())
+		}
+	case sumPayload:
+		return p.fits(d.Slicing(), m)
 	case proposalPayload:
 		if leader := d.leader(m.Slot.View); m.From != leader {
 			return fmt.Errorf("a proposal in view %d, which hospital %d leads", m.Slot.View, leader)
@@ -246,9 +255,11 @@ func (r *Round) file(m Message, content any) {
 	case proposalPayload, votePayload:
 		r.ballotOf(m.Slot.Phase).keep(m, content)
 	case maskedPayload:
-		r.masks.posts[from] = append(r.masks.posts[from], &maskedState{payload: p, name: p.name()})
+		r.masks.keep(from, p)
 	case openPayload:
 		r.openings[from] = &openingState{payload: p}
+	case sumPayload:
+		r.sums.keep(m, p)
 	case resultPayload:
 		r.results[from] = &p
 	}

@@ -77,6 +77,8 @@ func (r *Round) admits(m Message, content any) bool {
 		return r.masks.admits(m.From, p)
 	case proposalPayload:
 		return r.ballotOf(m.Slot.Phase).admitsProposal(m.Slot.View, p)
+	case sumPayload:
+		return r.sums != nil && r.sums.admits(m, p)
 	case votePayload:
 		return r.ballotOf(m.Slot.Phase).admitsVote(m, p.Value)
 	}

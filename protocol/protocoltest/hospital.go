@@ -154,6 +154,7 @@ func (h *hospital) round() (*protocol.Round, error) {
 		Federation: "simulation", Epoch: 1, Round: h.disk.round, Step: "sum", Scheme: h.sim.opt.Scheme,
 		State: protocol.Ref{Root: h.disk.state}, Thresholds: h.sim.opt.Thresholds,
 		Length: uint64(values), Limit: uint64(limit), Modulus: h.sim.opt.modulus(limit), Deadlines: h.sim.deadlines(),
+		Sliced: h.sim.opt.Sliced,
 	}
 	var key *protocol.PaillierKey
 	if h.sim.opt.Key != nil {
@@ -174,7 +175,7 @@ func (h *hospital) round() (*protocol.Round, error) {
 func (h *hospital) scheme(d protocol.Description, key *protocol.PaillierKey) (protocol.Scheme, error) {
 	scheme, err := honestScheme(h.party, d, key)
 	if kinds := h.lies(d.Round); err == nil && len(kinds) > 0 {
-		scheme = schemer{scheme, kinds}
+		scheme = lying(scheme, kinds)
 	}
 	return scheme, err
 }

@@ -17,6 +17,27 @@ type schemer struct {
 	kinds map[string]protocol.Phase // of the faults that are on
 }
 
+// slicedSchemer lies about sums of slices, too.
+type slicedSchemer struct {
+	schemer
+	protocol.Slicer
+}
+
+func lying(scheme protocol.Scheme, kinds map[string]protocol.Phase) protocol.Scheme {
+	if slicer, ok := scheme.(protocol.Slicer); ok {
+		return slicedSchemer{schemer{scheme, kinds}, slicer}
+	}
+	return schemer{scheme, kinds}
+}
+
+func (s slicedSchemer) SumSlice(slice int, updates []protocol.Source, masks protocol.Masks) protocol.Source {
+	sum := s.Slicer.SumSlice(slice, updates, masks)
+	if phase, ok := s.kinds[WrongOpen]; ok && phase == protocol.Combine {
+		return wrong{sum}
+	}
+	return sum
+}
+
 // lies lists the faults by which h lies in a round.
 func (h *hospital) lies(round uint64) map[string]protocol.Phase {
 	kinds := map[string]protocol.Phase{}
@@ -66,7 +87,7 @@ func (s schemer) Open(set protocol.Certified, seed protocol.Seed) (protocol.Body
 	if err != nil {
 		return body, err
 	}
-	if _, ok := s.kinds[WrongOpen]; ok {
+	if phase, ok := s.kinds[WrongOpen]; ok && phase == protocol.Open {
 		body.Parts[0] = wrong{body.Parts[0]}
 	}
 	if _, ok := s.kinds[BadProof]; ok && len(body.Public) > 0 {
@@ -165,7 +186,7 @@ func (s *sim) told(h, to *hospital, m protocol.Message) (protocol.Message, bool)
 // CheckLie refuses a lie in a phase where it means nothing.
 func CheckLie(f Fault, scheme string) error {
 	phases := map[string][]protocol.Phase{
-		WrongShare: {protocol.Deal, protocol.Check}, WrongOpen: {protocol.Open},
+		WrongShare: {protocol.Deal, protocol.Check}, WrongOpen: {protocol.Open, protocol.Combine},
 		BadProof: {protocol.Deal, protocol.Check, protocol.Open},
 	}[f.Kind]
 	if phases != nil && !slices.Contains(phases, f.Phase) {
@@ -173,6 +194,14 @@ func CheckLie(f Fault, scheme string) error {
 	}
 	if f.Kind == BadProof && f.Phase == protocol.Open && scheme == protocol.SchemeShamir {
 		return fmt.Errorf("fault %s: openings of scheme shamir have no proofs", f)
+	}
+	return nil
+}
+
+// CheckSums refuses wrong sums of slices where nothing is sliced.
+func CheckSums(f Fault, sliced bool) error {
+	if f.Kind == WrongOpen && f.Phase == protocol.Combine && !sliced {
+		return fmt.Errorf("fault %s: sums of slices are posted in sliced rounds only", f)
 	}
 	return nil
 }

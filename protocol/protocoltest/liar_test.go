@@ -36,7 +36,7 @@ func TestEveryLieInEveryPhase(t *testing.T) {
 	named := map[string]int{}
 	for _, kind := range []string{Equivocate, WrongShare, WrongOpen, BadProof} {
 		for _, phase := range shamirPhases {
-			if CheckLie(lieOf(kind, 1, phase), protocol.SchemePaillier) != nil {
+			if CheckLie(lieOf(kind, 1, phase), protocol.SchemePaillier) != nil || CheckSums(lieOf(kind, 1, phase), false) != nil {
 				continue
 			}
 			for seed := range uint64(15) {
@@ -154,7 +154,7 @@ func TestEvidenceProvesWhatItSays(t *testing.T) {
 				}
 			},
 			"of no kind":      func(e *protocol.Evidence) { e.Kind = 0 },
-			"of unknown kind": func(e *protocol.Evidence) { e.Kind = 9 },
+			"of unknown kind": func(e *protocol.Evidence) { e.Kind = 99 },
 		}
 		for other := protocol.Equivocation; other <= protocol.WrongOpening; other++ {
 			if other != kind && !(other == protocol.Equivocation && kind == protocol.Malformed) {

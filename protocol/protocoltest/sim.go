@@ -16,7 +16,8 @@ type Options struct {
 	Values     int // in an update
 	Rounds     int // at least 1; raised so that every fault begins and ends
 	Scheme     string
-	Modulus    int // bits of the ring of scheme masked, 32 or 64; 0 for what fits
+	Modulus    int  // bits of the ring of scheme masked, 32 or 64; 0 for what fits
+	Sliced     bool // scheme masked: rounds are sliced
 	// Key is one hospital's key, for a scheme that needs one; may be nil.
 	Key    func(self protocol.Party) *protocol.PaillierKey
 	Faults []Fault
@@ -64,6 +65,7 @@ type Result struct {
 	Unproved  bool   // evidence does not convince a third party
 	Named     []protocol.Party
 	Bytes     int64 // posted by all hospitals together, each post once
+	Fetched   int64 // bytes of chunks that hospitals fetched, where they fetch some only
 	Messages  int64 // posted
 	Virtual   int64 // milliseconds of virtual time
 	Included  []protocol.Set
@@ -127,6 +129,9 @@ func Run(opt Options) (Result, error) {
 			return Result{}, fmt.Errorf("fault %s makes a hospital lie, and this federation tolerates no liar", f)
 		}
 		if err := CheckLie(f, opt.Scheme); err != nil {
+			return Result{}, err
+		}
+		if err := CheckSums(f, opt.Sliced); err != nil {
 			return Result{}, err
 		}
 		if f.Round < first {

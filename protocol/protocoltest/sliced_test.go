@@ -1,0 +1,165 @@
+package protocoltest
+
+import (
+	"testing"
+
+	"consilium/protocol"
+)
+
+// slicedOptions has as many slices as hospitals, each of one AES block or two.
+func slicedOptions(n, f, c int, seed uint64) Options {
+	opt := maskedOptions(n, f, c, seed)
+	opt.Sliced = true
+	opt.Values = 16*n/(opt.Modulus/8) - int(seed%3)
+	return opt
+}
+
+func TestSlicedEverybodyThere(t *testing.T) {
+	for seed := range uint64(30) {
+		n := 4 + int(seed%5)
+		opt := slicedOptions(n, 0, 1, seed)
+		opt.Rounds = 2
+		for i, set := range mustComplete(t, opt).Included {
+			if set != protocol.AllOf(n) {
+				t.Errorf("seed %d, round %d: the sum is over %v", seed, i+1, set)
+			}
+		}
+	}
+}
+
+// A hospital fetches of each of the others its slices and no more, and of the sum
+// what it has not added up itself.
+func TestSlicedTraffic(t *testing.T) {
+	for seed := range uint64(20) {
+		for _, c := range []struct{ n, f, c int }{{8, 0, 1}, {8, 1, 1}, {12, 1, 2}} {
+			opt := slicedOptions(c.n, c.f, c.c, seed)
+			res := mustComplete(t, opt)
+			vector := int64(opt.Values * opt.Modulus / 8)
+			if most := int64(c.n-1) * int64(c.f+c.c+1) * (vector + 15); res.Fetched > most {
+				t.Errorf("seed %d, %+v: %d bytes of masked updates were fetched, at most %d are needed", seed, c, res.Fetched, most)
+			}
+		}
+	}
+}
+
+// Dropouts up to c in every phase: the round completes; with one more it ends by
+// name or waits.
+func TestSlicedDropoutsInEveryPhase(t *testing.T) {
+	for n := 3; n <= 8; n++ {
+		c := protocol.MostDropouts(n, 0)
+		for _, phase := range maskedPhases {
+			if n == 3 && phase <= protocol.Mask {
+				continue
+			}
+			for seed := range uint64(6) {
+				opt := slicedOptions(n, 0, c, seed)
+				opt.Faults = dropping(n, c, phase, seed)
+				res := mustComplete(t, opt)
+				if t.Failed() {
+					return
+				}
+				if phase > protocol.Mask && res.Included[0] != protocol.AllOf(n) {
+					t.Errorf("n %d, seed %d, %v: masked before the fault, but the sum is over %v", n, seed, opt.Faults, res.Included[0])
+				}
+			}
+			opt := slicedOptions(n, 0, c, 1)
+			opt.Faults = dropping(n, c+1, phase, 1)
+			if res := mustEnd(t, opt); res.Completed {
+				t.Errorf("n %d, one dropout too many, %v: %+v", n, opt.Faults, res)
+			}
+		}
+	}
+}
+
+func TestSlicedEveryFaultInEveryPhase(t *testing.T) {
+	for _, kind := range Kinds() {
+		if (Fault{Kind: kind}).Lie() {
+			continue
+		}
+		for _, phase := range maskedPhases {
+			if kind == ClockSkew && phase != protocol.Mask { // an hour of ticks takes its time
+				continue
+			}
+			for _, span := range []uint64{0, 1} {
+				for seed := range uint64(2) {
+					opt := slicedOptions(5, 0, 1, seed)
+					opt.Rounds = 2
+					opt.Faults = []Fault{{Kind: kind, Name: "2", Party: 2, Round: 1, Phase: phase, For: span}}
+					if mustComplete(t, opt); t.Failed() {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// "A crash at every save point" of a sliced round.
+func TestSlicedCrashAtEverySavePoint(t *testing.T) {
+	for at := 1; ; at++ {
+		opt := slicedOptions(5, 0, 1, uint64(at))
+		opt.CrashAt = map[protocol.Party]int{protocol.Party(1 + at%5): at}
+		opt.RestartAfter = []int64{5, 300, 3000}[at%3]
+		crashed := false
+		opt.Log = func(_ int64, _ protocol.Party, what string) { crashed = crashed || what == "restarts" }
+		if mustComplete(t, opt); t.Failed() {
+			return
+		}
+		if !crashed {
+			if at < 50 {
+				t.Fatalf("only %d save points: the test does not reach the whole round", at-1)
+			}
+			return
+		}
+	}
+}
+
+func TestSlicedEverybodyRestarts(t *testing.T) {
+	for crash := 20; crash <= 110; crash += 3 {
+		opt := slicedOptions(5, 0, 1, uint64(crash))
+		opt.CrashAt, opt.RestartAfter = map[protocol.Party]int{}, 200
+		for p := 1; p <= 5; p++ {
+			opt.CrashAt[protocol.Party(p)] = crash
+		}
+		if mustEnd(t, opt); t.Failed() {
+			return
+		}
+	}
+}
+
+func TestSlicedRandomFaults(t *testing.T) {
+	for seed := range uint64(80) {
+		n := []int{3, 4, 5, 8}[seed%4]
+		opt := slicedOptions(n, 0, protocol.MostDropouts(n, 0), seed)
+		opt.Rounds, opt.RandomFaults = 2, 0.3
+		if mustEnd(t, opt); t.Failed() {
+			return
+		}
+	}
+}
+
+// Every lie in every phase, alone, with a dropout, and as a colluding pair.
+func TestSlicedEveryLieInEveryPhase(t *testing.T) {
+	named := map[string]int{}
+	for _, kind := range []string{Equivocate, WrongShare, WrongOpen} {
+		for _, phase := range maskedPhases {
+			if CheckLie(lieOf(kind, 1, phase), protocol.SchemeMasked) != nil {
+				continue
+			}
+			for seed := range uint64(6) {
+				opt := slicedOptions(4, 1, 0, seed)
+				opt.Faults = []Fault{lieOf(kind, 1+int(seed)%4, phase)}
+				named[kind] += len(mustStand(t, opt).Named)
+				opt = slicedOptions(7, 2, 0, seed)
+				opt.Faults = []Fault{lieOf(kind, 1+int(seed)%7, phase), lieOf(kind, 1+int(seed+1)%7, phase)}
+				mustStand(t, opt)
+				opt = slicedOptions(6, 1, 1, seed)
+				opt.Faults = append(dropping(5, 1, maskedPhases[seed%9], seed), lieOf(kind, 6, phase))
+				if mustStand(t, opt); t.Failed() {
+					return
+				}
+			}
+		}
+	}
+	t.Log(named)
+}

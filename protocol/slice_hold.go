@@ -1,0 +1,232 @@
+package protocol
+
+import "slices"
+
+// Who holds which slices of the masked updates. A hospital holds the slices in
+// whose order it is among the first f+c+1, and says so in its attestation: of
+// every update that it attests it holds the slices that it claims. A set is
+// acceptable when f+c+1 of its holders claim each slice: so one of them is honest
+// and there, whoever lies and whoever goes. Where hospitals are away, or say
+// nothing, or attest less than the others, a slice has too few, and those who are
+// next in its order step in, up to place 2(f+c)+1.
+
+// duty is which slices this hospital shall hold.
+type duty struct {
+	first   claim    // whatever happens
+	more    claim    // because it steps in
+	since   []uint64 // by slice: tick since when it does
+	absent  Set      // for whom it has
+	checked uint64   // tick of the last look at who holds what
+}
+
+func (s *Slicing) newDuty(self Party) *duty {
+	return &duty{first: s.newClaim(s.within(self, s.holders())...), more: s.newClaim(), since: make([]uint64, s.count)}
+}
+
+func (d *duty) has(slice int) bool { return d.first.has(slice) || d.more.has(slice) }
+
+func (m *masks) stepIn(slice int) {
+	if d := m.duty; !d.has(slice) {
+		d.more.add(slice)
+		d.since[slice] = m.r.tick
+		m.r.changed = true
+	}
+}
+
+// slice is where the chunks of one slice of a masked update are, or nil.
+func (state *maskedState) slice(i int) Source {
+	if state.held != nil {
+		return state.held
+	}
+	return state.slices[i]
+}
+
+// has tells whether all these slices of a masked update are here.
+func (state *maskedState) has(c claim) bool {
+	for i := range state.slices {
+		if c.has(i) && state.slice(i) == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// ask wants those slices of a masked update that are neither here nor asked for,
+// in runs.
+func (m *masks) ask(from Party, state *maskedState, wanted func(slice int) bool) {
+	ref, _ := state.payload.Body.part(0)
+	begin := -1
+	for i := range m.slicing.count + 1 {
+		if i < m.slicing.count && wanted(i) && !state.asked.has(i) && state.slice(i) == nil {
+			state.asked.add(i)
+			if begin < 0 {
+				begin = i
+			}
+		} else if begin >= 0 {
+			first, _ := m.slicing.span(begin)
+			last, count := m.slicing.span(i - 1)
+			m.r.out.Want = append(m.r.out.Want, Want{From: from, Ref: ref, First: uint32(first), Count: uint32(last + count - first), Each: uint32(m.slicing.chunk)})
+			begin = -1
+		}
+	}
+}
+
+// arrived takes in chunks of masked updates.
+func (m *masks) arrived(e Fetched) {
+	for _, states := range m.posts {
+		for _, state := range states {
+			if ref, _ := state.payload.Body.part(0); ref.Root != e.Root {
+				continue
+			}
+			for i := range state.slices {
+				if first, count := m.slicing.span(i); first >= int(e.First) && first+count <= int(e.First+e.Count) {
+					state.slices[i] = e.Source
+					m.r.changed = true
+				}
+			}
+		}
+	}
+}
+
+// holdSlices asks for this hospital's slices of what those who joined have posted.
+// Each begins behind its own number, so that not all ask the same ones.
+func (m *masks) holdSlices(c choice) {
+	parties := c.set().Parties()
+	next, _ := slices.BinarySearch(parties, m.r.cfg.Self)
+	for i := range parties {
+		p := parties[(next+i)%len(parties)]
+		for _, state := range m.posts[p] {
+			if p != m.r.cfg.Self && state.payload.Joined == m.join.decidedID {
+				m.ask(p, state, m.duty.has)
+			}
+		}
+	}
+}
+
+// attestSlices says of which masked updates this hospital holds which slices.
+func (m *masks) attestSlices(c choice) error {
+	r, d, last := m.r, m.duty, m.attests.latest[m.r.cfg.Self]
+	m.replaceAbsent()
+	lacking := m.cover()
+	held, _ := m.held()
+	p := attestPayload{Held: held, Claim: slices.Clone(d.first)}
+	complete, claimed := true, func(i int) bool { return last != nil && last.payload.Claim.has(i) }
+	for i := range m.slicing.count {
+		if claimed(i) { // also after a restart
+			m.stepIn(i)
+		}
+		if !d.more.has(i) {
+			continue
+		}
+		some := slices.DeleteFunc(slices.Clone(p.Held), func(e named) bool { return m.stateOf(e).slice(i) == nil })
+		overdue := r.tick-d.since[i] >= uint64(r.cfg.Description.Deadlines.Attest)
+		if len(some) < len(p.Held) && !claimed(i) && !(overdue && slices.Contains(lacking, i) && len(some) >= r.t.SmallestSet()) {
+			complete = false
+			continue
+		}
+		p.Claim.add(i)
+		p.Held = some // without what nobody serves
+	}
+	if last == nil && !complete && r.tick-m.began < uint64(r.cfg.Description.Deadlines.Deal) {
+		return nil
+	}
+	var parties Set
+	for _, e := range p.Held {
+		parties.Add(e.Party)
+	}
+	return m.attests.attest(p, c.set().Minus(parties), m.began)
+}
+
+// replaceAbsent steps in for hospitals that are known to be away.
+func (m *masks) replaceAbsent() {
+	if m.duty.absent == m.r.absent {
+		return
+	}
+	m.duty.absent = m.r.absent
+	for _, i := range m.slicing.within(m.r.cfg.Self, m.slicing.reserve()) {
+		place := m.slicing.place(i, m.r.cfg.Self)
+		for before := range place {
+			if m.r.absent.Has(m.slicing.at(i, before)) {
+				place--
+			}
+		}
+		if place < m.slicing.holders() {
+			m.stepIn(i)
+		}
+	}
+}
+
+// cover looks, once a tick, for slices that too few hold of those who could be the
+// holders of a set, and steps in where it is this hospital's place.
+func (m *masks) cover() (lacking []int) {
+	a, r := m.attests, m.r
+	if m.duty.checked == r.tick || !a.complete(uint64(r.cfg.Description.Deadlines.Attest)) {
+		return nil
+	}
+	m.duty.checked = r.tick
+	c, ok := a.candidateOf(r.all.Minus(r.liars))
+	if !ok {
+		c, ok = a.candidateOf(r.all)
+	}
+	if lacking = a.uncovered(c.Holders); !ok || len(lacking) == 0 {
+		a.lacking = 0
+		return nil
+	}
+	if a.lacking == 0 {
+		a.lacking = r.tick
+	}
+	for _, i := range lacking {
+		if m.slicing.place(i, r.cfg.Self) < m.slicing.reserve() {
+			m.stepIn(i)
+		}
+	}
+	return lacking
+}
+
+func (a *attestations) uncovered(holders Set) []int {
+	return a.slicing.uncovered(holders, func(p Party) claim { return a.latest[p].payload.Claim })
+}
+
+// covered is the best choice among these dealers whose slices are all held by
+// enough. A slice may have too few because somebody is away or lies: then others
+// step in, and nobody is left out for it. When that has not helped for long, an
+// update is left out that cannot be had: it is a liar's.
+func (a *attestations) covered(dealers Set) (choice, bool) {
+	c, ok := a.candidateOf(dealers)
+	if !ok || len(a.uncovered(c.Holders)) == 0 {
+		return c, ok
+	}
+	if patience := 2 * uint64(a.r.cfg.Description.Deadlines.Attest); a.lacking == 0 || a.r.tick-a.lacking < patience {
+		return choice{}, false
+	}
+	included := a.commonRoots(dealers)
+	for len(included) >= a.r.t.SmallestSet() {
+		least, fewest := 0, len(a.latest)
+		for i, e := range included {
+			if by := a.leastHeld(e); by < fewest {
+				least, fewest = i, by
+			}
+		}
+		c := choice{a.holdersOf(included), included}
+		if fewest >= a.slicing.holders() && c.Holders.Len() >= a.r.t.Parties-a.r.t.Missing() && len(a.uncovered(c.Holders)) == 0 {
+			return c, true
+		}
+		included = slices.Delete(slices.Clone(included), least, least+1)
+	}
+	return choice{}, false
+}
+
+// leastHeld is how many hospitals hold that slice of a masked update that fewest
+// hold. An update that honest hospitals lack, although they ask each other, has a
+// slice that none of them holds: f+c do at most.
+func (a *attestations) leastHeld(e named) int {
+	count := make([]int, a.slicing.count)
+	for _, h := range a.holdersOf([]named{e}).Parties() {
+		for i := range count {
+			if a.latest[h].payload.Claim.has(i) {
+				count[i]++
+			}
+		}
+	}
+	return slices.Min(count)
+}
