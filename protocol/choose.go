@@ -52,6 +52,8 @@ const (
 	linkBytes  = 12.5e6 // a second: 100 Mbit/s
 	linkDelay  = 0.02   // seconds one way
 	moreSlots  = 5      // messages that a round of masked has in sequence beyond one of shamir
+	slicedHops = 4      // a sliced round beyond another: the sums' roots, and the sums with their index
+	leastSlice = 20     // hospitals, from which on rounds are sliced unless a study says otherwise
 	nanosecond = 1e-9
 )
 
@@ -68,7 +70,35 @@ func estimate(scheme string, t Thresholds, length, limit uint64) float64 {
 		work := d*((n-k+1)*k*costWeigh+k*costFill+k*costWeigh) + 2*sent*share*costBytes
 		return work*nanosecond + sent*share/linkBytes
 	}
-	width := float64(Modulus(scheme, t, limit)) / 8
-	work := 2*n*d*width/4*costMask + 2*n*d*width*costBytes + n*(2*k*costPoint+costShare)
-	return work*nanosecond + (n-1)*d*width/linkBytes + moreSlots*linkDelay
+	modulus := Modulus(scheme, t, limit)
+	sliced, _ := Sliced(t, length, modulus)
+	return estimateMasked(t, length, modulus, sliced) + n*(2*k*costPoint+costShare)*nanosecond + moreSlots*linkDelay
+}
+
+// estimateMasked is what of that grows with the vector, in scheme masked. In a
+// sliced round f+c+1 vectors come and as many go, and f+1 slices of n are added
+// up; then the sum goes around.
+func estimateMasked(t Thresholds, length uint64, modulus uint32, sliced bool) float64 {
+	n, vector := float64(t.Parties), float64(length)*float64(modulus)/8
+	added, sent, hops := n, n-1, 0.0
+	if sliced {
+		added, sent, hops = float64(t.Liars+1), float64(t.Missing()+2), slicedHops
+	}
+	work := (n+added)*vector/4*costMask + 2*(sent+1)*vector*costBytes
+	return work*nanosecond + sent*vector/linkBytes + hops*linkDelay
+}
+
+// Sliced tells whether to slice the rounds of scheme masked whose updates have so
+// many values, and says why.
+func Sliced(t Thresholds, length uint64, modulus uint32) (sliced bool, why string) {
+	whole, slices := estimateMasked(t, length, modulus, false), estimateMasked(t, length, modulus, true)
+	traffic := fmt.Sprintf("a hospital sends %d vectors of %d values instead of %d, which takes %.3g ms a round at 100 Mbit/s instead of %.3g",
+		t.Missing()+2, length, t.Parties-1, 1e3*slices, 1e3*whole)
+	switch {
+	case t.Parties < leastSlice:
+		return false, fmt.Sprintf("not sliced: that is for %d hospitals and more", leastSlice)
+	case slices >= whole:
+		return false, "not sliced: in slices " + traffic
+	}
+	return true, "sliced: " + traffic
 }

@@ -154,8 +154,8 @@ func (h *hospital) round() (*protocol.Round, error) {
 		Federation: "simulation", Epoch: 1, Round: h.disk.round, Step: "sum", Scheme: h.sim.opt.Scheme,
 		State: protocol.Ref{Root: h.disk.state}, Thresholds: h.sim.opt.Thresholds,
 		Length: uint64(values), Limit: uint64(limit), Modulus: h.sim.opt.modulus(limit), Deadlines: h.sim.deadlines(),
-		Sliced: h.sim.opt.Sliced,
 	}
+	d.Sliced = h.sim.opt.Sliced != nil && h.sim.opt.Sliced(values, limit)
 	var key *protocol.PaillierKey
 	if h.sim.opt.Key != nil {
 		key = h.sim.opt.Key(h.party)

@@ -16,8 +16,10 @@ type Options struct {
 	Values     int // in an update
 	Rounds     int // at least 1; raised so that every fault begins and ends
 	Scheme     string
-	Modulus    int  // bits of the ring of scheme masked, 32 or 64; 0 for what fits
-	Sliced     bool // scheme masked: rounds are sliced
+	Modulus    int // bits of the ring of scheme masked, 32 or 64; 0 for what fits
+	// Sliced, if set, tells whether a round of scheme masked is sliced whose updates
+	// have so many values of magnitude up to limit.
+	Sliced func(values int, limit int64) bool
 	// Key is one hospital's key, for a scheme that needs one; may be nil.
 	Key    func(self protocol.Party) *protocol.PaillierKey
 	Faults []Fault
@@ -131,7 +133,7 @@ func Run(opt Options) (Result, error) {
 		if err := CheckLie(f, opt.Scheme); err != nil {
 			return Result{}, err
 		}
-		if err := CheckSums(f, opt.Sliced); err != nil {
+		if err := CheckSums(f, opt.Sliced != nil); err != nil {
 			return Result{}, err
 		}
 		if f.Round < first {

@@ -9,7 +9,7 @@ import (
 // slicedOptions has as many slices as hospitals, each of one AES block or two.
 func slicedOptions(n, f, c int, seed uint64) Options {
 	opt := maskedOptions(n, f, c, seed)
-	opt.Sliced = true
+	opt.Sliced = func(int, int64) bool { return true }
 	opt.Values = 16*n/(opt.Modulus/8) - int(seed%3)
 	return opt
 }
