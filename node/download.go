@@ -3,6 +3,8 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -24,18 +26,59 @@ const (
 	idleAsks     = 5 // to a hospital that has nothing new
 )
 
-// download is the fetching of one part. Several goroutines ask one hospital each
-// for chunks that nobody else was asked for.
+// download is the fetching of one part, or of some chunks of it. Several
+// goroutines ask one hospital each for chunks that nobody else was asked for.
 type download struct {
-	node *Node
-	from protocol.Party // who announced it, and has all of it; 0: nobody
-	ref  protocol.Ref
+	node  *Node
+	from  protocol.Party // who announced it, and has all of it; 0: nobody
+	ref   protocol.Ref
+	some  span // the chunks that are wanted, all of the part when it is empty
+	each  int  // bytes of every chunk but the last, where some are wanted
+	large bool // fetched from several hospitals at once
 
 	mu     sync.Mutex
 	w      *store.Writer // nil: no index yet
 	asked  []time.Time   // by chunk: when it was last asked for; zero: not, or in vain
 	failed error         // this hospital's disk
 }
+
+func (n *Node) newDownload(want protocol.Want) *download {
+	d := &download{node: n, from: want.From, ref: want.Ref, some: span{int(want.First), int(want.Count)}, each: int(want.Each)}
+	if !d.sparse() {
+		d.some.count = int(want.Ref.Chunks)
+	}
+	d.large = d.size() >= sourcesFrom
+	return d
+}
+
+// size is how many bytes are wanted, about.
+func (d *download) size() uint64 {
+	if d.sparse() {
+		return uint64(d.some.count) * uint64(d.each)
+	}
+	return d.ref.Size
+}
+
+// resume tells whether all chunks that are wanted are here, also from before a
+// restart.
+func (d *download) resume() (bool, error) {
+	if !d.hasIndex() {
+		w, err := d.node.parts.Resume(d.ref.Root)
+		if errors.Is(err, fs.ErrNotExist) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		d.mu.Lock()
+		d.w, d.asked = w.Writer, make([]time.Time, w.Chunks())
+		d.mu.Unlock()
+	}
+	return d.isOver(), d.failed
+}
+
+// sparse tells that only some chunks are wanted.
+func (d *download) sparse() bool { return d.each > 0 }
 
 // span is a run of chunks.
 type span struct{ first, count int }
@@ -56,7 +99,7 @@ func (d *download) run(ctx context.Context, candidates []protocol.Party) {
 			}
 		}
 	})
-	if d.ref.Size >= sourcesFrom && len(candidates) > 1 {
+	if d.large && len(candidates) > 1 {
 		others := make(chan protocol.Party, len(candidates))
 		for _, party := range candidates[1:] {
 			others <- party
@@ -96,7 +139,7 @@ func (d *download) hasIndex() bool {
 func (d *download) isOver() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.failed != nil || d.w != nil && d.w.Done()
+	return d.failed != nil || d.w != nil && d.w.Lacks(d.some.first, d.some.count) == 0
 }
 
 // missing is how many chunks are not here.
@@ -104,9 +147,9 @@ func (d *download) missing() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.w == nil {
-		return int(d.ref.Chunks) + 1
+		return d.some.count + 1
 	}
-	return d.w.Missing()
+	return d.w.Lacks(d.some.first, d.some.count)
 }
 
 // result is the part when it is here, or the error of this hospital's disk.
@@ -121,8 +164,9 @@ func (d *download) result() (*store.Part, error) {
 	return nil, nil
 }
 
+// abort drops what came of a part that was wanted as a whole.
 func (d *download) abort() {
-	if d.w != nil {
+	if d.w != nil && !d.sparse() {
 		d.w.Abort()
 	}
 }
@@ -147,7 +191,11 @@ func (d *download) fetchFrom(ctx context.Context, party protocol.Party) error {
 			return err
 		}
 	}
-	for idle := 0; !d.isOver() && idle < idleAsks; {
+	patience := idleAsks
+	if d.sparse() { // nobody else is just fetching all of it
+		patience = 1
+	}
+	for idle := 0; !d.isOver() && idle < patience; {
 		var held []bool // nil: everything
 		if party != d.from {
 			if held, err = d.readHeld(s, party); err != nil {
@@ -160,6 +208,9 @@ func (d *download) fetchFrom(ctx context.Context, party protocol.Party) error {
 		}
 		if idle++; came {
 			idle = 0
+		}
+		if d.isOver() || idle >= patience {
+			return nil
 		}
 		select {
 		case <-time.After(askAgain):
@@ -192,6 +243,9 @@ func (d *download) readIndex(s network.Stream, party protocol.Party) error {
 		d.node.refused(party, "an index of another part than asked for")
 		return err
 	}
+	if d.sparse() {
+		return d.beginSparse(x, party)
+	}
 	w, err := d.node.parts.Create(d.ref, x)
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -211,6 +265,27 @@ func (d *download) readIndex(s network.Stream, party protocol.Party) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// beginSparse makes room for some chunks of a part, all of which must be as long
+// as is wanted.
+func (d *download) beginSparse(x store.Index, party protocol.Party) error {
+	last := len(x.Lengths) - 1
+	for i, length := range x.Lengths {
+		if int(length) != d.each && (i < last || int(length) > d.each || length == 0) {
+			d.node.refused(party, "a part whose chunks are not as long as in the round's description")
+			return fmt.Errorf("chunk %d of %d bytes", i, length)
+		}
+	}
+	w, err := d.node.parts.Sparse(d.ref, x)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err != nil {
+		d.failed = err
+		return err
+	}
+	d.w, d.asked = w.Writer, make([]time.Time, len(x.Leaves))
 	return nil
 }
 
@@ -293,17 +368,17 @@ func (d *download) receive(s network.Stream, party protocol.Party, i int, room [
 func (d *download) claim(held []bool) span {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	now, total := time.Now(), len(d.asked)
+	now, total := time.Now(), d.some.count
 	free := func(i int) bool {
 		return !d.w.Has(i) && now.Sub(d.asked[i]) >= askElsewhere && (held == nil || held[i])
 	}
 	begin := 0
-	if d.ref.Size >= sourcesFrom {
+	if d.large {
 		begin = rand.IntN(total)
 	}
 	for at := range total {
-		s := span{first: (begin + at) % total}
-		for s.count < spanLength && s.first+s.count < total && free(s.first+s.count) {
+		s := span{first: d.some.first + (begin+at)%total}
+		for s.count < spanLength && s.first+s.count < d.some.first+total && free(s.first+s.count) {
 			d.asked[s.first+s.count] = now
 			s.count++
 		}

@@ -24,7 +24,9 @@ const (
 	maxChunkFrame = 80 << 10
 	fetchRetry    = 300 * time.Millisecond
 	fetchLastWait = 5 * time.Second
-	fetchAtOnce   = 4 // parts
+	fetchAtOnce   = 4 // large parts
+	fetchSmall    = 16
+	largePart     = 1 << 20 // bytes
 )
 
 // servePart answers requests one after the other. An empty frame says that it,
@@ -59,19 +61,19 @@ func (n *Node) servePart(s network.Stream) {
 func (n *Node) answerPart(s network.Stream, q frame.PartRequest, room []byte) error {
 	part, err := n.parts.Held(q.Root)
 	if err != nil {
-		return n.writeFrame(s, nil)
+		return n.writePart(s, nil)
 	}
 	defer part.Close()
 	x := part.Index()
 	switch q.What {
 	case frame.PartIndex:
-		return n.writeFrame(s, x.Encode())
+		return n.writePart(s, x.Encode())
 	case frame.PartHeld:
-		return n.writeFrame(s, frame.EncodeHeld(len(x.Leaves), part.Has))
+		return n.writePart(s, frame.EncodeHeld(len(x.Leaves), part.Has))
 	}
 	for i := int(q.First); i < int(q.First)+int(q.Count); i++ {
 		if !part.Has(i) {
-			return n.writeFrame(s, nil)
+			return n.writePart(s, nil)
 		}
 		chunk, err := part.ChunkInto(i, room)
 		if err != nil {
@@ -79,21 +81,26 @@ func (n *Node) answerPart(s network.Stream, q frame.PartRequest, room []byte) er
 			return err
 		}
 		_ = s.SetDeadline(time.Now().Add(chunkTimeout))
-		if err := n.writeFrame(s, chunk); err != nil {
+		if err := n.writePart(s, chunk); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+func (n *Node) writePart(s network.Stream, data []byte) error {
+	n.traffic.partsOut.Add(int64(4 + len(data)))
+	return n.writeFrame(s, data)
+}
+
 // fetcher fetches parts in the background.
 type fetcher struct {
-	node  *Node
-	slots chan struct{}
+	node         *Node
+	large, small chan struct{} // as many as are fetched at once
 }
 
 func newFetcher(n *Node) *fetcher {
-	return &fetcher{n, make(chan struct{}, fetchAtOnce)}
+	return &fetcher{n, make(chan struct{}, fetchAtOnce), make(chan struct{}, fetchSmall)}
 }
 
 var errNotHere = errors.New("the part is not there")
@@ -101,22 +108,48 @@ var errNotHere = errors.New("the part is not there")
 // fetch gets a part, from the hospital that announced it or from any other, and
 // tries until it has it or the context ends. from is 0 when nobody in
 // particular announced it.
-func (f *fetcher) fetch(ctx context.Context, from protocol.Party, ref protocol.Ref) (*store.Part, error) {
-	select {
-	case f.slots <- struct{}{}:
-		defer func() { <-f.slots }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+func (f *fetcher) fetch(ctx context.Context, from protocol.Party, ref protocol.Ref) (part *store.Part, err error) {
+	d := f.node.newDownload(protocol.Want{From: from, Ref: ref})
+	err = f.download(ctx, d, func() (bool, error) {
+		if part, err = f.node.parts.Open(ref.Root); err != nil {
+			part, err = d.result()
+		}
+		return part != nil, err
+	})
+	return part, err
+}
+
+// fetchChunks gets some chunks of a part. The rest of it need not be there.
+func (f *fetcher) fetchChunks(ctx context.Context, want protocol.Want) (protocol.Source, error) {
+	if part, err := f.node.parts.Open(want.Ref.Root); err == nil {
+		return part, nil // this hospital's own
 	}
-	d := &download{node: f.node, from: from, ref: ref}
+	d := f.node.newDownload(want)
+	err := f.download(ctx, d, d.resume)
+	if err != nil {
+		return nil, err
+	}
+	w, err := f.node.parts.Resume(want.Ref.Root)
+	if err != nil {
+		return nil, err
+	}
+	return w, w.Sync()
+}
+
+// download runs until it is done, or the context ends. Between two tries others
+// may go ahead: a part that nobody has must not keep the rest waiting.
+func (f *fetcher) download(ctx context.Context, d *download, done func() (bool, error)) error {
 	for wait := fetchRetry; ; wait = min(2*wait, fetchLastWait) {
-		if part, err := f.node.parts.Open(ref.Root); err == nil {
-			return part, nil
+		if over, err := done(); over || err != nil {
+			return err
 		}
 		before := d.missing()
-		d.run(ctx, f.candidates(from))
-		if part, err := d.result(); part != nil || err != nil {
-			return part, err
+		if err := f.attempt(ctx, d); err != nil {
+			d.abort()
+			return err
+		}
+		if over, err := done(); over || err != nil {
+			return err
 		}
 		if d.missing() < before {
 			wait = askAgain // it was cut, and goes on
@@ -125,9 +158,25 @@ func (f *fetcher) fetch(ctx context.Context, from protocol.Party, ref protocol.R
 		case <-time.After(wait):
 		case <-ctx.Done():
 			d.abort()
-			return nil, ctx.Err()
+			return ctx.Err()
 		}
 	}
+}
+
+// attempt asks everybody once, when it is its turn.
+func (f *fetcher) attempt(ctx context.Context, d *download) error {
+	slots := f.small
+	if d.size() >= largePart {
+		slots = f.large
+	}
+	select {
+	case slots <- struct{}{}:
+		defer func() { <-slots }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	d.run(ctx, f.candidates(d.from))
+	return nil
 }
 
 // candidates puts the announcer first, and the others in no order.
