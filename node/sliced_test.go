@@ -1,12 +1,17 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/network"
+
+	"consilium/node/store"
 	"consilium/node/study"
 	"consilium/protocol"
 )
@@ -120,5 +125,106 @@ func TestSlicedTraffic(t *testing.T) {
 		float64(total)/n/vector, float64(gossip)/n/vector, float64(exchange)/n/vector, time.Since(began))
 	if total > n*vector*5 {
 		t.Errorf("a hospital sent %.2f vectors on average, five are needed", float64(total)/n/vector)
+	}
+}
+
+// holdingSome gives a node some chunks of a part, as if it had wanted these.
+func (n *Node) holdingSome(t *testing.T, content protocol.Chunks, ref protocol.Ref, held func(i int) bool) {
+	t.Helper()
+	x := store.Index{}
+	for _, chunk := range content {
+		x.Lengths, x.Leaves = append(x.Lengths, uint32(len(chunk))), append(x.Leaves, protocol.Leaf(chunk))
+	}
+	w, err := n.parts.Sparse(ref, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, chunk := range content {
+		if held(i) {
+			if err := w.Write(i, chunk); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func some(ref protocol.Ref, from protocol.Party, first, count uint32) protocol.Want {
+	return protocol.Want{From: from, Ref: ref, First: first, Count: count, Each: protocol.ChunkSize}
+}
+
+// Some chunks come from the owner, and where it is gone from whoever holds some of
+// them; nothing else is sent, and what came before a cut is not sent again.
+func TestFetchSomeChunks(t *testing.T) {
+	ctx, nodes := listening(t, 4)
+	content, ref := chunks(t, 40)
+	if err := nodes[0].parts.Put(ref, content); err != nil {
+		t.Fatal(err)
+	}
+	mustRead := func(n *Node, want protocol.Want) {
+		t.Helper()
+		source, err := n.fetcher.fetchChunks(ctx, want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := int(want.First); i < int(want.First+want.Count); i++ {
+			if chunk, err := source.Chunk(i); err != nil || !bytes.Equal(chunk, content[i]) {
+				t.Fatalf("chunk %d: %v", i, err)
+			}
+		}
+	}
+	var cuts atomic.Int32
+	nodes[0].host.SetStreamHandler(partProtocol, func(s network.Stream) {
+		if cuts.Add(1) <= 2 {
+			s = &cutStream{Stream: s, left: 5 * protocol.ChunkSize}
+		}
+		nodes[0].servePart(s)
+	})
+	mustRead(nodes[3], some(ref, 1, 10, 12))
+	mustRead(nodes[3], some(ref, 1, 38, 2))
+	sent := nodes[0].Traffic().PartBytes
+	if useful := int64(14 * protocol.ChunkSize); sent > useful+useful/20+3*protocol.ChunkSize {
+		t.Errorf("%d bytes were sent for %d", sent, useful)
+	}
+	if _, err := nodes[3].parts.Open(ref.Root); err == nil {
+		t.Error("a part of which some chunks are here opens as a whole")
+	}
+	// The owner is gone: hospitals 2, 3 and 4 have what there is.
+	nodes[0].host.RemoveStreamHandler(partProtocol)
+	nodes[1].holdingSome(t, content, ref, func(i int) bool { return i < 3 })
+	nodes[2].holdingSome(t, content, ref, func(i int) bool { return i >= 3 && i < 8 })
+	mustRead(nodes[3], some(ref, 1, 1, 5))
+	mustRead(nodes[1], some(ref, 1, 12, 8)) // from hospital 4
+}
+
+// Chunks of another length than the round has are not fetched: from whoever
+// announces such a part nothing could be added up.
+func TestFetchRefusesOddChunks(t *testing.T) {
+	ctx, nodes := listening(t, 2)
+	odd := protocol.Chunks{make([]byte, protocol.ChunkSize-1), make([]byte, protocol.ChunkSize), make([]byte, 1)}
+	ref, err := protocol.RefOf(odd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nodes[0].parts.Put(ref, odd); err != nil {
+		t.Fatal(err)
+	}
+	short, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if _, err := nodes[1].fetcher.fetchChunks(short, some(ref, 1, 0, 1)); err == nil {
+		t.Error("a part in odd chunks was fetched")
+	}
+	if nodes[1].Refusals()["h1"] == 0 {
+		t.Error("nobody is named")
+	}
+	// Meanwhile others go ahead.
+	content, good := chunks(t, 3)
+	if err := nodes[0].parts.Put(good, content); err != nil {
+		t.Fatal(err)
+	}
+	for range fetchSmall + 1 {
+		go nodes[1].fetcher.fetchChunks(ctx, some(ref, 1, 0, 1))
+	}
+	if _, err := nodes[1].fetcher.fetchChunks(ctx, some(good, 1, 0, 3)); err != nil {
+		t.Error(err)
 	}
 }

@@ -28,6 +28,9 @@ func (s *sim) fetchChunks(h *hospital, want protocol.Want) {
 		if h.life != life {
 			return nil
 		}
+		if s.opt.FalseHolders && s.liars().Has(h.party) {
+			return h.deliver(protocol.Fetched{Root: want.Ref.Root, First: want.First, Count: want.Count, Source: nothing(want.Each)})
+		}
 		here := h.disk.partial(want.Ref.Root)
 		wait, found := int64(0), len(here)
 		for _, other := range s.hospitals[1:] {
@@ -67,6 +70,13 @@ func (s *sim) fetchChunks(h *hospital, want protocol.Want) {
 	})
 }
 
+// nothing is what a hospital has that only says it has something.
+type nothing int
+
+func (n nothing) Chunks() int { return 0 }
+
+func (n nothing) Chunk(int) ([]byte, error) { return make([]byte, n), nil }
+
 // partial is what is on the disk of a part.
 func (d *disk) partial(root protocol.Hash) partial {
 	here, ok := d.parts[root].(partial)
@@ -80,15 +90,13 @@ func (d *disk) partial(root protocol.Hash) partial {
 // offerChunk is a chunk that a hospital has for another; nil when it has none that
 // is as long as wanted.
 func (h *hospital) offerChunk(want protocol.Want, i int, to *hospital) []byte {
-	content, ok := h.offer(want.Ref.Root, to)
-	if !ok {
-		content = h.disk.parts[want.Ref.Root]
-		if before := h.disk.before[want.Ref.Root]; content == nil {
-			content = before
-		}
-		if content == nil || h.withholds(to) {
-			return nil
-		}
+	withholds := h.withholds(to)
+	if hide := h.sim.opt.Withhold; hide != nil {
+		withholds = h.sim.liars().Has(h.party) && hide(h.party, want.From, to.party, i)
+	}
+	content := h.has(want.Ref.Root)
+	if withholds || content == nil {
+		return nil
 	}
 	chunk, err := content.Chunk(i)
 	last := want.Ref.Size - uint64(want.Ref.Chunks-1)*uint64(want.Each)

@@ -213,13 +213,19 @@ func (h *hospital) offer(root protocol.Hash, to *hospital) (protocol.Source, boo
 	if h.withholds(to) {
 		return nil, false
 	}
+	content := h.has(root)
+	_, some := content.(partial)
+	return content, content != nil && !some
+}
+
+// has is a part, or what is here of it; nil for nothing.
+func (h *hospital) has(root protocol.Hash) protocol.Source {
 	for _, here := range []map[protocol.Hash]protocol.Source{h.serving, h.disk.parts, h.disk.before} {
 		if content, ok := here[root]; ok {
-			_, some := content.(partial)
-			return content, !some
+			return content
 		}
 	}
-	return nil, false
+	return nil
 }
 
 func (h *hospital) withholds(from *hospital) bool {

@@ -52,6 +52,11 @@ type Options struct {
 	Adaptive bool
 	// Stall is the deadline of that name; 0 for never.
 	Stall uint32
+	// FalseHolders makes liars attest slices of masked updates that they do not hold.
+	FalseHolders bool
+	// Withhold, if set, tells whether a liar keeps chunks of an owner's masked update
+	// from a hospital; else those who are told the other story get none.
+	Withhold func(liar, owner, from protocol.Party, chunk int) bool
 	// Evidence, if set, is given what honest hospitals hold against liars.
 	Evidence func(protocol.Evidence)
 }

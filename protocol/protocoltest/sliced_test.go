@@ -163,3 +163,54 @@ func TestSlicedEveryLieInEveryPhase(t *testing.T) {
 	}
 	t.Log(named)
 }
+
+// Liars attest slices that they do not hold, and serve nobody; what they have
+// posted themselves they keep from the only honest hospital beside them in a
+// committee, so that it is their word against its silence; and they add up wrong.
+func TestSlicedFalseHolders(t *testing.T) {
+	for seed := range uint64(40) {
+		for _, c := range []struct{ n, f, c int }{{4, 1, 0}, {7, 2, 0}, {8, 2, 0}, {8, 1, 1}, {9, 1, 2}} {
+			opt := slicedOptions(c.n, c.f, c.c, seed)
+			var liars protocol.Set
+			for i := range c.f { // neighbours, so that they are in the same committees
+				p := 1 + (int(seed)+i)%c.n
+				liars.Add(protocol.Party(p))
+				opt.Faults = append(opt.Faults, lieOf(WrongOpen, p, protocol.Combine))
+			}
+			victim := protocol.Party(1 + (int(seed)+c.f)%c.n)
+			opt.FalseHolders = seed%2 == 0
+			opt.Withhold = func(_, owner, from protocol.Party, chunk int) bool {
+				return !liars.Has(owner) || from == victim || seed%3 == 0 && chunk%2 == 0
+			}
+			res := mustStand(t, opt)
+			if !protocol.AllOf(c.n).Minus(liars).Within(res.Included[0]) {
+				t.Errorf("seed %d, %+v: an honest hospital is left out: %v without %v", seed, c, res.Included, liars)
+			}
+			if t.Failed() {
+				return
+			}
+		}
+	}
+}
+
+// Who posts a wrong sum of a slice is named, by what a third party can verify, and
+// the sum is right; whatever f of them agree on.
+func TestSlicedWrongSumsAreNamed(t *testing.T) {
+	for seed := range uint64(20) {
+		opt := slicedOptions(7, 2, 0, seed)
+		opt.Faults = []Fault{lieOf(WrongOpen, 1+int(seed)%7, protocol.Combine), lieOf(WrongOpen, 1+int(seed+1)%7, protocol.Combine)}
+		kinds := map[protocol.EvidenceKind]protocol.Set{}
+		opt.Evidence = func(e protocol.Evidence) {
+			set := kinds[e.Kind]
+			set.Add(e.Liar)
+			kinds[e.Kind] = set
+		}
+		res := mustStand(t, opt)
+		if kinds[protocol.WrongSum].Len() != 2 || len(kinds) > 2 {
+			t.Errorf("seed %d: named %v for %v", seed, res.Named, kinds)
+		}
+		if t.Failed() {
+			return
+		}
+	}
+}
