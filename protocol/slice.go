@@ -7,7 +7,8 @@ package protocol
 //
 // Every slice has all hospitals in an order of its own. The first f+c+1 are its
 // holders: with f liars and c more away one of them is honest and there. The
-// first f+1 of these add it up; each later one takes over when it is needed.
+// first f+1 of these, but at least two, add it up; each later one takes over when
+// it is needed.
 type Slicing struct {
 	t     Thresholds
 	round uint64
@@ -72,9 +73,10 @@ func (s *Slicing) holders() int { return s.t.Missing() + 1 }
 // holders() of them are honest and there.
 func (s *Slicing) reserve() int { return 2*s.t.Missing() + 1 }
 
-// adders is how many hospitals say what the sum of a slice is: where all say the
-// same it is right, because one of them is honest.
-func (s *Slicing) adders() int { return s.t.Liars + 1 }
+// adders is how many hospitals must say the same of the sum of a slice for it to
+// be right: one of them is honest. Two do where nobody lies: so no machine that
+// computes wrong gives everybody a wrong sum.
+func (s *Slicing) adders() int { return max(2, s.t.Liars+1) }
 
 // within lists the slices in whose order a hospital has one of the first places.
 func (s *Slicing) within(p Party, places int) (list []int) {

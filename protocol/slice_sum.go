@@ -192,6 +192,9 @@ func (s *sums) turn(i int) bool {
 	}
 	_, by := sum.support()
 	coming := by.Len()
+	if coming >= s.slicing.adders() {
+		return false
+	}
 	for place := range r.t.Parties {
 		p := s.slicing.at(i, place)
 		switch {
