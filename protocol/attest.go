@@ -25,7 +25,6 @@ type attestations struct {
 	said    Set            // who has attested something
 	began   uint64         // tick of this hospital's own latest
 	slicing *Slicing       // of what they are about, or nil
-	lacking uint64         // tick since when a slice has had too few holders; 0: none has
 }
 
 func newAttestations(r *Round, slot Slot) *attestations {
@@ -106,16 +105,18 @@ func (a *attestations) answeredAny(held []named) bool {
 // candidate is the best choice that the attestations here allow: every holder
 // holds every included deal, at least n−f−c hold, and as many deals as possible
 // are included. Dealers with an open complaint are out: an honest one answers.
-// Who is proved to have lied is out, as long as enough remain.
+// Who is proved to have lied is out, as long as enough remain. There is none while
+// a slice has too few holders.
 func (a *attestations) candidate() (choice, bool) {
 	r, dealers := a.r, a.r.all
 	if a == r.attests {
 		dealers = dealers.Minus(r.disputed(true))
 	}
-	if c, ok := a.covered(dealers.Minus(r.liars)); ok || r.liars == (Set{}) {
-		return c, ok
+	c, ok := a.candidateOf(dealers.Minus(r.liars))
+	if !ok && r.liars != (Set{}) {
+		c, ok = a.candidateOf(dealers)
 	}
-	return a.covered(dealers)
+	return c, ok && len(a.uncovered(c.Holders)) == 0
 }
 
 func (a *attestations) candidateOf(dealers Set) (choice, bool) {

@@ -15,7 +15,6 @@ type duty struct {
 	first   claim    // whatever happens
 	more    claim    // because it steps in
 	since   []uint64 // by slice: tick since when it does
-	absent  Set      // for whom it has
 	checked uint64   // tick of the last look at who holds what
 }
 
@@ -106,29 +105,23 @@ func (m *masks) holdSlices(c choice) {
 // attestSlices says of which masked updates this hospital holds which slices.
 func (m *masks) attestSlices(c choice) error {
 	r, d, last := m.r, m.duty, m.attests.latest[m.r.cfg.Self]
-	m.replaceAbsent()
 	lacking := m.cover()
 	held, _ := m.held()
 	p := attestPayload{Held: held, Claim: slices.Clone(d.first)}
-	complete, claimed := true, func(i int) bool { return last != nil && last.payload.Claim.has(i) }
 	for i := range m.slicing.count {
-		if claimed(i) { // also after a restart
+		claimed := last != nil && last.payload.Claim.has(i)
+		if claimed { // also after a restart
 			m.stepIn(i)
 		}
 		if !d.more.has(i) {
 			continue
 		}
 		some := slices.DeleteFunc(slices.Clone(p.Held), func(e named) bool { return m.stateOf(e).slice(i) == nil })
-		overdue := r.tick-d.since[i] >= uint64(r.cfg.Description.Deadlines.Attest)
-		if len(some) < len(p.Held) && !claimed(i) && !(overdue && slices.Contains(lacking, i) && len(some) >= r.t.SmallestSet()) {
-			complete = false
-			continue
+		overdue := r.tick-d.since[i] >= uint64(r.cfg.Description.Deadlines.Attest) && slices.Contains(lacking, i)
+		if claimed || len(some) == len(p.Held) || overdue && len(some) >= r.t.SmallestSet() {
+			p.Claim.add(i)
+			p.Held = some // without what nobody serves
 		}
-		p.Claim.add(i)
-		p.Held = some // without what nobody serves
-	}
-	if last == nil && !complete && r.tick-m.began < uint64(r.cfg.Description.Deadlines.Deal) {
-		return nil
 	}
 	var parties Set
 	for _, e := range p.Held {
@@ -137,27 +130,12 @@ func (m *masks) attestSlices(c choice) error {
 	return m.attests.attest(p, c.set().Minus(parties), m.began)
 }
 
-// replaceAbsent steps in for hospitals that are known to be away.
-func (m *masks) replaceAbsent() {
-	if m.duty.absent == m.r.absent {
-		return
-	}
-	m.duty.absent = m.r.absent
-	for _, i := range m.slicing.within(m.r.cfg.Self, m.slicing.reserve()) {
-		place := m.slicing.place(i, m.r.cfg.Self)
-		for before := range place {
-			if m.r.absent.Has(m.slicing.at(i, before)) {
-				place--
-			}
-		}
-		if place < m.slicing.holders() {
-			m.stepIn(i)
-		}
-	}
-}
-
 // cover looks, once a tick, for slices that too few hold of those who could be the
 // holders of a set, and steps in where it is this hospital's place.
+//
+// An update that cannot be had is a liar's. Whoever of the first 2(f+c)+1 of a
+// slice's order is honest and there, f+c+1 at least, then attests without it: so
+// too few attest it for any set, and it is left out as the least attested.
 func (m *masks) cover() (lacking []int) {
 	a, r := m.attests, m.r
 	if m.duty.checked == r.tick || !a.complete(uint64(r.cfg.Description.Deadlines.Attest)) {
@@ -168,13 +146,10 @@ func (m *masks) cover() (lacking []int) {
 	if !ok {
 		c, ok = a.candidateOf(r.all)
 	}
-	if lacking = a.uncovered(c.Holders); !ok || len(lacking) == 0 {
-		a.lacking = 0
+	if !ok {
 		return nil
 	}
-	if a.lacking == 0 {
-		a.lacking = r.tick
-	}
+	lacking = a.uncovered(c.Holders)
 	for _, i := range lacking {
 		if m.slicing.place(i, r.cfg.Self) < m.slicing.reserve() {
 			m.stepIn(i)
@@ -185,48 +160,4 @@ func (m *masks) cover() (lacking []int) {
 
 func (a *attestations) uncovered(holders Set) []int {
 	return a.slicing.uncovered(holders, func(p Party) claim { return a.latest[p].payload.Claim })
-}
-
-// covered is the best choice among these dealers whose slices are all held by
-// enough. A slice may have too few because somebody is away or lies: then others
-// step in, and nobody is left out for it. When that has not helped for long, an
-// update is left out that cannot be had: it is a liar's.
-func (a *attestations) covered(dealers Set) (choice, bool) {
-	c, ok := a.candidateOf(dealers)
-	if !ok || len(a.uncovered(c.Holders)) == 0 {
-		return c, ok
-	}
-	if patience := 2 * uint64(a.r.cfg.Description.Deadlines.Attest); a.lacking == 0 || a.r.tick-a.lacking < patience {
-		return choice{}, false
-	}
-	included := a.commonRoots(dealers)
-	for len(included) >= a.r.t.SmallestSet() {
-		least, fewest := 0, len(a.latest)
-		for i, e := range included {
-			if by := a.leastHeld(e); by < fewest {
-				least, fewest = i, by
-			}
-		}
-		c := choice{a.holdersOf(included), included}
-		if fewest >= a.slicing.holders() && c.Holders.Len() >= a.r.t.Parties-a.r.t.Missing() && len(a.uncovered(c.Holders)) == 0 {
-			return c, true
-		}
-		included = slices.Delete(slices.Clone(included), least, least+1)
-	}
-	return choice{}, false
-}
-
-// leastHeld is how many hospitals hold that slice of a masked update that fewest
-// hold. An update that honest hospitals lack, although they ask each other, has a
-// slice that none of them holds: f+c do at most.
-func (a *attestations) leastHeld(e named) int {
-	count := make([]int, a.slicing.count)
-	for _, h := range a.holdersOf([]named{e}).Parties() {
-		for i := range count {
-			if a.latest[h].payload.Claim.has(i) {
-				count[i]++
-			}
-		}
-	}
-	return slices.Min(count)
 }
