@@ -24,7 +24,9 @@ import (
 func BenchmarkRound(b *testing.B) {
 	for _, n := range []int{4, 10} {
 		for _, length := range []int{1_000, 100_000} {
-			b.Run(fmt.Sprintf("n=%d/d=%d", n, length), func(b *testing.B) { benchmarkRound(b, n, length, protocol.SchemeShamir) })
+			b.Run(fmt.Sprintf("n=%d/d=%d", n, length), func(b *testing.B) {
+				benchmarkRound(b, mostDropouts(n), length, study.Study{Scheme: protocol.SchemeShamir})
+			})
 		}
 	}
 }
@@ -40,15 +42,37 @@ func BenchmarkLargeRound(b *testing.B) {
 		{protocol.SchemeShamir, 10, 1_000_000}, {protocol.SchemeShamir, 4, 10_000_000},
 		{protocol.SchemeMasked, 10, 1_000_000}, {protocol.SchemeMasked, 10, 10_000_000},
 	} {
-		b.Run(fmt.Sprintf("%s/n=%d/d=%d", c.scheme, c.n, c.length), func(b *testing.B) { benchmarkRound(b, c.n, c.length, c.scheme) })
+		b.Run(fmt.Sprintf("%s/n=%d/d=%d", c.scheme, c.n, c.length), func(b *testing.B) {
+			benchmarkRound(b, mostDropouts(c.n), c.length, study.Study{Scheme: c.scheme})
+		})
 	}
+}
+
+// BenchmarkSlicedRound compares rounds of scheme masked that are sliced with those
+// that are not; a tenth of the hospitals may lie, and another tenth drop out.
+func BenchmarkSlicedRound(b *testing.B) {
+	for _, length := range []int{200_000, 1_000_000} {
+		for _, n := range []int{10, 20, 30, 50} {
+			for _, sliced := range []bool{false, true} {
+				b.Run(fmt.Sprintf("d=%d/n=%d/sliced=%v", length, n, sliced), func(b *testing.B) {
+					benchmarkRound(b, protocol.Thresholds{Parties: n, Liars: n / 10, Dropouts: n / 10}, length, study.Study{Scheme: protocol.SchemeMasked, Sliced: &sliced})
+				})
+			}
+		}
+	}
+}
+
+func mostDropouts(n int) protocol.Thresholds {
+	return protocol.Thresholds{Parties: n, Dropouts: protocol.MostDropouts(n, 0)}
 }
 
 // BenchmarkPaillierRound is the same with scheme paillier and a published key of
 // 2048 bits; beside its time, how long the first hospital was in each phase.
 func BenchmarkPaillierRound(b *testing.B) {
 	for _, n := range []int{4, 10} {
-		b.Run(fmt.Sprintf("n=%d/d=%d", n, 1000), func(b *testing.B) { benchmarkRound(b, n, 1000, protocol.SchemePaillier) })
+		b.Run(fmt.Sprintf("n=%d/d=%d", n, 1000), func(b *testing.B) {
+			benchmarkRound(b, mostDropouts(n), 1000, study.Study{Scheme: protocol.SchemePaillier})
+		})
 	}
 }
 
@@ -89,12 +113,13 @@ func testKeys(b *testing.B, scheme string, t protocol.Thresholds) []*protocol.Pa
 	return keys
 }
 
-func benchmarkRound(b *testing.B, n, length int, scheme string) {
-	s := study.Study{Scheme: scheme, Deadlines: study.Deadlines{Commit: 3000, Deal: 3000, Attest: 3000, View: 500}}
+func benchmarkRound(b *testing.B, t protocol.Thresholds, length int, s study.Study) {
+	n, scheme := t.Parties, s.Scheme
+	s.Deadlines = study.Deadlines{Commit: 3000, Deal: 3000, Attest: 3000, View: 500}
 	if length >= 1_000_000 {
 		s.Tick = "200ms" // an exchange of what is held every ten ticks must not count
 	}
-	f := newFederation(b, n, s)
+	f := newFederationOf(b, t, s)
 	keys := testKeys(b, scheme, f.roster.Thresholds())
 	watch := &stopwatch{spent: map[protocol.Phase]time.Duration{}}
 	ctx, cancel := context.WithCancel(b.Context())
@@ -105,7 +130,7 @@ func benchmarkRound(b *testing.B, n, length int, scheme string) {
 	complete.Add(n)
 	nodes := make([]*Node, n)
 	for i := range nodes {
-		w := numbers{party: i + 1, rounds: b.N + 1, length: length}
+		w := numbers{party: i + 1, rounds: b.N + 1, length: length, vary: true}
 		if scheme == protocol.SchemeMasked {
 			w.limit = 1 << 20 // sums in 32 bits
 		}
@@ -142,12 +167,16 @@ func benchmarkRound(b *testing.B, n, length int, scheme string) {
 		})
 	}
 	ready.Wait()
-	before := sent(nodes)
+	before, parts := sent(nodes), sentParts(nodes)
+	spent := processorTime()
 	peak := watchHeap(ctx)
 	b.ResetTimer()
 	close(started)
 	complete.Wait()
 	b.StopTimer()
+	each := float64(n) * float64(b.N)
+	b.ReportMetric((processorTime()-spent).Seconds()/each, "cpu-s/hospital")
+	b.ReportMetric(float64(sentParts(nodes)-parts)/each/1e6, "MB-parts/hospital")
 	defer all.Wait()
 	for phase, spent := range watch.spent {
 		b.ReportMetric(spent.Seconds()*1000/float64(b.N), "ms-"+phase.String())
@@ -158,6 +187,9 @@ func benchmarkRound(b *testing.B, n, length int, scheme string) {
 	// What must travel: shares for the others, but for the k−1 that are sent as
 	// seeds, and of openings as many as it takes; or a masked update to everybody.
 	useful := float64(4 * length * (n - 1))
+	if s.Sliced != nil && *s.Sliced { // the slices of all others, and once the sum
+		useful = float64(4*length) * (float64((t.Missing()+1)*(n-1))/float64(n) + float64(n-t.Liars-1)/float64(n))
+	}
 	if scheme == protocol.SchemeShamir {
 		k := f.roster.Thresholds().Openings()
 		useful = float64(8*length) * (float64((n-k+1)*(n-1))/float64(n) + float64(k-1))
@@ -172,6 +204,13 @@ func sent(nodes []*Node) (bytes int64) {
 	for _, n := range nodes {
 		t := n.Traffic()
 		bytes += t.GossipBytes + t.StreamBytes
+	}
+	return bytes
+}
+
+func sentParts(nodes []*Node) (bytes int64) {
+	for _, n := range nodes {
+		bytes += n.Traffic().PartBytes
 	}
 	return bytes
 }
