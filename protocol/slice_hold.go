@@ -95,7 +95,8 @@ func (m *masks) holdSlices(c choice) {
 	for i := range parties {
 		p := parties[(next+i)%len(parties)]
 		for _, state := range m.posts[p] {
-			if p != m.r.cfg.Self && state.payload.Joined == m.join.decidedID {
+			all := m.duty.first.within(state.asked) && m.duty.more.within(state.asked)
+			if p != m.r.cfg.Self && state.payload.Joined == m.join.decidedID && !all {
 				m.ask(p, state, m.duty.has)
 			}
 		}

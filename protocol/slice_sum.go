@@ -3,6 +3,7 @@ package protocol
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 )
 
 // sums are what takes the place of one large sum in a sliced round: the first f+1
@@ -24,6 +25,8 @@ type sums struct {
 // slicedSum is the sum of one slice.
 type slicedSum struct {
 	posted  map[Party][]Hash // roots; of a liar there can be several
+	best    Hash             // that most have posted
+	by      Set              // who has
 	called  []uint64         // by place: 1 + the tick at which it was that hospital's turn
 	mine    *Part            // as this hospital has added it up
 	root    Hash             // that is right
@@ -86,44 +89,44 @@ func (s *Slicing) summed(from, subject Party) ([]int, error) {
 }
 
 func (p sumPayload) fits(s *Slicing, m Message) error {
-	slices, err := s.summed(m.From, m.Slot.Subject)
-	if err == nil && len(slices) != len(p.Roots) {
-		err = fmt.Errorf("%d sums of %d slices", len(p.Roots), len(slices))
+	of, err := s.summed(m.From, m.Slot.Subject)
+	if err == nil && len(of) != len(p.Roots) {
+		err = fmt.Errorf("%d sums of %d slices", len(p.Roots), len(of))
 	}
 	return err
 }
 
 func (s *sums) keep(m Message, p sumPayload) {
-	slices, _ := s.slicing.summed(m.From, m.Slot.Subject) // the message was accepted
-	for i, slice := range slices {
-		posted := s.slices[slice].posted
-		posted[m.From] = append(posted[m.From], p.Roots[i])
+	of, _ := s.slicing.summed(m.From, m.Slot.Subject) // the message was accepted
+	for i, slice := range of {
+		s.count(slice, m.From, p.Roots[i])
 	}
 }
 
-// support gives the root that most hospitals have posted of a slice, and who.
-func (sum *slicedSum) support() (root Hash, by Set) {
-	sets := map[Hash]Set{}
+// count notes that a hospital has posted a root of a slice. When that makes it
+// right, or contradicts what is, who has posted another is named.
+func (s *sums) count(i int, from Party, root Hash) {
+	sum := s.slices[i]
+	sum.posted[from] = append(sum.posted[from], root)
+	var by Set
 	for p, roots := range sum.posted {
-		for _, h := range roots {
-			set := sets[h]
-			set.Add(p)
-			sets[h] = set
+		if slices.Contains(roots, root) {
+			by.Add(p)
 		}
 	}
-	for h, set := range sets {
-		if more := set.Len() - by.Len(); more > 0 || more == 0 && string(h[:]) < string(root[:]) {
-			root, by = h, set
-		}
+	if by.Len() > sum.by.Len() {
+		sum.best, sum.by = root, by
 	}
-	return root, by
+	if sum.by.Len() >= s.slicing.adders() {
+		s.blame(i, sum.best, sum.by)
+	}
 }
 
 // admits tells whether a second root that a hospital has posted must count: others
 // post it, too, and have perhaps taken it as settled.
 func (s *sums) admits(m Message, p sumPayload) bool {
-	slices, _ := s.slicing.summed(m.From, m.Slot.Subject)
-	for i, slice := range slices {
+	of, _ := s.slicing.summed(m.From, m.Slot.Subject)
+	for i, slice := range of {
 		sum, agree, known := s.slices[slice], 0, false
 		for from, roots := range sum.posted {
 			for _, h := range roots {
@@ -190,8 +193,7 @@ func (s *sums) turn(i int) bool {
 	if sum.settled {
 		return false
 	}
-	_, by := sum.support()
-	coming := by.Len()
+	coming := sum.by.Len()
 	if coming >= s.slicing.adders() {
 		return false
 	}
@@ -277,25 +279,18 @@ func (s *sums) post() error {
 // settle finds out what the sum of a slice is, and fetches it.
 func (s *sums) settle(i int) error {
 	r, sum := s.r, s.slices[i]
-	root, by := sum.support()
-	agreed := by.Len() >= s.slicing.adders()
+	agreed := sum.by.Len() >= s.slicing.adders()
 	switch {
-	case agreed && sum.mine != nil && sum.mine.Ref.Root != root:
-		return fmt.Errorf("%d hospitals have another sum of slice %d than this one: its disk or its memory is damaged", by.Len(), i)
+	case agreed && sum.mine != nil && sum.mine.Ref.Root != sum.best:
+		return fmt.Errorf("%d hospitals have another sum of slice %d than this one: its disk or its memory is damaged", sum.by.Len(), i)
+	case sum.content != nil:
+	case sum.mine != nil:
+		sum.root, sum.settled, sum.content = sum.mine.Ref.Root, true, sum.mine.Source
 	case agreed:
-		sum.root, sum.settled = root, true
-		s.blame(i, root, by)
-	case sum.mine != nil:
-		sum.root, sum.settled = sum.mine.Ref.Root, true
-	}
-	switch {
-	case !sum.settled || sum.content != nil:
-	case sum.mine != nil:
-		sum.content = sum.mine.Source
-	default:
-		from := by.Parties()
+		sum.root, sum.settled = sum.best, true
+		from := sum.by.Parties()
 		_, count := s.slicing.span(i)
-		ref := Ref{Root: root, Chunks: uint32(count), Size: uint64(s.slicing.bytes(i))}
+		ref := Ref{Root: sum.root, Chunks: uint32(count), Size: uint64(s.slicing.bytes(i))}
 		sum.content = r.content(from[(int(r.cfg.Self)+i)%len(from)], ref, nil)
 	}
 	return nil
@@ -310,8 +305,8 @@ func (s *sums) blame(i int, right Hash, by Set) {
 			subject = Party(i + 1)
 		}
 		return r.messageOf(p, sumSlot(subject), func(content any) bool {
-			slices, _ := s.slicing.summed(p, subject)
-			for at, slice := range slices {
+			of, _ := s.slicing.summed(p, subject)
+			for at, slice := range of {
 				if slice == i {
 					return (content.(sumPayload).Roots[at] == root) == right
 				}
@@ -320,6 +315,9 @@ func (s *sums) blame(i int, right Hash, by Set) {
 		})
 	}
 	for _, p := range r.all.Minus(r.liars).Parties() {
+		if !slices.ContainsFunc(s.slices[i].posted[p], func(root Hash) bool { return root != right }) {
+			continue
+		}
 		wrong, ok := messageOf(p, false, right)
 		if !ok {
 			continue
@@ -372,12 +370,12 @@ func (e Evidence) verifySum() error {
 		if err != nil {
 			return nil, err
 		}
-		slices, _ := slicing.summed(m.From, m.Slot.Subject)
-		of := map[int]Hash{}
-		for i, slice := range slices {
-			of[slice] = p.Roots[i]
+		of, _ := slicing.summed(m.From, m.Slot.Subject)
+		sums := map[int]Hash{}
+		for i, slice := range of {
+			sums[slice] = p.Roots[i]
 		}
-		return of, nil
+		return sums, nil
 	}
 	wrong, err := roots(e.Messages[0])
 	if err != nil {
@@ -416,7 +414,7 @@ func (s *sums) waiting() Set {
 		if sum.content != nil {
 			continue
 		}
-		_, by := sum.support()
+		by := sum.by
 		if sum.settled {
 			return by
 		}

@@ -121,7 +121,7 @@ func verifySums(t *testing.T, d Description, e Evidence) {
 }
 
 // posts is a root of slice 0 that has come.
-func posts(r *Round, p Party, root byte) { r.sums.slices[0].posted[p] = []Hash{{root}} }
+func posts(r *Round, p Party, root byte) { r.sums.count(0, p, Hash{root}) }
 
 // Whose turn it is to add up a slice: the first f+1; then, for each of them who is
 // away, a liar, silent for long, or contradicted, the next.
