@@ -2,6 +2,7 @@ package node
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,6 +39,7 @@ type federation struct {
 	work   []Work
 	listen string
 	host   func(i int) func(crypto.PrivKey, coreconnmgr.ConnectionGater) (host.Host, error) // nil: real
+	wait   time.Duration                                                                    // for all to finish; 0: a minute
 
 	mu    sync.Mutex
 	nodes []*Node // those that run, by index
@@ -154,7 +156,7 @@ func (f *federation) run(ctx context.Context, cfg Config, i int) ([]byte, error)
 // runAll runs every hospital to its end; life runs all lives of one.
 func (f *federation) runAll(life func(ctx context.Context, i int) ([]byte, error)) [][]byte {
 	f.t.Helper()
-	ctx, cancel := context.WithTimeout(f.t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(f.t.Context(), cmp.Or(f.wait, time.Minute))
 	defer cancel()
 	states, errs := make([][]byte, len(f.homes)), make([]error, len(f.homes))
 	var all sync.WaitGroup

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,12 +19,13 @@ import (
 )
 
 // slicedFederation is one whose rounds are sliced, with sums of so many values in
-// the ring of 32 bits.
+// the ring of 32 bits. check compares all sums with that of those who are included;
+// without any, with each other, round by round.
 func slicedFederation(t *testing.T, n, f, c, rounds, length int) (*federation, func(included ...int)) {
 	t.Helper()
 	yes := true
 	fed := newFederationOf(t, protocol.Thresholds{Parties: n, Liars: f, Dropouts: c}, study.Study{
-		Scheme: protocol.SchemeMasked, Sliced: &yes, Tick: "50ms", Deadlines: study.Deadlines{Commit: 400, Deal: 400, Attest: 100, View: 50},
+		Scheme: protocol.SchemeMasked, Sliced: &yes, Tick: "50ms", Deadlines: study.Deadlines{Commit: 3000, Deal: 3000, Attest: 3000, View: 500},
 	})
 	sums := fed.sumNumbers(rounds, length)
 	for i := range fed.work {
@@ -33,6 +36,7 @@ func slicedFederation(t *testing.T, n, f, c, rounds, length int) (*federation, f
 	return fed, func(included ...int) {
 		t.Helper()
 		plain := make(protocol.Vector, length)
+		same := map[string]protocol.Vector{}
 		for _, p := range included {
 			update, _ := numbers{party: p, length: length, limit: 1 << 20}.Update(nil)
 			for i, v := range update {
@@ -42,6 +46,13 @@ func slicedFederation(t *testing.T, n, f, c, rounds, length int) (*federation, f
 		found := 0
 		sums.Range(func(key, value any) bool {
 			found++
+			_, round, _ := strings.Cut(key.(string), " ")
+			if same[round] == nil {
+				same[round] = value.(protocol.Vector)
+			}
+			if included == nil {
+				plain = same[round]
+			}
 			for i, v := range value.(protocol.Vector) {
 				if v != plain[i] {
 					t.Fatalf("%v: value %d is %d, want %d", key, i, v, plain[i])
@@ -94,11 +105,47 @@ func TestSlicedRoundAfterACrash(t *testing.T) {
 	}
 }
 
+// A hospital is gone until the others have finished the round: they step in for
+// it, and it comes to the same sum by what they still hold.
+func TestSlicedRoundWithoutOne(t *testing.T) {
+	for _, phase := range []protocol.Phase{protocol.Mask, protocol.Agree, protocol.Combine} {
+		t.Run(phase.String(), func(t *testing.T) {
+			f, check := slicedFederation(t, 6, 0, 1, 2, 100_000)
+			var finished sync.WaitGroup
+			finished.Add(5)
+			f.runAll(func(ctx context.Context, i int) ([]byte, error) {
+				cfg := f.config(i)
+				if i != 1 {
+					cfg.Progress = func(p Progress) {
+						if p.Finished != nil && p.Round == 1 {
+							finished.Done()
+						}
+					}
+					return f.run(ctx, cfg, i)
+				}
+				cfg.Hooks.BeforePhase = func(_ context.Context, round uint64, p protocol.Phase) error {
+					if round == 1 && p == phase {
+						return errCrash
+					}
+					return nil
+				}
+				if _, err := f.run(ctx, cfg, i); !errors.Is(err, errCrash) {
+					return nil, fmt.Errorf("it did not crash: %v", err)
+				}
+				finished.Wait()
+				return f.once(ctx, i)
+			})
+			check()
+		})
+	}
+}
+
 // "Slicing costs 2·S", here f+c+2 vectors: with twenty hospitals of which one may
 // lie and two drop out, five and not nineteen.
 func TestSlicedTraffic(t *testing.T) {
 	const n, length, vector = 20, 200_000, 4 * 200_000
 	f, check := slicedFederation(t, n, 1, 2, 1, length)
+	f.wait = 5 * time.Minute // twenty hospitals share the processors of one
 	var sent [n]Traffic
 	began := time.Now()
 	f.runAll(func(ctx context.Context, i int) ([]byte, error) {
