@@ -255,6 +255,24 @@ func TestMalformedSlices(t *testing.T) {
 	}
 }
 
+func TestWhenToSlice(t *testing.T) {
+	for _, c := range []struct {
+		n, f, c int
+		length  uint64
+		sliced  bool
+	}{
+		{20, 2, 2, 1_000_000, true}, {20, 0, 9, 1_000_000, true}, {20, 6, 0, 1_000_000, true}, {100, 33, 0, 1_000_000, true}, {10, 1, 1, 1_000_000, true},
+		{20, 2, 2, 1_000, false},        // four more messages cost more
+		{10, 0, 4, 1_000_000, false},    // six vectors instead of nine
+		{7, 0, 3, 10_000_000, false},    // five instead of six
+		{5, 0, 2, 1_000_000_000, false}, // as many
+	} {
+		if sliced, why := Sliced(Thresholds{c.n, c.f, c.c}, c.length, 32); sliced != c.sliced || why == "" {
+			t.Errorf("%+v: %v, %s", c, sliced, why)
+		}
+	}
+}
+
 func FuzzSum(f *testing.F) {
 	f.Add(sumPayload{[]Hash{{1}, {2}}}.encode())
 	f.Add(attestPayload{[]named{{1, Hash{2}}}, claim{7}}.encode())
@@ -266,4 +284,51 @@ func FuzzSum(f *testing.F) {
 			t.Fatalf("%x decodes and encodes to %x", data, p.encode())
 		}
 	})
+}
+
+// BenchmarkSliceSums is what a hospital has to combine in a sliced round, beside
+// BenchmarkMasked: the secrets of all, and the sums of its slices. A tenth of the
+// hospitals may lie.
+func BenchmarkSliceSums(b *testing.B) {
+	for _, c := range []struct{ n, dropped int }{{20, 0}, {50, 12}, {100, 0}} {
+		d := slicedDescription(c.n, c.n/10, c.n/10, 1_000_000, 32)
+		small := d
+		small.Length = 8
+		w := newMaskedWorld(b, small)
+		s, err := NewMasked(1, d)
+		if err != nil {
+			b.Fatal(err)
+		}
+		w.joined.Joined = w.deals
+		b.Run(fmt.Sprintf("n=%d/dropped=%d", c.n, c.dropped), func(b *testing.B) {
+			set, chunk := w.joined, make([]byte, s.slicing.chunk)
+			var content Chunks
+			for i := range s.slicing.chunks() {
+				content = append(content, chunk[:s.slicing.length(i)])
+			}
+			var updates []Source
+			for p := 1; p <= c.n-c.dropped; p++ {
+				set.Included = append(set.Included, Post{From: Party(p)})
+				updates = append(updates, content)
+			}
+			var openers []int
+			for p := 1; p <= s.k; p++ {
+				openers = append(openers, p)
+			}
+			openings := w.open(set, openers...)
+			spent := processorTime(b)
+			for b.Loop() {
+				masks, err := s.Unmask(set, openings)
+				if err != nil {
+					b.Fatal(err)
+				}
+				for _, i := range s.slicing.within(1, s.slicing.adders()) {
+					if _, err := inMemory(s.SumSlice(i, updates, masks)); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			spent()
+		})
+	}
 }

@@ -176,7 +176,7 @@ func (f *simFlags) options() (protocoltest.Options, error) {
 func (f *simFlags) slice(opt *protocoltest.Options) error {
 	var sliced bool
 	switch f.sliced {
-	case "auto":
+	case "auto", "":
 		var why string
 		if f.scheme == protocol.SchemeMasked {
 			sliced, why = protocol.Sliced(opt.Thresholds, uint64(f.values), uint32(f.modulus))
