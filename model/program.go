@@ -221,6 +221,27 @@ func (p *Program) checkColumns(d *Dataset) error {
 	return nil
 }
 
+// Skip is the state after the coming round when its sum cannot be used, because
+// somebody contributed a false update: the study goes on from the same model. A
+// step that opens something once, and no other like it, is not skipped: who adds
+// the same to another sum would be seen in the difference. That is an error, the
+// same everywhere.
+func (p *Program) Skip(s State) (State, error) {
+	step, err := p.step(s)
+	if err != nil {
+		return State{}, fmt.Errorf("skip a round: %w", err)
+	}
+	if step.Name == StepStandardise || step.Name == StepTrain && p.plan.Trainer == "newton" {
+		what := step.Name
+		if what == StepTrain {
+			what = "a step of newton"
+		}
+		return State{}, fmt.Errorf("skip round %d: %s is not repeated: what the hospitals added must not be added to a sum over others", s.Round, what)
+	}
+	s.Round++
+	return s, nil
+}
+
 // Apply is the state after the coming round, given the sum of the included
 // hospitals' vectors. It is the same, bit for bit, wherever it is computed.
 func (p *Program) Apply(s State, sum []float64) (State, error) {

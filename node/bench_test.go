@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"runtime"
 	"sync"
@@ -24,9 +23,7 @@ import (
 func BenchmarkRound(b *testing.B) {
 	for _, n := range []int{4, 10} {
 		for _, length := range []int{1_000, 100_000} {
-			b.Run(fmt.Sprintf("n=%d/d=%d", n, length), func(b *testing.B) {
-				benchmarkRound(b, mostDropouts(n), length, study.Study{Scheme: protocol.SchemeShamir})
-			})
+			b.Run(fmt.Sprintf("n=%d/d=%d", n, length), func(b *testing.B) { benchmarkRound(b, n, length, protocol.SchemeShamir) })
 		}
 	}
 }
@@ -42,37 +39,15 @@ func BenchmarkLargeRound(b *testing.B) {
 		{protocol.SchemeShamir, 10, 1_000_000}, {protocol.SchemeShamir, 4, 10_000_000},
 		{protocol.SchemeMasked, 10, 1_000_000}, {protocol.SchemeMasked, 10, 10_000_000},
 	} {
-		b.Run(fmt.Sprintf("%s/n=%d/d=%d", c.scheme, c.n, c.length), func(b *testing.B) {
-			benchmarkRound(b, mostDropouts(c.n), c.length, study.Study{Scheme: c.scheme})
-		})
+		b.Run(fmt.Sprintf("%s/n=%d/d=%d", c.scheme, c.n, c.length), func(b *testing.B) { benchmarkRound(b, c.n, c.length, c.scheme) })
 	}
-}
-
-// BenchmarkSlicedRound compares rounds of scheme masked that are sliced with those
-// that are not; a tenth of the hospitals may lie, and another tenth drop out.
-func BenchmarkSlicedRound(b *testing.B) {
-	for _, length := range []int{200_000, 1_000_000} {
-		for _, n := range []int{10, 20, 30, 50} {
-			for _, sliced := range []bool{false, true} {
-				b.Run(fmt.Sprintf("d=%d/n=%d/sliced=%v", length, n, sliced), func(b *testing.B) {
-					benchmarkRound(b, protocol.Thresholds{Parties: n, Liars: n / 10, Dropouts: n / 10}, length, study.Study{Scheme: protocol.SchemeMasked, Sliced: &sliced})
-				})
-			}
-		}
-	}
-}
-
-func mostDropouts(n int) protocol.Thresholds {
-	return protocol.Thresholds{Parties: n, Dropouts: protocol.MostDropouts(n, 0)}
 }
 
 // BenchmarkPaillierRound is the same with scheme paillier and a published key of
 // 2048 bits; beside its time, how long the first hospital was in each phase.
 func BenchmarkPaillierRound(b *testing.B) {
 	for _, n := range []int{4, 10} {
-		b.Run(fmt.Sprintf("n=%d/d=%d", n, 1000), func(b *testing.B) {
-			benchmarkRound(b, mostDropouts(n), 1000, study.Study{Scheme: protocol.SchemePaillier})
-		})
+		b.Run(fmt.Sprintf("n=%d/d=%d", n, 1000), func(b *testing.B) { benchmarkRound(b, n, 1000, protocol.SchemePaillier) })
 	}
 }
 
@@ -113,106 +88,165 @@ func testKeys(b *testing.B, scheme string, t protocol.Thresholds) []*protocol.Pa
 	return keys
 }
 
-func benchmarkRound(b *testing.B, t protocol.Thresholds, length int, s study.Study) {
-	n, scheme := t.Parties, s.Scheme
-	s.Deadlines = study.Deadlines{Commit: 3000, Deal: 3000, Attest: 3000, View: 500}
+func benchmarkRound(b *testing.B, n, length int, scheme string) {
+	benchmarkStudy(b, protocol.Thresholds{Parties: n, Dropouts: protocol.MostDropouts(n, 0)}, length, study.Study{Scheme: scheme})
+}
+
+// BenchmarkSlicedRound compares rounds of scheme masked that are sliced with those
+// that are not; a tenth of the hospitals may lie, and another tenth drop out.
+func BenchmarkSlicedRound(b *testing.B) {
+	for _, length := range []int{200_000, 1_000_000} {
+		for _, n := range []int{10, 20, 30, 50} {
+			for _, sliced := range []bool{false, true} {
+				b.Run(fmt.Sprintf("d=%d/n=%d/sliced=%v", length, n, sliced), func(b *testing.B) {
+					benchmarkStudy(b, protocol.Thresholds{Parties: n, Liars: n / 10, Dropouts: n / 10}, length, study.Study{Scheme: protocol.SchemeMasked, Sliced: &sliced})
+				})
+			}
+		}
+	}
+}
+
+func benchmarkStudy(b *testing.B, t protocol.Thresholds, length int, s study.Study) {
+	s.Deadlines = patient
 	if length >= 1_000_000 {
 		s.Tick = "200ms" // an exchange of what is held every ten ticks must not count
 	}
-	f := newFederationOf(b, t, s)
-	keys := testKeys(b, scheme, f.roster.Thresholds())
-	watch := &stopwatch{spent: map[protocol.Phase]time.Duration{}}
-	ctx, cancel := context.WithCancel(b.Context())
+	m := measuring{b: b, f: newFederationWith(b, t, s), scheme: s.Scheme, length: length, rounds: b.N}
+	m.begin, m.end = b.ResetTimer, b.StopTimer
+	if err := m.run(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	m.report()
+}
+
+// patient deadlines leave nobody out.
+var patient = study.Deadlines{Commit: 3000, Deal: 3000, Attest: 3000, View: 500}
+
+// measuring runs rounds of real nodes and looks at what they cost. Round 0
+// connects everybody and does not count.
+type measuring struct {
+	b          *testing.B
+	f          *federation
+	scheme     string
+	length     int
+	rounds     int
+	begin, end func()
+
+	nodes   []*Node
+	watch   stopwatch
+	elapsed time.Duration // virtual where time is
+	cpu     time.Duration // of all nodes
+	sent    int64         // by all nodes
+	gossip  int64         // of that
+	parts   int64         // of that
+	peak    uint64        // heap of all nodes
+}
+
+func (m *measuring) run(ctx context.Context) error {
+	n := len(m.f.homes)
+	m.watch.spent = map[protocol.Phase]time.Duration{}
+	keys := testKeys(m.b, m.scheme, m.f.roster.Thresholds())
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	started := make(chan struct{})
 	var ready, complete, all sync.WaitGroup
 	ready.Add(n)
 	complete.Add(n)
-	nodes := make([]*Node, n)
-	for i := range nodes {
-		w := numbers{party: i + 1, rounds: b.N + 1, length: length, vary: true}
-		if scheme == protocol.SchemeMasked {
+	m.nodes = make([]*Node, n)
+	for i := range m.nodes {
+		w := numbers{party: i + 1, rounds: m.rounds + 1, length: m.length, vary: true}
+		if m.scheme == protocol.SchemeMasked {
 			w.limit = 1 << 20 // sums in 32 bits
 		}
-		f.work[i] = w
-		cfg := f.config(i)
-		cfg.Linger, cfg.Logger = time.Minute, slog.New(slog.NewTextHandler(io.Discard, nil))
-		cfg.Hooks.BeforeRound = func(_ context.Context, round uint64) error {
-			if round == 1 { // round 0 connects everybody
+		m.f.work[i] = w
+		cfg := m.f.config(i)
+		cfg.Linger, cfg.Logger, cfg.Paillier = time.Minute, slog.New(slog.DiscardHandler), keys[i]
+		cfg.Hooks.BeforeRound = func(ctx context.Context, round uint64) error {
+			if round == 1 {
 				ready.Done()
 				<-started
 			}
 			return nil
 		}
-		cfg.Paillier = keys[i]
 		cfg.Progress = func(p Progress) {
 			if i == 0 && p.Round > 0 {
-				watch.note(p)
+				m.watch.note(p)
 			}
 			if p.Complete {
 				complete.Done()
 			}
 		}
 		var err error
-		if nodes[i], err = New(cfg); err != nil {
-			b.Fatal(err)
+		if m.nodes[i], err = New(cfg); err != nil {
+			return err
 		}
-		f.nodes[i] = nodes[i]
+		m.f.nodes[i] = m.nodes[i]
 	}
-	for _, node := range nodes {
+	errs := make(chan error, n)
+	for _, node := range m.nodes {
 		all.Go(func() {
 			if _, err := node.Run(ctx); err != nil && ctx.Err() == nil {
-				b.Error(err)
+				errs <- err
+				panic(err) // the others would wait for ever
 			}
 		})
 	}
 	ready.Wait()
-	before, parts := sent(nodes), sentParts(nodes)
-	spent := processorTime()
-	peak := watchHeap(ctx)
-	b.ResetTimer()
+	runtime.GC()
+	gossip, parts, before := sent(m.nodes)
+	cpu, peak := processorTime(), watchHeap(ctx)
+	began := time.Now()
+	m.begin()
 	close(started)
 	complete.Wait()
-	b.StopTimer()
-	each := float64(n) * float64(b.N)
-	b.ReportMetric((processorTime()-spent).Seconds()/each, "cpu-s/hospital")
-	b.ReportMetric(float64(sentParts(nodes)-parts)/each/1e6, "MB-parts/hospital")
-	defer all.Wait()
-	for phase, spent := range watch.spent {
-		b.ReportMetric(spent.Seconds()*1000/float64(b.N), "ms-"+phase.String())
-	}
-	if scheme == protocol.SchemePaillier {
-		return
-	}
-	// What must travel: shares for the others, but for the k−1 that are sent as
-	// seeds, and of openings as many as it takes; or a masked update to everybody.
-	useful := float64(4 * length * (n - 1))
-	if s.Sliced != nil && *s.Sliced { // the slices of all others, and once the sum
-		useful = float64(4*length) * (float64((t.Missing()+1)*(n-1))/float64(n) + float64(n-t.Liars-1)/float64(n))
-	}
-	if scheme == protocol.SchemeShamir {
-		k := f.roster.Thresholds().Openings()
-		useful = float64(8*length) * (float64((n-k+1)*(n-1))/float64(n) + float64(k-1))
-	}
-	b.ReportMetric(float64(sent(nodes)-before)/float64(n)/float64(b.N)/1e6, "MB-sent/hospital")
-	b.ReportMetric(useful/1e6, "MB-useful/hospital")
-	b.ReportMetric(float64(peak.Load())/1e6, "MB-heap")
-	b.ReportMetric(float64(peak.Load())/float64(n*8*length), "vectors/hospital")
+	m.end()
+	m.elapsed, m.cpu, m.peak = time.Since(began), processorTime()-cpu, peak.Load()
+	m.gossip, m.parts, m.sent = sent(m.nodes)
+	m.gossip, m.parts, m.sent = m.gossip-gossip, m.parts-parts, m.sent-before
+	cancel()
+	all.Wait()
+	return nil
 }
 
-func sent(nodes []*Node) (bytes int64) {
+func (m *measuring) report() {
+	n, rounds := float64(len(m.nodes)), float64(m.rounds)
+	for phase, spent := range m.watch.spent {
+		m.b.ReportMetric(spent.Seconds()*1000/rounds, "ms-"+phase.String())
+	}
+	m.b.ReportMetric(m.cpu.Seconds()/n/rounds, "cpu-s/hospital")
+	m.b.ReportMetric(float64(m.sent)/n/rounds/1e6, "MB-sent/hospital")
+	m.b.ReportMetric(float64(m.gossip)/n/rounds/1e6, "MB-gossip/hospital")
+	m.b.ReportMetric(float64(m.parts)/n/rounds/1e6, "MB-parts/hospital")
+	m.b.ReportMetric(float64(m.peak)/1e6, "MB-heap")
+	m.b.ReportMetric(float64(m.peak)/(n*8*float64(m.length)), "vectors/hospital")
+	if m.scheme != protocol.SchemePaillier {
+		m.b.ReportMetric(m.useful()/1e6, "MB-useful/hospital")
+	}
+}
+
+// useful is what must travel: shares for the n−k others that are not sent a seed
+// and the openings that k−1 others make do with; or a masked update to everybody, or
+// in a sliced round to those who hold each slice, and then the sum once.
+func (m *measuring) useful() float64 {
+	n := len(m.nodes)
+	if m.scheme == protocol.SchemeShamir {
+		return float64(8 * m.length * (n - 1))
+	}
+	t := m.f.roster.Thresholds()
+	if sliced, _ := m.f.study.Slices(t, uint64(m.length), 1<<20); sliced {
+		return float64(4*m.length) * float64((t.Missing()+1)*(n-1)+n-max(2, t.Liars+1)) / float64(n)
+	}
+	return float64(4 * m.length * (n - 1))
+}
+
+func sent(nodes []*Node) (gossip, parts, all int64) {
 	for _, n := range nodes {
 		t := n.Traffic()
-		bytes += t.GossipBytes + t.StreamBytes
+		gossip += t.GossipBytes
+		parts += t.PartBytes
+		all += t.GossipBytes + t.StreamBytes
 	}
-	return bytes
-}
-
-func sentParts(nodes []*Node) (bytes int64) {
-	for _, n := range nodes {
-		bytes += n.Traffic().PartBytes
-	}
-	return bytes
+	return gossip, parts, all
 }
 
 func watchHeap(ctx context.Context) *atomic.Uint64 {

@@ -21,7 +21,7 @@ const (
 	spansAtOnce  = 2 // requests to one hospital that are not answered: what a cut costs at most
 	sourcesFrom  = 4 << 20
 	sources      = 4               // hospitals that a part of sourcesFrom bytes and more is fetched from at once
-	askElsewhere = 5 * time.Second // after which a chunk that does not come is asked for from another
+	askElsewhere = 5 * time.Second // after which what does not come is asked for from another
 	askAgain     = 300 * time.Millisecond
 	idleAsks     = 5 // to a hospital that has nothing new
 )
@@ -29,63 +29,38 @@ const (
 // download is the fetching of one part, or of some chunks of it. Several
 // goroutines ask one hospital each for chunks that nobody else was asked for.
 type download struct {
-	node  *Node
-	from  protocol.Party // who announced it, and has all of it; 0: nobody
-	ref   protocol.Ref
-	some  span // the chunks that are wanted, all of the part when it is empty
-	each  int  // bytes of every chunk but the last, where some are wanted
-	large bool // fetched from several hospitals at once
+	node *Node
+	from protocol.Party // who announced it, and has all of it; 0: nobody
+	ref  protocol.Ref
+	some span // the chunks that are wanted
+	each int  // bytes of every chunk but the last, where not all are wanted; else 0
+	turn *turn
 
 	mu     sync.Mutex
 	w      *store.Writer // nil: no index yet
 	asked  []time.Time   // by chunk: when it was last asked for; zero: not, or in vain
+	liars  protocol.Set  // gave what is not of the part
 	failed error         // this hospital's disk
 }
+
+// span is a run of chunks.
+type span struct{ first, count int }
 
 func (n *Node) newDownload(want protocol.Want) *download {
 	d := &download{node: n, from: want.From, ref: want.Ref, some: span{int(want.First), int(want.Count)}, each: int(want.Each)}
 	if !d.sparse() {
 		d.some.count = int(want.Ref.Chunks)
 	}
-	d.large = d.size() >= sourcesFrom
 	return d
-}
-
-// size is how many bytes are wanted, about.
-func (d *download) size() uint64 {
-	if d.sparse() {
-		return uint64(d.some.count) * uint64(d.each)
-	}
-	return d.ref.Size
-}
-
-// resume tells whether all chunks that are wanted are here, also from before a
-// restart.
-func (d *download) resume() (bool, error) {
-	if !d.hasIndex() {
-		w, err := d.node.parts.Resume(d.ref.Root)
-		if errors.Is(err, fs.ErrNotExist) {
-			return false, nil
-		}
-		if err != nil {
-			return false, err
-		}
-		d.mu.Lock()
-		d.w, d.asked = w.Writer, make([]time.Time, w.Chunks())
-		d.mu.Unlock()
-	}
-	return d.isOver(), d.failed
 }
 
 // sparse tells that only some chunks are wanted.
 func (d *download) sparse() bool { return d.each > 0 }
 
-// span is a run of chunks.
-type span struct{ first, count int }
-
 // run asks the candidates until the part is here, or each was asked. What came
-// is kept for the next time. For a large part, others are asked beside the first:
-// again and again, since they may be fetching it, too.
+// is kept for the next time. Others are asked beside the first: of a large part
+// several, again and again, since they may be fetching it, too; of a small one
+// when it takes too long.
 func (d *download) run(ctx context.Context, candidates []protocol.Party) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -99,12 +74,12 @@ func (d *download) run(ctx context.Context, candidates []protocol.Party) {
 			}
 		}
 	})
-	if d.large && len(candidates) > 1 {
+	if len(candidates) > 1 {
 		others := make(chan protocol.Party, len(candidates))
 		for _, party := range candidates[1:] {
 			others <- party
 		}
-		for range min(sources, len(candidates)) - 1 {
+		for range d.sources(len(candidates)) - 1 {
 			all.Go(func() {
 				defer cancel()
 				d.askOthers(ctx, others)
@@ -114,15 +89,31 @@ func (d *download) run(ctx context.Context, candidates []protocol.Party) {
 	all.Wait()
 }
 
-// askOthers asks one after the other of a circle, when there is an index.
+func (d *download) isLarge() bool {
+	if d.sparse() {
+		return d.some.count*d.each >= sourcesFrom
+	}
+	return d.ref.Size >= sourcesFrom
+}
+
+// sources are how many hospitals are asked at a time.
+func (d *download) sources(candidates int) int {
+	if d.isLarge() {
+		return min(sources, candidates)
+	}
+	return 2
+}
+
+// askOthers asks one after the other of a circle: at once when the part is large
+// and there is an index, and in any case when the first that was asked is slow.
 func (d *download) askOthers(ctx context.Context, others chan protocol.Party) {
-	for !d.isOver() {
+	for began := time.Now(); !d.isOver(); {
 		select {
 		case <-time.After(askAgain):
 		case <-ctx.Done():
 			return
 		}
-		if d.hasIndex() {
+		if d.isLarge() && d.hasIndex() || time.Since(began) >= askElsewhere {
 			party := <-others
 			d.attempt(ctx, party)
 			others <- party
@@ -156,7 +147,7 @@ func (d *download) missing() int {
 func (d *download) result() (*store.Part, error) {
 	switch {
 	case d.failed != nil:
-		d.abort()
+		d.suspend()
 		return nil, d.failed
 	case d.w != nil && d.w.Done():
 		return d.w.Finish()
@@ -164,21 +155,68 @@ func (d *download) result() (*store.Part, error) {
 	return nil, nil
 }
 
-// abort drops what came of a part that was wanted as a whole.
-func (d *download) abort() {
-	if d.w != nil && !d.sparse() {
-		d.w.Abort()
+// suspend leaves on the disk what came, for the next start.
+func (d *download) suspend() {
+	if d.w != nil && !d.sparse() { // what is sparse stays as it is
+		d.w.Suspend()
 	}
 }
 
-// attempt fetches what one hospital gives.
+// resume tells whether all chunks that are wanted are here, also from before a
+// restart.
+func (d *download) resume() (bool, error) {
+	if !d.hasIndex() {
+		w, err := d.node.parts.Resume(d.ref.Root)
+		if errors.Is(err, fs.ErrNotExist) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		d.mu.Lock()
+		d.w, d.asked = w.Writer, make([]time.Time, w.Chunks())
+		d.mu.Unlock()
+	}
+	return d.isOver(), d.failed
+}
+
+// attempt fetches what one hospital gives, unless that was wrong before.
 func (d *download) attempt(ctx context.Context, party protocol.Party) {
+	d.mu.Lock()
+	lied := d.liars.Has(party)
+	d.mu.Unlock()
+	if lied {
+		return
+	}
 	if err := d.fetchFrom(ctx, party); err != nil && !d.isOver() {
 		d.node.cfg.Logger.Debug("fetch a part", "hospital", d.node.cfg.Roster.Name(party), "error", err)
 	}
 }
 
+// blame leaves a hospital out of this download.
+func (d *download) blame(party protocol.Party, why string) {
+	d.node.refused(party, why)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.liars.Add(party)
+}
+
+// fetchFrom asks for the index first, and waits for its turn when that has come:
+// who has nothing to give takes nobody's place.
 func (d *download) fetchFrom(ctx context.Context, party protocol.Party) error {
+	if !d.hasIndex() {
+		if err := d.talk(ctx, party, d.readIndex); err != nil {
+			return err
+		}
+	}
+	if err := d.turn.take(ctx, d.missing); err != nil {
+		return err
+	}
+	return d.talk(ctx, party, func(s network.Stream, party protocol.Party) error { return d.readChunks(ctx, s, party) })
+}
+
+// talk opens a stream for f.
+func (d *download) talk(ctx context.Context, party protocol.Party, f func(network.Stream, protocol.Party) error) error {
 	s, err := d.node.host.NewStream(ctx, d.node.members.ids[party], partProtocol)
 	if err != nil {
 		return err
@@ -186,18 +224,19 @@ func (d *download) fetchFrom(ctx context.Context, party protocol.Party) error {
 	defer s.Reset()
 	stop := context.AfterFunc(ctx, func() { _ = s.Reset() })
 	defer stop()
-	if !d.hasIndex() {
-		if err := d.readIndex(s, party); err != nil {
-			return err
-		}
-	}
+	return f(s, party)
+}
+
+// readChunks asks one hospital until it has nothing new.
+func (d *download) readChunks(ctx context.Context, s network.Stream, party protocol.Party) error {
 	patience := idleAsks
-	if d.sparse() { // nobody else is just fetching all of it
+	if d.sparse() { // nobody is just fetching more than it wants
 		patience = 1
 	}
 	for idle := 0; !d.isOver() && idle < patience; {
 		var held []bool // nil: everything
 		if party != d.from {
+			var err error
 			if held, err = d.readHeld(s, party); err != nil {
 				return err
 			}
@@ -240,31 +279,34 @@ func (d *download) readIndex(s network.Stream, party protocol.Party) error {
 	}
 	x, err := store.DecodeIndex(d.ref, data)
 	if err != nil {
-		d.node.refused(party, "an index of another part than asked for")
+		d.blame(party, "an index of another part than asked for")
 		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.w != nil {
+		return nil // somebody else was quicker
 	}
 	if d.sparse() {
 		return d.beginSparse(x, party)
 	}
 	w, err := d.node.parts.Create(d.ref, x)
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	if err != nil {
 		d.failed = err
 		return err
 	}
-	d.w, d.asked = w, make([]time.Time, len(x.Leaves))
 	for i, length := range x.Lengths {
 		if length > 0 {
 			continue
 		}
 		if err := w.Write(i, nil); err != nil { // an empty frame would say something else
-			d.node.refused(party, "an index with an empty chunk that has content")
 			w.Abort()
-			d.w = nil
+			d.liars.Add(party)
+			d.node.refused(party, "an index with an empty chunk that has content")
 			return err
 		}
 	}
+	d.w, d.asked = w, make([]time.Time, len(x.Leaves))
 	return nil
 }
 
@@ -274,13 +316,12 @@ func (d *download) beginSparse(x store.Index, party protocol.Party) error {
 	last := len(x.Lengths) - 1
 	for i, length := range x.Lengths {
 		if int(length) != d.each && (i < last || int(length) > d.each || length == 0) {
+			d.liars.Add(party)
 			d.node.refused(party, "a part whose chunks are not as long as in the round's description")
 			return fmt.Errorf("chunk %d of %d bytes", i, length)
 		}
 	}
 	w, err := d.node.parts.Sparse(d.ref, x)
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	if err != nil {
 		d.failed = err
 		return err
@@ -302,7 +343,7 @@ func (d *download) readHeld(s network.Stream, party protocol.Party) ([]bool, err
 	}
 	held, err := frame.DecodeHeld(int(d.ref.Chunks), data)
 	if err != nil {
-		d.node.refused(party, "a list of chunks that cannot be decoded")
+		d.blame(party, "a list of chunks that cannot be decoded")
 	}
 	return held, err
 }
@@ -353,7 +394,7 @@ func (d *download) receive(s network.Stream, party protocol.Party, i int, room [
 	}
 	err = d.w.Write(i, chunk)
 	if errors.Is(err, store.ErrMismatch) {
-		d.node.refused(party, "a chunk of another part than asked for")
+		d.blame(party, "a chunk of another part than asked for")
 	} else if err != nil {
 		d.mu.Lock()
 		d.failed = err
@@ -373,7 +414,7 @@ func (d *download) claim(held []bool) span {
 		return !d.w.Has(i) && now.Sub(d.asked[i]) >= askElsewhere && (held == nil || held[i])
 	}
 	begin := 0
-	if d.large {
+	if d.isLarge() {
 		begin = rand.IntN(total)
 	}
 	for at := range total {

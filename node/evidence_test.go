@@ -2,9 +2,14 @@ package node
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"consilium/node/identity"
 	"consilium/node/study"
@@ -55,7 +60,7 @@ func TestEvidenceIsKept(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := e.Verify(identity.NewSigner(nil, f.roster.Keys()).Verify, scheme); err != nil || e.Liar != liar {
+			if err := e.Verify(identity.NewSigner(nil, f.roster.Keys()).Verify, identity.Sealer{}, scheme); err != nil || e.Liar != liar {
 				t.Errorf("%s against hospital %d: %v", file, e.Liar, err)
 			}
 		}
@@ -63,4 +68,87 @@ func TestEvidenceIsKept(t *testing.T) {
 			t.Errorf("hospital %d accuses somebody else, too: %v", i+1, all)
 		}
 	}
+}
+
+// falseUpdate adds what no sum of honest updates has in it, in some rounds.
+type falseUpdate struct {
+	protocol.Scheme
+	d protocol.Description
+}
+
+func (s falseUpdate) Deal(update protocol.Vector, seed protocol.Seed) (protocol.Body, error) {
+	return s.Scheme.Deal(protocol.FalseUpdate(update, s.d), seed)
+}
+
+func (s falseUpdate) Mask(joined protocol.Certified, update protocol.Vector, seed protocol.Seed) (protocol.Body, error) {
+	return s.Scheme.Mask(joined, protocol.FalseUpdate(update, s.d), seed)
+}
+
+// A hospital that contributes a false update in training rounds stops nobody: the
+// others skip these, all alike, say so, and know it after a restart.
+func TestFalseUpdateSkipsARound(t *testing.T) {
+	f := newFederationOf(t, 4, 1, study.Study{Rounds: 4, Scheme: protocol.SchemeMasked, Trainer: "fedsgd"})
+	lie := func(cfg *protocol.Config, scheme protocol.Scheme) protocol.Scheme {
+		if round := cfg.Description.Round; round == 2 || round == 5 {
+			return falseUpdate{scheme, cfg.Description}
+		}
+		return scheme
+	}
+	f.runAll(func(ctx context.Context, i int) ([]byte, error) {
+		cfg := f.config(i)
+		if i == 3 {
+			cfg.Hooks.Round = lie
+		}
+		return f.run(ctx, cfg, i)
+	})
+	for i := range 3 {
+		cfg := f.config(i)
+		n, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.Close()
+		var rounds []uint64
+		for _, r := range n.Skipped() {
+			rounds = append(rounds, r.Round)
+			if len(r.Included) < 3 || r.Skipped == "" || r.Sum != nil {
+				t.Errorf("hospital %d: %+v", i+1, r)
+			}
+		}
+		if !slices.Equal(rounds, []uint64{2, 5}) {
+			t.Errorf("hospital %d skipped rounds %v", i+1, rounds)
+		}
+	}
+}
+
+// In the step that opens once the study ends, by name: what was added to a sum
+// must not be added to another. The secrets of the round go, and a restart changes
+// nothing.
+func TestFalseUpdateInTheFirstStep(t *testing.T) {
+	f := newFederationOf(t, 4, 1, study.Study{Rounds: 1, Scheme: protocol.SchemeMasked, Trainer: "fedsgd"})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	run := func(hospitals ...int) {
+		var all sync.WaitGroup
+		for _, i := range hospitals {
+			all.Go(func() {
+				cfg := f.config(i)
+				if cfg.Linger = 5 * time.Second; i == 3 {
+					cfg.Hooks.Round = func(cfg *protocol.Config, scheme protocol.Scheme) protocol.Scheme {
+						return falseUpdate{scheme, cfg.Description}
+					}
+				}
+				_, err := f.run(ctx, cfg, i)
+				if aborted := (*AbortedError)(nil); !errors.As(err, &aborted) || aborted.Round != 0 || !strings.Contains(aborted.Why, "standardise is not repeated") {
+					t.Errorf("hospital %d: %v", i+1, err)
+				}
+				if keys, _ := filepath.Glob(filepath.Join(cfg.Home, "studies", "*", "round-*.key")); len(keys) > 0 {
+					t.Errorf("hospital %d keeps %v", i+1, keys)
+				}
+			})
+		}
+		all.Wait()
+	}
+	run(0, 1, 2, 3)
+	run(0, 1, 2)
 }

@@ -19,7 +19,6 @@ const (
 	exchangeProtocol = "/consilium/exchange/1"
 	exchangeTimeout  = 20 * time.Second
 	maxExchange      = 64 << 20 // bytes of messages in one direction
-	maxQueryFrame    = 1 << 20
 )
 
 // exchangeWith compares with one hospital. Failures are normal: there will be
@@ -64,7 +63,7 @@ func (n *Node) exchange(ctx context.Context, s network.Stream, party protocol.Pa
 	if err := n.writeFrame(s, mine.Encode()); err != nil {
 		return err
 	}
-	data, err := frame.Read(s, maxQueryFrame)
+	data, err := frame.Read(s, protocol.MaxQuery(len(n.members.ids)-1))
 	if err != nil {
 		return err
 	}

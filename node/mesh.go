@@ -38,6 +38,7 @@ type Mesh struct {
 	logger   *slog.Logger
 	dial     func(protocol.Party) []multiaddr.Multiaddr
 	complain func(party protocol.Party, why string)
+	refusals sync.Map // by party: why its streams are refused, as long as it was not met
 
 	incarnation uint64
 	links       []*link // by party; 0 and self are nil
@@ -123,7 +124,9 @@ func newMesh(h host.Host, self protocol.Party, members *members, r *roster.Roste
 		runs: map[string]lastRun{}, open: map[runKey]*computation{}, waiting: map[string]time.Time{},
 	}
 	m.complain = func(party protocol.Party, why string) {
-		logger.Warn("refused a stream of a computation", "from", m.name(party), "why", why)
+		if before, _ := m.refusals.Swap(party, why); before != why { // it tries again and again
+			logger.Warn("refused a stream of a computation", "from", m.name(party), "why", why)
+		}
 	}
 	m.life, m.stop = context.WithCancel(context.Background())
 	for party := range m.links {
@@ -249,6 +252,7 @@ func (m *Mesh) meet(party protocol.Party, incarnation uint64) {
 	before, old := m.met[party], network.Stream(nil)
 	if before != incarnation {
 		m.met[party] = incarnation
+		m.refusals.Delete(party)
 		close(m.changed)
 		m.changed = make(chan struct{})
 		if before != 0 {
@@ -289,7 +293,8 @@ type Wait struct {
 	Computation string
 	Party       protocol.Party
 	Hospital    string
-	Connected   bool // there is a connection to it now
+	Connected   bool   // there is a connection to it now
+	Refused     string // why what it sends is refused; empty: it is not
 	Since       time.Time
 }
 
@@ -301,7 +306,9 @@ func (m *Mesh) Waiting() []Wait {
 	var list []Wait
 	add := func(name string, party protocol.Party, since time.Time) {
 		connected := m.host.Network().Connectedness(m.members.ids[party]) == network.Connected
-		list = append(list, Wait{name, party, m.name(party), connected, since})
+		why, _ := m.refusals.Load(party)
+		refused, _ := why.(string)
+		list = append(list, Wait{name, party, m.name(party), connected, refused, since})
 	}
 	_, missing := m.incarnations()
 	for name, since := range m.waiting {

@@ -47,10 +47,16 @@ type federation struct {
 
 func newFederation(t testing.TB, n int, s study.Study) *federation {
 	t.Helper()
-	return newFederationOf(t, protocol.Thresholds{Parties: n, Dropouts: protocol.MostDropouts(n, 0)}, s)
+	return newFederationOf(t, n, 0, s)
 }
 
-func newFederationOf(t testing.TB, thresholds protocol.Thresholds, s study.Study) *federation {
+// newFederationOf stands liars, too.
+func newFederationOf(t testing.TB, n, liars int, s study.Study) *federation {
+	t.Helper()
+	return newFederationWith(t, protocol.Thresholds{Parties: n, Liars: liars, Dropouts: protocol.MostDropouts(n, liars)}, s)
+}
+
+func newFederationWith(t testing.TB, thresholds protocol.Thresholds, s study.Study) *federation {
 	t.Helper()
 	n := thresholds.Parties
 	f := &federation{t: t, listen: "/ip4/127.0.0.1/tcp/0", nodes: make([]*Node, n)}

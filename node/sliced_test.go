@@ -24,7 +24,7 @@ import (
 func slicedFederation(t *testing.T, n, f, c, rounds, length int) (*federation, func(included ...int)) {
 	t.Helper()
 	yes := true
-	fed := newFederationOf(t, protocol.Thresholds{Parties: n, Liars: f, Dropouts: c}, study.Study{
+	fed := newFederationWith(t, protocol.Thresholds{Parties: n, Liars: f, Dropouts: c}, study.Study{
 		Scheme: protocol.SchemeMasked, Sliced: &yes, Tick: "50ms", Deadlines: study.Deadlines{Commit: 3000, Deal: 3000, Attest: 3000, View: 500},
 	})
 	sums := fed.sumNumbers(rounds, length)
@@ -268,7 +268,7 @@ func TestFetchRefusesOddChunks(t *testing.T) {
 	if err := nodes[0].parts.Put(good, content); err != nil {
 		t.Fatal(err)
 	}
-	for range fetchSmall + 1 {
+	for range fetchAtOnce*sources + 1 {
 		go nodes[1].fetcher.fetchChunks(ctx, some(ref, 1, 0, 1))
 	}
 	if _, err := nodes[1].fetcher.fetchChunks(ctx, some(good, 1, 0, 3)); err != nil {

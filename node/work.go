@@ -16,6 +16,9 @@ type Work interface {
 	Update(state []byte) (protocol.Vector, error)
 	// Apply is the state after the round.
 	Apply(state []byte, sum protocol.Vector) ([]byte, error)
+	// Skip is the state after a round whose sum cannot be used; an error ends the
+	// study.
+	Skip(state []byte) ([]byte, error)
 }
 
 // Step is what a round sums.
@@ -83,4 +86,16 @@ func (t Training) Apply(state []byte, sum protocol.Vector) ([]byte, error) {
 		return nil, err
 	}
 	return next.MarshalBinary()
+}
+
+// Skip leaves the model as it is.
+func (t Training) Skip(state []byte) ([]byte, error) {
+	s, err := model.UnmarshalState(state)
+	if err != nil {
+		return nil, err
+	}
+	if s, err = t.Program.Skip(s); err != nil {
+		return nil, err
+	}
+	return s.MarshalBinary()
 }

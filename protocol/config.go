@@ -147,12 +147,13 @@ func (e Effects) Split(phase Phase) (before, after Effects, found bool) {
 
 // Outcome is how the round ended.
 type Outcome struct {
-	Sum      Vector  // nil when aborted
-	Hash     Hash    // of the sum, signed by a quorum
+	Sum      Vector  // nil when aborted or spoiled
+	Hash     Hash    // of the sum, or that it is spoiled; signed by a quorum
 	Set      Hash    // names the certified set
 	Included []Party // whose updates are in the sum
 	Holders  []Party
 	Aborted  string // why the round was aborted, or empty
+	Spoiled  string // why what was opened cannot be a sum of honest updates, or empty
 }
 
 // Record is an entry of the store: a message that was sent or received, or a

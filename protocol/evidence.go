@@ -212,13 +212,15 @@ func (r *Round) blameByOthers(p Party) {
 // signed another one: of these one is honest.
 func (r *Round) blameResult(p Party) {
 	slot := Slot{Phase: Combine}
-	wrong := r.results[p]
-	if wrong == nil || wrong.Reason != "" || r.sumHash == (Hash{}) || wrong.Sum == r.sumHash {
+	if len(r.results[p]) == 0 || r.sumHash == (Hash{}) {
+		return
+	}
+	if wrong := r.results[p][0]; wrong.Reason != "" || wrong.Sum == r.sumHash {
 		return
 	}
 	messages := []Message{r.posts[p][slot.key()].message}
 	for _, other := range r.resulted().Parties() {
-		if r.results[other].Sum == r.sumHash && len(messages) <= r.t.Liars+1 {
+		if r.results[other][0].Sum == r.sumHash && len(messages) <= r.t.Liars+1 {
 			messages = append(messages, r.posts[other][slot.key()].message)
 		}
 	}

@@ -145,11 +145,11 @@ func TestOversizedPartsAreNotFetched(t *testing.T) {
 // Whatever a hospital signs: what the others keep of it is bounded.
 func TestWhatALiarPostsIsBounded(t *testing.T) {
 	b, _ := modelBallot(t, Thresholds{Parties: 4, Liars: 1}, 0, 0)
-	for view := range uint32(2 * maxPosts) {
+	for view := range uint32(2 * b.r.t.mostPosts()) {
 		m := Message{Round: 5, Description: b.r.hash, From: 3, Slot: Slot{Phase: Agree, View: view, Step: stepPrevote}, Payload: make([]byte, 32), Signature: make([]byte, SignatureSize)}
 		_ = b.r.receive(m)
 	}
-	if held := len(b.r.posts[3]); held > maxPosts {
+	if held := len(b.r.posts[3]); held > b.r.t.mostPosts() {
 		t.Fatalf("%d messages of one hospital are kept", held)
 	}
 }
@@ -211,7 +211,7 @@ func FuzzEvidence(f *testing.F) {
 		if err != nil || !slices.Equal(again, data) {
 			t.Fatalf("%x decodes and encodes to %x, %v", data, again, err)
 		}
-		_ = e.Verify(func(Party, []byte, []byte) bool { return true }, modelScheme{})
+		_ = e.Verify(func(Party, []byte, []byte) bool { return true }, testSealer{}, modelScheme{})
 	})
 }
 

@@ -105,30 +105,37 @@ func (r *Round) certified(c choice) (set Certified, complete bool, here int) {
 }
 
 // combine reconstructs the sum from the openings that are here and posts its
-// hash, or the reason why there is none. Both fill one slot.
+// hash, or the reason why there is none. Both fill one slot. Who has wished to
+// abort goes on all the same: a quorum may have signed the sum.
 func (r *Round) combine() error {
 	c := r.ballot.decided
-	if c == nil || c.aborts() || r.sum != nil {
-		return nil
-	}
-	if mine := r.results[r.cfg.Self]; mine != nil && mine.Reason != "" {
+	if c == nil || c.aborts() || r.sumHash != (Hash{}) {
 		return nil
 	}
 	if r.sums != nil {
 		return r.sums.combine(*c)
 	}
-	if err := r.withOpenings(*c, func(set Certified, openings []Post) (err error) {
-		r.sum, err = r.scheme.Combine(set, openings)
-		return err
-	}); err != nil || r.sum == nil {
-		return err
-	}
-	return r.result()
+	return r.withOpenings(*c, func(set Certified, openings []Post) error {
+		sum, err := r.scheme.Combine(set, openings)
+		return r.result(*c, sum, err)
+	})
 }
 
-// result posts the hash of the sum.
-func (r *Round) result() error {
-	r.sumHash, r.changed = r.sum.hash(r.hash, r.ballot.decidedID), true
+// result posts the hash of the sum, or that it is spoiled. Other errors are
+// returned.
+func (r *Round) result(c choice, sum Vector, err error) error {
+	if err == nil {
+		err = sum.plausible(len(c.Included), r.cfg.Description.Limit)
+	}
+	switch spoiled := (*Spoiled)(nil); {
+	case errors.As(err, &spoiled):
+		r.spoiled, r.sumHash = cut(spoiled.Why, maxReason), spoiledHash(r.hash, r.ballot.decidedID)
+	case err != nil:
+		return err
+	default:
+		r.sum, r.sumHash = sum, sum.hash(r.hash, r.ballot.decidedID)
+	}
+	r.changed = true
 	return r.say(Slot{Phase: Combine}, resultPayload{Sum: r.sumHash}.encode())
 }
 
@@ -145,8 +152,7 @@ func (r *Round) withOpenings(c choice, use func(set Certified, openings []Post) 
 	}
 	r.combined = len(openings) + here
 	err := use(set, openings)
-	bad, inconsistent := (*BadOpening)(nil), (*Inconsistent)(nil)
-	switch {
+	switch bad, inconsistent := (*BadOpening)(nil), (*Inconsistent)(nil); {
 	case errors.Is(err, ErrMoreOpenings):
 		r.lacking = len(openings) + 1
 		return nil
@@ -240,13 +246,13 @@ func (r *Round) finish() error {
 	votes := map[Hash]int{}
 	aborts, reason := 0, ""
 	for _, p := range r.all.Parties() {
-		switch v := r.results[p]; {
-		case v == nil:
-		case v.Reason != "":
-			aborts++
-			reason = v.Reason
-		default:
-			votes[v.Sum]++
+		for _, v := range r.results[p] {
+			if v.Reason != "" {
+				aborts++
+				reason = v.Reason
+			} else {
+				votes[v.Sum]++
+			}
 		}
 	}
 	if r.ballot.decided.aborts() {
@@ -256,8 +262,8 @@ func (r *Round) finish() error {
 	c, q := r.ballot.decided, r.t.Quorum()
 	o := &Outcome{Set: r.ballot.decidedID, Included: c.set().Parties(), Holders: c.Holders.Parties()}
 	switch {
-	case r.sum != nil && votes[r.sumHash] >= q:
-		o.Sum, o.Hash = r.sum, r.sumHash
+	case r.sumHash != (Hash{}) && votes[r.sumHash] >= q:
+		o.Sum, o.Hash, o.Spoiled = r.sum, r.sumHash, r.spoiled
 		for _, p := range r.resulted().Parties() {
 			r.blameResult(p)
 		}
@@ -347,6 +353,12 @@ func (v Vector) hash(description, set Hash) Hash {
 		}
 	}
 	return Hash(d.Sum(nil))
+}
+
+// spoiledHash is signed in the place of a sum's hash. Why does not matter: what was
+// opened is the same everywhere.
+func spoiledHash(description, set Hash) Hash {
+	return digest("consilium/spoiled/1", description[:], set[:])
 }
 
 func cut(s string, limit int) string {

@@ -245,6 +245,11 @@ const maxReason = 200
 
 func (p resultPayload) encode() []byte { return appendBytes(p.Sum[:], []byte(p.Reason)) }
 
+// agrees tells whether two results are one, or both are aborts.
+func (p resultPayload) agrees(other resultPayload) bool {
+	return p.Sum == other.Sum && (p.Reason == "") == (other.Reason == "")
+}
+
 func decodeResult(data []byte) (p resultPayload, err error) {
 	r := reader{data: data}
 	p = resultPayload{r.hash(), string(r.bytes(maxReason))}

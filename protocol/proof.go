@@ -8,10 +8,10 @@ import (
 )
 
 // Verify proves to a third party that the hospital lied: verify checks a
-// signature of the roster's hospitals, and scheme is that of the described
-// round, at any hospital, with the roster's key. An error says what is not
-// proved. It asks nothing of anybody else.
-func (e Evidence) Verify(verify func(from Party, message, signature []byte) bool, scheme Scheme) error {
+// signature of the roster's hospitals, sealer knows their keys for boxes, and
+// scheme is that of the described round, at any hospital, with the roster's key.
+// An error says what is not proved. It asks nothing of anybody else.
+func (e Evidence) Verify(verify func(from Party, message, signature []byte) bool, sealer Sealer, scheme Scheme) error {
 	d, hash := e.Description, e.Description.Hash()
 	if err := d.Thresholds.Validate(); err != nil {
 		return err
@@ -43,10 +43,10 @@ func (e Evidence) Verify(verify func(from Party, message, signature []byte) bool
 			return m.From >= 1 && int(m.From) <= d.Thresholds.Parties && verify(m.From, m.signedBytes(d.Federation, d.Epoch), m.Signature)
 		})
 	}
-	return e.verifyKind(hash, scheme)
+	return e.verifyKind(hash, sealer, scheme)
 }
 
-func (e Evidence) verifyKind(hash Hash, scheme Scheme) error {
+func (e Evidence) verifyKind(hash Hash, sealer Sealer, scheme Scheme) error {
 	first := &e.Messages[0]
 	switch e.Kind {
 	case Equivocation:
@@ -57,7 +57,7 @@ func (e Evidence) verifyKind(hash Hash, scheme Scheme) error {
 	case Malformed:
 		content, err := decodePayload(first.Slot, first.Payload)
 		if err == nil {
-			err = acceptable(e.Description, hash, *first, content)
+			err = acceptable(e.Description, hash, *first, content, sealer)
 		}
 		if err == nil {
 			return errors.New("the message is well-formed")

@@ -33,10 +33,10 @@ type Round struct {
 	sums      *sums                    // sliced rounds only
 	ballot    *ballot                  // on the set whose sum is opened
 	openings  []*openingState
-	results   []*resultPayload
-	seconds   [][]second // by party: further messages for slots that are filled
-	weight    []int      // by party: bytes of its messages that are kept
-	liars     Set        // proved to have lied in this round
+	results   [][]resultPayload // by party; of a liar there can be several
+	seconds   [][]second        // by party: further messages for slots that are filled
+	weight    []int             // by party: bytes of its messages that are kept
+	liars     Set               // proved to have lied in this round
 	evidence  []Evidence
 
 	private   []byte   // of the round's sealing key
@@ -54,10 +54,11 @@ type Round struct {
 	restored  bool // own messages wait to be sent again
 	changed   bool // a rule acted in this pass
 	sum       Vector
-	sumHash   Hash
-	opened    bool // the opening is made, and served where it needs to be
-	combined  int  // openings and deals that the last attempt to combine had
-	lacking   int  // openings that it takes as far as is known by now
+	sumHash   Hash   // of the sum, or that there is none
+	spoiled   string // why there is none
+	opened    bool   // the opening is made, and served where it needs to be
+	combined  int    // openings and deals that the last attempt to combine had
+	lacking   int    // openings that it takes as far as is known by now
 	outcome   *Outcome
 	out       Effects
 }
@@ -68,12 +69,12 @@ type post struct {
 	id      MessageID
 }
 
-// maxPosts and maxWeight bound what one hospital can make the others keep in a
-// round.
-const (
-	maxPosts  = 4096
-	maxWeight = 16 << 20 // bytes
-)
+// maxWeight bounds what one hospital can make the others keep in a round: bytes.
+const maxWeight = 16 << 20
+
+// mostPosts bounds the same in messages: a box, an answer and two attestations for
+// each hospital, and the votes of a few hundred views.
+func (t Thresholds) mostPosts() int { return 4*t.Parties + 2048 }
 
 // NewRound begins a round. Nothing happens before the first Step.
 func NewRound(cfg Config, s Scheme) (*Round, error) {
@@ -88,7 +89,7 @@ func NewRound(cfg Config, s Scheme) (*Round, error) {
 		cfg: cfg, scheme: s, hash: cfg.Description.Hash(), t: cfg.Description.Thresholds, all: AllOf(n),
 		posts: make([]map[slotKey]post, n+1), keys: make([][]byte, n+1), commits: make([]*commitPayload, n+1),
 		lists: make([]tally, n+1), deals: make([]*dealState, n+1), boxes: make([]*sealedBox, n+1), answers: make([]map[Party]*answerState, n+1),
-		openings: make([]*openingState, n+1), results: make([]*resultPayload, n+1), seconds: make([][]second, n+1), weight: make([]int, n+1),
+		openings: make([]*openingState, n+1), results: make([][]resultPayload, n+1), seconds: make([][]second, n+1), weight: make([]int, n+1),
 		fetched: map[Hash]Source{}, wanted: map[Hash]bool{},
 	}
 	for p := range r.posts {
@@ -138,7 +139,7 @@ func (r *Round) restore(rec Record) error {
 	content, err := decodePayload(m.Slot, m.Payload)
 	if m.From != r.cfg.Self {
 		if err == nil {
-			err = acceptable(r.cfg.Description, r.hash, m, content)
+			err = acceptable(r.cfg.Description, r.hash, m, content, r.cfg.Sealer)
 		}
 		if err != nil { // it was kept as evidence
 			r.accuse(Malformed, m.From, m)

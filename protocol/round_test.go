@@ -46,6 +46,8 @@ type testSealer struct{}
 
 func (testSealer) NewKey() (private, public []byte, err error) { return []byte{1}, []byte{1}, nil }
 
+func (testSealer) CheckKey([]byte) error { return nil }
+
 func (testSealer) Seal(_, info []byte) (encapsulation, key []byte, err error) {
 	h := sha256.Sum256(info)
 	return []byte("encapsulation"), h[:], nil
@@ -165,11 +167,27 @@ func (w *world) carryOne() {
 	m := w.sent[0]
 	w.sent = w.sent[1:]
 	for p := 1; p < len(w.rounds); p++ {
-		if Party(p) == m.From {
+		if Party(p) == m.From || w.rounds[p] == nil {
 			continue
 		}
 		if err := w.step(Party(p), Received{m}); err != nil {
 			w.t.Fatal(err)
+		}
+	}
+}
+
+// carryUntil carries what comes before a phase, to those who are to have it.
+func (w *world) carryUntil(until Phase, to func(m Message, p Party) bool) {
+	w.t.Helper()
+	for i := 0; i < len(w.sent); i++ {
+		m := w.sent[i]
+		for p := 1; p < len(w.rounds); p++ {
+			if m.Slot.Phase >= until || Party(p) == m.From || !to(m, Party(p)) {
+				continue
+			}
+			if err := w.step(Party(p), Received{m}); err != nil {
+				w.t.Fatal(err)
+			}
 		}
 	}
 }

@@ -126,7 +126,7 @@ func (s *sums) combine(c choice) error {
 	if missing > 0 {
 		return r.giveUp(r.openers().Len())
 	}
-	return s.finish()
+	return s.finish(c)
 }
 
 // turn tells whether it is this hospital's turn to add up a slice: as many must
@@ -246,7 +246,7 @@ func (s *sums) settle(i int) error {
 }
 
 // finish puts the slices together.
-func (s *sums) finish() error {
+func (s *sums) finish(c choice) error {
 	r := s.r
 	sum := make(Vector, r.cfg.Description.Length)
 	rest := sum
@@ -265,8 +265,7 @@ func (s *sums) finish() error {
 			rest = rest[len(values):]
 		}
 	}
-	r.sum = sum
-	return r.result()
+	return r.result(c, sum, nil)
 }
 
 // waiting are those of whom one is needed to go on: who has posted the sum of a

@@ -98,7 +98,7 @@ func verifySums(t *testing.T, d Description, e Evidence) {
 		if err != nil {
 			return err
 		}
-		return e.Verify(testSigner{1, d.Thresholds.Parties}.Verify, scheme)
+		return e.Verify(testSigner{1, d.Thresholds.Parties}.Verify, testSealer{}, scheme)
 	}
 	if err := verify(e); err != nil || e.Kind != WrongSum {
 		t.Errorf("%v against hospital %d: %v", e.Kind, e.Liar, err)

@@ -235,7 +235,7 @@ func TestMalformedSlices(t *testing.T) {
 	} {
 		content, err := decodePayload(c.slot, c.payload)
 		if err == nil {
-			err = acceptable(c.d, c.d.Hash(), Message{From: 1, Slot: c.slot}, content)
+			err = acceptable(c.d, c.d.Hash(), Message{From: 1, Slot: c.slot}, content, testSealer{})
 		}
 		if (err == nil) != c.ok {
 			t.Errorf("%s: %v", what, err)

@@ -68,7 +68,7 @@ func (r *Round) Status() Status {
 		waiting(openers, r.openers(), needed)
 	case Combine:
 		waiting(r.all, r.resulted(), q)
-		if r.sums != nil && r.sum == nil {
+		if r.sums != nil && r.sumHash == (Hash{}) {
 			s.Waiting, s.Needed = r.sums.waiting().Parties(), 1
 		}
 	}
@@ -105,7 +105,7 @@ func (r *Round) openers() Set {
 func (r *Round) resulted() Set {
 	var s Set
 	for p, v := range r.results {
-		if v != nil {
+		if len(v) > 0 {
 			s.Add(Party(p))
 		}
 	}

@@ -31,12 +31,12 @@ func BenchmarkDeal(b *testing.B) {
 				shares[i] = make([]Element, width)
 			}
 			random := NewExpander([SeedSize]byte{1}, 0)
-			dealer, err := NewDealer(c.n, c.k, c.l)
+			dealer, err := NewDealer(c.n, c.k, c.l, 0)
 			if err != nil {
 				b.Fatal(err)
 			}
 			for b.Loop() {
-				for _, share := range shares[:dealer.Seeded()] {
+				for _, share := range shares[:c.k-c.l] {
 					random.Fill(share)
 				}
 				dealer.Extend(shares, secrets)

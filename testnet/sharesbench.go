@@ -62,8 +62,8 @@ type Yardstick struct {
 
 type sharesJob struct {
 	SharesBenched
-	training          spdz.Training
-	passive, deferred bool
+	training spdz.Training
+	passive  bool
 }
 
 func sharesJobs(opt SharesBenchOptions) []sharesJob {
@@ -79,12 +79,6 @@ func sharesJobs(opt SharesBenchOptions) []sharesJob {
 		{SharesBenched: SharesBenched{Name: "network 8-16-1", Activation: "relu, exact; output " + degree7, Yardstick: &Yardstick{2.13, 16.3, 1539}}, training: spdz.Training{Network: rectifier}, passive: true},
 		{SharesBenched: SharesBenched{Name: "network 8-16-1", Activation: degree7, Yardstick: &Yardstick{2.13, 16.3, 1539}}, training: spdz.Training{Network: smooth}, passive: true},
 		{SharesBenched: SharesBenched{Name: "network 8-16-1", Activation: degree7, Yardstick: &Yardstick{17.7, 668, 0}}, training: spdz.Training{Network: smooth}},
-	}
-	for _, job := range list {
-		if !job.passive {
-			job.deferred = true
-			list = append(list, job)
-		}
 	}
 	for i := range list {
 		t := &list[i].training
@@ -158,7 +152,7 @@ func inventRows(count, features int) (x, y []float64) {
 }
 
 func (j sharesJob) config() spdz.Config {
-	return spdz.Config{Passive: j.passive, Deferred: j.deferred}
+	return spdz.Config{Passive: j.passive}
 }
 
 func (b *sharesBench) config(job sharesJob) (spdz.Config, error) {

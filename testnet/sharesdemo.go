@@ -47,11 +47,8 @@ func (s *scenario) sharesSummary() string {
 }
 
 func securityOf(c spdz.Config) string {
-	switch {
-	case c.Passive:
+	if c.Passive {
 		return "passive"
-	case c.Deferred:
-		return "malicious, with abort, checked at openings"
 	}
 	return "malicious, with abort"
 }

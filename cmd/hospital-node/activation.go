@@ -266,7 +266,7 @@ func activationFigures(m *model.Approximation, curve model.Curve) map[string]fig
 	return map[string]figure.Figure{
 		"activation": {
 			Title: title, X: "x", Y: "value", YMin: lowest - room, YMax: highest + room,
-			Curves: []figure.Curve{{Name: "polynomial", X: around, Y: fit}, {Name: m.Function, X: around, Y: exact, Dashed: true}},
+			Curves: []figure.Curve{{Name: "polynomial", X: around, Y: fit}, {Name: m.Function, X: around, Y: exact, Style: figure.Dashed}},
 		},
 		"error": {Title: title, X: "x", Y: "polynomial less " + m.Function, Curves: []figure.Curve{{Name: "error", X: on, Y: off}}},
 	}

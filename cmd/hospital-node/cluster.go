@@ -152,6 +152,17 @@ func stands(a *app, r *roster.Roster) {
 	}
 	a.printf("A sum is opened by %d hospitals, and has at least %d in it. Up to %d that compare notes learn nothing but the\n"+
 		"sum of the others; %d could open any update.\n", k, t.SmallestSet(), curious, curious+1)
+	keyOrigin(a, r)
+	if t.Liars > 0 {
+		standsLiars(a, t)
+	}
+	if t.Parties == 3 {
+		a.printf("Of three hospitals, one may drop out only after it has dealt: a sum of two would show each the other's update.\n")
+	}
+}
+
+// keyOrigin says where a roster's Paillier key comes from, and so who knows it.
+func keyOrigin(a *app, r *roster.Roster) {
 	if key, err := r.PaillierKey(); err == nil && key != nil {
 		origin := "whoever dealt it could decrypt alone"
 		if r.JointKey {
@@ -161,12 +172,6 @@ func stands(a *app, r *roster.Roster) {
 	}
 	if r.InsecureTestKey {
 		a.printf("THE PAILLIER KEY IS A TEST KEY AND PROTECTS NOTHING.\n")
-	}
-	if t.Liars > 0 {
-		standsLiars(a, t)
-	}
-	if t.Parties == 3 {
-		a.printf("Of three hospitals, one may drop out only after it has dealt: a sum of two would show each the other's update.\n")
 	}
 }
 
@@ -230,6 +235,7 @@ func runClusterSign(_ context.Context, a *app, f *clusterSignFlags) error {
 	} else {
 		a.printf("%s is signed; still to sign: %s\n", f.files[0], strings.Join(report.Unsigned, ", "))
 	}
+	keyOrigin(a, r)
 	return a.finish("cluster-sign", report, nil)
 }
 
@@ -278,6 +284,9 @@ func signAs(r *roster.Roster, home string, id *identity.Identity) error {
 				return &usageError{err}
 			}
 			defer lock.Unlock()
+			if err := tookPart(r, home); err != nil {
+				return err
+			}
 			if err := r.Consent(home, id); err != nil {
 				return &node.NotAdmittedError{Why: err.Error()}
 			}
@@ -290,6 +299,21 @@ func signAs(r *roster.Roster, home string, id *identity.Identity) error {
 		return &node.NotAdmittedError{Why: err.Error()}
 	}
 	return nil
+}
+
+// tookPart refuses to sign for a key that this hospital did not help to make: its
+// author could have put in one whose factors he knows. The ceremony itself lets a
+// home consent to the roster with its key.
+func tookPart(r *roster.Roster, home string) error {
+	if !r.JointKey {
+		return nil
+	}
+	consented, err := roster.Consented(home, r.Before)
+	if err == nil && consented != r.Hash().String() {
+		err = &node.NotAdmittedError{Why: "the roster says that its members made its Paillier key together, and this hospital took no part in that: " +
+			"run `hospital-node cluster keygen` with the others, which signs"}
+	}
+	return err
 }
 
 func newClusterVerify(a *app, run func(context.Context, *app, string) error) *cobra.Command {
@@ -320,6 +344,7 @@ func runClusterVerify(_ context.Context, a *app, file string) error {
 		err = &node.NotAdmittedError{Why: fmt.Sprintf("%s is not signed by %s", file, strings.Join(missing, ", "))}
 	default:
 		a.printf("%s: signed by %s, hash %s\n", file, signers(r), r.Hash())
+		keyOrigin(a, r)
 	}
 	return a.finish("cluster-verify", report, err)
 }

@@ -37,6 +37,11 @@ func TestEvidenceVerifyNeedsOnlyTheRoster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, id := range ids {
+		if err := r.Sign(id); err != nil {
+			t.Fatal(err)
+		}
+	}
 	files := &evidenceFlags{roster: filepath.Join(dir, "roster.toml"), file: filepath.Join(dir, "it.evidence")}
 	if err := writeRoster(files.roster, r); err != nil {
 		t.Fatal(err)

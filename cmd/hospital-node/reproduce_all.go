@@ -50,8 +50,8 @@ func reproduceAll(ctx context.Context, a *app, f *reproduceFlags) (*allReport, e
 	if f.out == "" {
 		return nil, &usageError{errors.New("name a folder for the report with --out DIR")}
 	}
-	if f.iterations != 0 || f.eta != 0 || f.bitsGiven {
-		return nil, &usageError{errors.New("--eta, --iterations and --bits are for one experiment; all takes each as it is")}
+	if f.iterations != 0 || f.eta != 0 {
+		return nil, &usageError{errors.New("--eta and --iterations are for one experiment; all takes each as it is")}
 	}
 	if err := os.MkdirAll(f.out, 0o755); err != nil {
 		return nil, &usageError{err}

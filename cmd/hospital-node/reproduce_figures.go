@@ -14,9 +14,7 @@ import (
 // How long the trainings of the figures are.
 const (
 	figureIterations      = 20_000
-	quickFigureIterations = 320
-	quickSharedIterations = 40
-	figureSeed            = 1
+	quickFigureIterations = 320 // Taylor's degree 5 explodes before
 )
 
 // figureReport is the result of reproduce figure2 and figure3.
@@ -41,14 +39,14 @@ type figureReport struct {
 // nil.
 func reproduceFigure(ctx context.Context, a *app, f *reproduceFlags, shared []testnet.ExplosionRun) (*figureReport, error) {
 	opt := testnet.ExplosionsOptions{
-		Data: f.data, Figure: f.name, Iterations: figureIterations, Seed: figureSeed, Logger: a.logger(),
+		Data: f.data, Figure: f.name, Iterations: figureIterations, Seed: f.seed, Logger: a.logger(),
 		Tell: func(what string) { a.progressf("%s", what) },
 	}
 	if f.quick {
-		opt.Iterations, opt.Shares = quickFigureIterations, quickSharedIterations
+		opt.Iterations = quickFigureIterations
 	}
 	if f.iterations > 0 {
-		opt.Iterations, opt.Shares = f.iterations, 0
+		opt.Iterations = f.iterations
 	}
 	began := time.Now()
 	result, err := testnet.Explosions(ctx, opt, shared)
@@ -56,7 +54,7 @@ func reproduceFigure(ctx context.Context, a *app, f *reproduceFlags, shared []te
 		return nil, err
 	}
 	r := &figureReport{
-		Experiment: f.name, Title: figureTitles[f.name], Rows: result.Rows, TestRows: result.TestRows, Seed: figureSeed,
+		Experiment: f.name, Title: figureTitles[f.name], Rows: result.Rows, TestRows: result.TestRows, Seed: f.seed,
 		Parties: 3, Security: "passive: the hospitals follow the protocol", Runs: result.Runs, Difference: result.Difference,
 		Learnt: figureLessons, Files: []string{}, Seconds: time.Since(began).Seconds(),
 	}
@@ -76,21 +74,27 @@ var figureLessons = []string{
 	"weight decay keeps the weighted sums small enough that a narrow interval does, on which a low degree is exact enough",
 }
 
-// drawExplosions shows how far the weighted sums went, by iteration.
+// drawExplosions shows how far the weighted sums went, by iteration: a colour for
+// each polynomial, and a style of line for where or how deep it ran.
 func drawExplosions(r *figureReport) figure.Figure {
-	f := figure.Figure{Title: r.Title, X: "iteration", Y: "largest |weighted sum|", LogX: true, LogY: true, YMin: 0.5, YMax: 2e5}
-	for i, run := range r.Runs {
-		last := i == len(r.Runs)-1 // what the cure is compared with
-		if run.Guard == "clip" || last {
-			continue
-		}
-		c := figure.Curve{Name: run.Name, Dashed: run.On == "shares", Ended: run.ExplodedAt != nil}
+	f := figure.Figure{
+		Title: r.Title, X: "iteration", Y: "largest |weighted sum|", LogX: true, LogY: true, YMin: 1, YMax: 2e5, XMin: 10,
+		Levels: []figure.Level{{Name: "exploded: beyond 2^15", Y: 1 << 15}},
+	}
+	colours := map[string]int{}
+	for _, run := range r.Runs {
+		c := figure.Curve{Name: run.Name, Ended: run.ExplodedAt != nil, Style: map[int]figure.Style{3: figure.Dotted, 4: figure.DashDotted}[run.Layers]}
 		if run.On == "shares" {
-			name, _, guarded := strings.Cut(run.Name, ", guard")
-			if c.Name = name + " on shares"; guarded {
-				c.Name = name + " guarded, on shares"
+			c.Name, c.Style = run.Name+", on shares", map[string]figure.Style{"check": figure.Dotted}[run.Guard]
+			if c.Style == figure.Solid {
+				c.Style = figure.Dashed
 			}
 		}
+		polynomial, _, _ := strings.Cut(run.Name, ",")
+		if colours[polynomial] == 0 {
+			colours[polynomial] = len(colours) + 1
+		}
+		c.Colour = colours[polynomial]
 		for _, p := range run.Trajectory {
 			c.X, c.Y = append(c.X, float64(p.Iteration)), append(c.Y, min(p.MaxZ, 1e5))
 		}

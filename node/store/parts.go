@@ -236,8 +236,12 @@ func readIndex(f *os.File, root protocol.Hash, size int64) (*Part, error) {
 	return newPart(f, x), nil
 }
 
-// Clear removes all parts but those to keep.
+// Clear removes all parts but those to keep, and those that are being received.
 func (s *Parts) Clear(keep map[protocol.Hash]bool) error {
+	kept := map[string]bool{}
+	for root := range keep {
+		kept[root.String()], kept[root.String()+sparseSuffix] = true, true
+	}
 	s.mu.Lock()
 	maps.DeleteFunc(s.small, func(root protocol.Hash, _ *Part) bool { return !keep[root] })
 	maps.DeleteFunc(s.sparse, func(root protocol.Hash, w Sparse) bool {
@@ -246,14 +250,13 @@ func (s *Parts) Clear(keep map[protocol.Hash]bool) error {
 		}
 		return !keep[root]
 	})
+	for root := range s.begun {
+		kept[root.String()+unfinished] = true
+	}
 	s.mu.Unlock()
 	entries, err := os.ReadDir(s.dir)
 	if err != nil {
 		return err
-	}
-	kept := map[string]bool{}
-	for root := range keep {
-		kept[root.String()], kept[root.String()+sparseSuffix] = true, true
 	}
 	var errs []error
 	for _, e := range entries {

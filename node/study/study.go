@@ -84,7 +84,6 @@ type Shares struct {
 	Threshold int    `toml:"threshold"` // so many hospitals together learn nothing; 0 takes the most, (n−1)/2
 	Least     int    `toml:"least"`     // the threshold never goes below, when hospitals have gone for good; 1 unless said
 	Passive   bool   `toml:"passive"`   // trust that all follow the protocol
-	Deferred  bool   `toml:"deferred"`  // otherwise check them only before something opens: a tenth of the rounds, and less secrecy from who deviates
 	Reveal    string `toml:"reveal"`    // what opens in the end: "weights" or "predictions"
 }
 
@@ -264,7 +263,7 @@ func (s *Study) Program(t protocol.Thresholds) (*model.Program, error) {
 func (s *Study) SharesPlan(p *model.Program, hospitals int) (*learning.Plan, error) {
 	var settings learning.Settings
 	if w := s.Shares; w != nil {
-		settings = learning.Settings{Threshold: w.Threshold, Least: w.Least, Passive: w.Passive, Deferred: w.Deferred, Reveal: w.Reveal}
+		settings = learning.Settings{Threshold: w.Threshold, Least: w.Least, Passive: w.Passive, Reveal: w.Reveal}
 	}
 	return learning.NewPlan(p, hospitals, settings)
 }

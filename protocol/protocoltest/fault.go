@@ -19,7 +19,7 @@ type Fault struct {
 	For   uint64 // over after so many rounds; 0 for good
 }
 
-// The kinds of faults. The last four are lies: they need a federation that
+// The kinds of faults. The last five are lies: they need a federation that
 // tolerates liars.
 const (
 	Kill        = "kill"
@@ -35,18 +35,19 @@ const (
 	WrongShare  = "wrong-share"
 	WrongOpen   = "wrong-opening"
 	BadProof    = "bad-proof"
+	FalseUpdate = "false-update"
 	faultFormat = "KIND:NAME@ROUND:PHASE[+N]"
 )
 
 // Kinds lists all kinds of faults.
 func Kinds() []string {
 	return []string{Kill, Pause, Disconnect, Slow, Lossy, Corrupt, Duplicate, ClockSkew, DiskFull,
-		Equivocate, WrongShare, WrongOpen, BadProof}
+		Equivocate, WrongShare, WrongOpen, BadProof, FalseUpdate}
 }
 
 // Lie reports whether the fault makes its hospital lie.
 func (f Fault) Lie() bool {
-	return slices.Contains([]string{Equivocate, WrongShare, WrongOpen, BadProof}, f.Kind)
+	return slices.Contains([]string{Equivocate, WrongShare, WrongOpen, BadProof, FalseUpdate}, f.Kind)
 }
 
 func (f Fault) String() string {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"consilium/protocol"
 )
@@ -68,14 +69,10 @@ func (h *hospital) signer() protocol.Signer {
 }
 
 func (h *hospital) sealer() protocol.Sealer {
-	sealer := protocol.Sealer(standInSealer{h.random})
 	if h.sim.opt.Sealer != nil {
-		sealer = h.sim.opt.Sealer(h.party)
+		return h.sim.opt.Sealer(h.party)
 	}
-	if h.lies(h.disk.round)[WrongShare] == protocol.Check {
-		sealer = badSealer{sealer, newRandom(h.sim.opt.Seed, 6000+uint64(h.party))}
-	}
-	return sealer
+	return standInSealer{h.random}
 }
 
 // start brings a hospital up, with what its disk holds.
@@ -161,25 +158,17 @@ func (h *hospital) round() (*protocol.Round, error) {
 		key = h.sim.opt.Key(h.party)
 		d.Key = key.Digest()
 	}
-	scheme, err := h.scheme(d, key)
+	scheme, err := honestScheme(h.party, d, key)
 	if err != nil {
 		return nil, err
 	}
-	return protocol.Restore(protocol.Config{
-		Self: h.party, Description: d, Signer: h.signer(), Sealer: h.sealer(), Random: h.random,
-	}, scheme, h.disk.records)
+	cfg := protocol.Config{Self: h.party, Description: d, Signer: h.signer(), Sealer: h.sealer(), Random: h.random}
+	scheme = Lying(&cfg, scheme, h.lies(d.Round), h.sim.opt.Seed)
+	return protocol.Restore(cfg, scheme, h.disk.records)
 }
 
-// scheme is that of the round, at a liar with lies in it. Without a key the
-// stand-in takes the place of scheme paillier.
-func (h *hospital) scheme(d protocol.Description, key *protocol.PaillierKey) (protocol.Scheme, error) {
-	scheme, err := honestScheme(h.party, d, key)
-	if kinds := h.lies(d.Round); err == nil && len(kinds) > 0 {
-		scheme = lying(scheme, kinds)
-	}
-	return scheme, err
-}
-
+// honestScheme is that of the round. Without a key the stand-in takes the place of
+// scheme paillier.
 func honestScheme(self protocol.Party, d protocol.Description, key *protocol.PaillierKey) (protocol.Scheme, error) {
 	if d.Scheme == protocol.SchemePaillier && key == nil {
 		return newStandIn(self, d)
@@ -191,10 +180,15 @@ func honestScheme(self protocol.Party, d protocol.Description, key *protocol.Pai
 // it.
 const limit = 1 << 50
 
-// Limit is the largest value in the updates of a run.
+// Limit is the largest value in the updates of a run. With false updates there is
+// room in the ring to tell them.
 func (o Options) Limit() int64 {
 	if o.Modulus == 32 && o.Scheme == protocol.SchemeMasked {
-		return (1<<31 - 1) / int64(o.Thresholds.Parties)
+		room := int64(1<<31 - 1)
+		if slices.ContainsFunc(o.Faults, func(f Fault) bool { return f.Kind == FalseUpdate }) {
+			room /= 4
+		}
+		return room / int64(o.Thresholds.Parties)
 	}
 	return limit
 }
@@ -349,7 +343,11 @@ func (h *hospital) conclude(o protocol.Outcome) error {
 	if err := h.sim.judge(h.disk.round, o); err != nil {
 		return err
 	}
-	h.sim.log(h.party, "sum of %v", protocol.NewSet(o.Included...))
+	if o.Spoiled == "" {
+		h.sim.log(h.party, "sum of %v", protocol.NewSet(o.Included...))
+	} else {
+		h.sim.log(h.party, "skips round %d: %s", h.disk.round, o.Spoiled)
+	}
 	h.note(Note{What: Summed, Outcome: &o})
 	posts := h.session.Round().Posts()
 	maps.Copy(h.disk.parts, h.serving)
@@ -411,6 +409,11 @@ func (s *sim) posted(m protocol.Message) {
 // judge compares a result with the plain sum of its set.
 func (s *sim) judge(round uint64, o protocol.Outcome) error {
 	s.results[round][o.Hash] = protocol.NewSet(o.Included...)
+	if o.Spoiled != "" { // somebody in the set contributed a false update
+		s.skipped[round] = o.Spoiled
+		s.res.Wrong = s.res.Wrong || protocol.NewSet(o.Included...).And(s.falsifiers(round)) == (protocol.Set{})
+		return nil
+	}
 	plain := make(protocol.Vector, len(o.Sum))
 	for _, p := range o.Included {
 		update, err := s.update(p, round)

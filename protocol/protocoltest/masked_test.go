@@ -81,7 +81,7 @@ func TestMaskedEveryFaultInEveryPhase(t *testing.T) {
 			continue
 		}
 		for _, phase := range maskedPhases {
-			if kind == ClockSkew && phase != protocol.Mask { // an hour of ticks takes its time
+			if kind == ClockSkew && phase != protocol.Mask { // ten minutes of ticks take their time
 				continue
 			}
 			for _, span := range []uint64{0, 1} {

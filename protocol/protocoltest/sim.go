@@ -75,6 +75,7 @@ type Result struct {
 	Fetched   int64 // bytes of chunks that hospitals fetched, where they fetch some only
 	Messages  int64 // posted
 	Virtual   int64 // milliseconds of virtual time
+	Skipped   int   // rounds whose sum was spoiled by a false update: a quorum signed that
 	Included  []protocol.Set
 	Trace     [sha256.Size]byte
 }
@@ -118,6 +119,7 @@ type sim struct {
 	waiting   []waiting
 	plot      plot
 	aborted   map[uint64]string // by round: why a quorum ended it
+	skipped   map[uint64]string // by round: why a quorum signed that there is no sum
 	opened    []map[protocol.Hash]bool
 	results   []map[protocol.Hash]protocol.Set // by round: result hash to included
 	res       Result
@@ -148,7 +150,7 @@ func Run(opt Options) (Result, error) {
 			opt.Rounds = max(opt.Rounds, int(f.Round), int(f.End()))
 		}
 	}
-	s := &sim{opt: opt, first: first, random: newRandom(opt.Seed, 0), trace: sha256.New(), aborted: map[uint64]string{}}
+	s := &sim{opt: opt, first: first, random: newRandom(opt.Seed, 0), trace: sha256.New(), aborted: map[uint64]string{}, skipped: map[uint64]string{}}
 	s.opened = make([]map[protocol.Hash]bool, opt.Rounds+1)
 	s.results = make([]map[protocol.Hash]protocol.Set, opt.Rounds+1)
 	for i := range s.opened {
@@ -223,7 +225,7 @@ func (s *sim) log(p protocol.Party, format string, args ...any) {
 
 // finish judges the run.
 func (s *sim) finish() Result {
-	s.res.Virtual = s.now
+	s.res.Virtual, s.res.Skipped = s.now, len(s.skipped)
 	for round := s.first; round < uint64(len(s.results)); round++ {
 		if len(s.results[round]) > 1 || len(s.opened[round]) > 1 {
 			s.res.Split = true

@@ -149,7 +149,7 @@ func (e *Engine) signBits(x *Secret, width int, h *hider) (bitShare, error) {
 	}
 	message := make([]wide.Element, len(x.share))
 	if e.sender() {
-		wide.Accumulate(message, e.lagrange, x.share)
+		wide.Accumulate(message, e.lagrange[e.self], x.share)
 	}
 	for _, r := range h.adds {
 		wide.AddTo(message, r[:len(message)])
@@ -260,4 +260,13 @@ func (e *Engine) AnyBeyond(limit float64, list ...*Secret) (bool, error) {
 		}
 	}
 	return e.openAny(sign)
+}
+
+func (e *Engine) anyNegative(s *Secret) bool {
+	for i := range s.share {
+		if s.value(i) < 0 {
+			return true
+		}
+	}
+	return false
 }

@@ -171,7 +171,10 @@ func (r *trainer) save(epoch int) error {
 		return nil
 	}
 	e := r.engine
-	c := &Checkpoint{Party: e.self, Parties: e.n, Threshold: e.Threshold, Epoch: epoch, Rate: r.Rate}
+	if err := e.meet(); err != nil {
+		return err
+	}
+	c := &Checkpoint{Party: e.self, Parties: e.n, Threshold: e.Threshold, Run: e.run, Epoch: epoch, Rate: r.Rate}
 	for _, s := range r.given {
 		c.Shares = append(c.Shares, s.Hold())
 	}

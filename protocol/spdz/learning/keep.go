@@ -94,6 +94,11 @@ func (r *run) resume() error {
 	if r.resumed, err = r.engine.Continue(checkpoints...); err != nil {
 		return err
 	}
+	if at := r.resumed.Kept; at > 0 && r.Keep != nil { // what is kept next is not to push it out
+		if err := r.Keep(r.Kept[at]); err != nil {
+			return err
+		}
+	}
 	r.result.State = r.kept[0].state
 	r.x, r.y, r.weights = r.resumed.X, r.resumed.Y, r.resumed.Weights
 	return nil

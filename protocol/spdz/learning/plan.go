@@ -22,9 +22,8 @@ type Settings struct {
 	// Least, 1 unless said.
 	Threshold, Least int
 
-	Passive  bool   // trust that all follow the protocol
-	Deferred bool   // otherwise check them only before something opens: see spdz.Config
-	Reveal   string // RevealWeights unless said
+	Passive bool   // trust that all follow the protocol
+	Reveal  string // RevealWeights unless said
 }
 
 // Plan is what all hospitals agree on.
@@ -89,7 +88,7 @@ func NewPlan(p *model.Program, parties int, s Settings) (*Plan, error) {
 
 // Config is the engine's, but for the seed.
 func (p *Plan) Config() spdz.Config {
-	return spdz.Config{Threshold: p.Threshold, Passive: p.Passive, Deferred: p.Deferred, Fraction: fraction}
+	return spdz.Config{Threshold: p.Threshold, Passive: p.Passive, Fraction: fraction}
 }
 
 // networkOf is the task's model on shares.

@@ -18,7 +18,7 @@ type Study struct {
 	Tell        func(Progress)      // may be nil
 
 	// Kept are what Keep was given in earlier runs of the same study, the last
-	// two of them. If every hospital has one, the study goes on from there: with
+	// two of them, the last first. If every hospital has one, the study goes on from there: with
 	// fewer hospitals than before, the shares are shared again. Otherwise it
 	// begins.
 	Kept [][]byte
