@@ -218,3 +218,16 @@ func TestSlicedWrongSumsAreNamed(t *testing.T) {
 		}
 	}
 }
+
+// A hospital crashes after each record that it saves, while another posts wrong
+// sums, or one root here and another there.
+func TestSlicedLiarsAndCrashes(t *testing.T) {
+	for at := 40; at <= 120; at += 2 {
+		opt := slicedOptions(6, 1, 1, uint64(at))
+		opt.Faults = []Fault{lieOf([]string{WrongOpen, Equivocate}[at/2%2], 1+at%3, protocol.Combine)}
+		opt.CrashAt, opt.RestartAfter = map[protocol.Party]int{protocol.Party(4 + at/2%3): at}, []int64{5, 300, 3000}[at%3]
+		if mustStand(t, opt); t.Failed() {
+			return
+		}
+	}
+}
