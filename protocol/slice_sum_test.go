@@ -104,9 +104,16 @@ func verifySums(t *testing.T, d Description, e Evidence) {
 		t.Errorf("%v against hospital %d: %v", e.Kind, e.Liar, err)
 	}
 	for what, tamper := range map[string]func(*Evidence){
-		"one of the others less":         func(e *Evidence) { e.Messages = e.Messages[:len(e.Messages)-1] },
-		"one of the others twice":        func(e *Evidence) { e.Messages[1] = e.Messages[2] },
-		"the liar's own among them":      func(e *Evidence) { e.Messages[1] = e.Messages[0] },
+		"one of the others less":    func(e *Evidence) { e.Messages = e.Messages[:len(e.Messages)-1] },
+		"one of the others twice":   func(e *Evidence) { e.Messages[1] = e.Messages[2] },
+		"the liar's own among them": func(e *Evidence) { e.Messages[1] = e.Messages[0] },
+		"the liar's other root among them": func(e *Evidence) {
+			wrong := e.Messages[0]
+			p, _ := decodeSum(wrong.Payload)
+			other, _ := decodeSum(e.Messages[1].Payload)
+			p.Roots = slices.Repeat(other.Roots[:1], len(p.Roots))
+			e.Messages[1] = signedMessage(d, wrong.From, wrong.Slot, p.encode())
+		},
 		"against one of the others":      func(e *Evidence) { e.Liar = e.Messages[1].From; slices.Reverse(e.Messages) },
 		"in a round that was not sliced": func(e *Evidence) { e.Description.Sliced = false },
 		"of another kind":                func(e *Evidence) { e.Kind = WrongResult },
@@ -190,5 +197,58 @@ func TestSecondRootsCountWhereOthersAgree(t *testing.T) {
 	_ = r.says(liar, 0, Hash{1}) // as who counts it passes it on
 	if sum := r.sums.slices[0]; !sum.settled || sum.root != (Hash{1}) {
 		t.Fatalf("the honest root is not settled: %+v", sum)
+	}
+}
+
+// After a restart a hospital holds less for a while. It takes no claim back, holds
+// on to what it had claimed, and posts no other sum than it had.
+func TestSlicesAfterARestart(t *testing.T) {
+	d := slicedDescription(8, 1, 1, 16*8, 32)
+	s, self := d.Slicing(), Party(3)
+	r := slicedRound(t, d, self)
+	m := r.masks
+	extra := slices.IndexFunc(s.within(self, 8), func(i int) bool { return !m.duty.has(i) })
+	claimed := s.newClaim(append(s.within(self, s.holders()), extra)...)
+	held := []named{{1, Hash{1}}, {2, Hash{2}}, {4, Hash{4}}, {5, Hash{5}}, {6, Hash{6}}}
+	slot := Slot{Phase: Mask, Step: stepAttestMasked}
+	if err := r.say(slot, attestPayload{held, claimed}.encode()); err != nil {
+		t.Fatal(err)
+	}
+	r.tick = 1000
+	if err := m.attestSlices(choice{Included: held}); err != nil {
+		t.Fatal(err)
+	}
+	if !m.duty.has(extra) {
+		t.Error("it does not want the slice that it had stepped in for")
+	}
+	less := s.newClaim(s.within(self, s.holders())...)
+	if err := m.attests.attest(attestPayload{append(held, named{7, Hash{7}}), less}, Set{}, 0); err != nil {
+		t.Fatal(err)
+	}
+	slot.View = 1
+	if r.said(slot) {
+		t.Error("it takes a claim back")
+	}
+
+	var content Chunks
+	for range s.chunks() {
+		content = append(content, make([]byte, s.chunk))
+	}
+	state := &maskedState{held: content, name: Hash{9}}
+	m.posts[1] = []*maskedState{state}
+	for _, same := range []bool{true, false} {
+		r.sums.unmasked = true
+		r.sums.slices[0].mine, r.sums.slices[0].posted = nil, map[Party][]Hash{}
+		ref, err := RefOf(r.sums.slicer.SumSlice(0, []Source{state.held}, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !same {
+			ref.Root[0] ^= 1
+		}
+		r.sums.slices[0].posted[self] = []Hash{ref.Root}
+		if err := r.sums.add(0, choice{Included: []named{{1, Hash{9}}}}); (err == nil) != same {
+			t.Errorf("the sum that was posted is the same: %v, %v", same, err)
+		}
 	}
 }

@@ -46,6 +46,22 @@ func TestSlicesCoverTheVector(t *testing.T) {
 	}
 }
 
+// With f liars and c more away: of the holders one is honest and there, of those
+// who may step in as many as must hold, of those who agree on a sum one; and there
+// are so many hospitals.
+func TestNumbersOfSlices(t *testing.T) {
+	for n := 3; n <= 60; n++ {
+		for f := 0; MostDropouts(n, f) >= 0; f++ {
+			for c := range MostDropouts(n, f) + 1 {
+				s := slicedDescription(n, f, c, 16*n, 32).Slicing()
+				if s.holders() <= f+c || s.reserve()-(f+c) < s.holders() || s.adders() <= f || s.adders() < 2 || s.reserve() > n {
+					t.Fatalf("n %d, f %d, c %d: %d hold, %d may, %d add up", n, f, c, s.holders(), s.reserve(), s.adders())
+				}
+			}
+		}
+	}
+}
+
 func TestOrdersOfSlices(t *testing.T) {
 	for _, n := range []int{3, 7, 20} {
 		for round := range uint64(5) {
@@ -87,7 +103,7 @@ func TestOrdersOfSlices(t *testing.T) {
 // ring, over every set of those who joined, opened by any k.
 func TestSliceSums(t *testing.T) {
 	for _, modulus := range []uint32{32, 64} {
-		for _, length := range []int{1, 5, 41, 200} {
+		for _, length := range []int{1, 5, 41, 200, 170_000} { // the last has several chunks in a slice
 			d := slicedDescription(5, 0, 2, length, modulus)
 			w, sl := newMaskedWorld(t, d, 1, 2, 4, 5), d.Slicing()
 			for _, included := range [][]int{{1, 2, 4, 5}, {1, 4, 5}} {
@@ -115,7 +131,7 @@ func TestSliceSums(t *testing.T) {
 					}
 				}
 				if !slices.Equal(sum, w.plain(included...)) {
-					t.Fatalf("%d bits, %d values in %d slices: %v", modulus, length, sl.count, sum)
+					t.Fatalf("%d bits, %d values in %d slices: another sum", modulus, length, sl.count)
 				}
 				updates[0] = Chunks{make([]byte, sl.chunk+1)}
 				if _, err := s.SumSlice(0, updates, masks).Chunk(0); err == nil {
@@ -241,6 +257,12 @@ func TestMalformedSlices(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+	for view, ok := range map[uint32]bool{8 + 64 + 8: true, 8 + 64 + 9: false} { // a claim can grow by every slice
+		m := Message{From: 1, Slot: Slot{Phase: Mask, Step: stepAttestMasked, View: view}}
+		if err := acceptable(d, d.Hash(), m, attestPayload{Claim: s.newClaim()}, testSealer{}); (err == nil) != ok {
+			t.Errorf("attestation %d: %v", view, err)
+		}
+	}
 	h := header{Parts: []partRef{{0, Ref{Chunks: uint32(s.chunks()), Size: d.maskedSize()}}}}
 	if err := (maskedPayload{Body: h}).fits(d); err != nil {
 		t.Error(err)
@@ -252,6 +274,26 @@ func TestMalformedSlices(t *testing.T) {
 	h.Inline, h.Parts[0].Ref.Chunks = nil, 1
 	if (maskedPayload{Body: h}).fits(d) == nil {
 		t.Error("a masked update in chunks of another number")
+	}
+}
+
+// The largest proposal fits into a message, with what liars may add to its table.
+func TestLargestSlicedProposal(t *testing.T) {
+	d := slicedDescription(MaxParties, 85, 0, 16*MaxParties, 32)
+	a := newAttestations(slicedRound(t, d, 1), Slot{Phase: Mask, Step: stepAttestMasked})
+	p := proposalPayload{Choice: choice{Holders: AllOf(MaxParties)}}
+	for i := range a.mostRoots() {
+		p.Roots = append(p.Roots, named{Party(1 + i%MaxParties), Hash{byte(i / MaxParties), byte(i)}})
+	}
+	p.Choice.Included = p.Roots[:MaxParties]
+	for from := range Party(MaxParties) {
+		p.Attests = append(p.Attests, attestRow{From: from + 1, Held: make([]byte, (len(p.Roots)+7)/8), Signature: make([]byte, SignatureSize), Claim: d.Slicing().newClaim()})
+	}
+	if size := (Message{Payload: p.encode()}).Size(); size > MaxMessage {
+		t.Errorf("%d bytes, at most %d", size, MaxMessage)
+	}
+	if len(p.Roots) < MaxParties {
+		t.Errorf("only %d roots: as many are honest", len(p.Roots))
 	}
 }
 
