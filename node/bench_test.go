@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -51,6 +52,23 @@ func BenchmarkPaillierRound(b *testing.B) {
 	}
 }
 
+// BenchmarkJointPaillierRound is the same with 10,000 values of 28 bits and a
+// published key with shares as its holders make them together. Of ten hospitals
+// with two liars, seven decrypt.
+func BenchmarkJointPaillierRound(b *testing.B) {
+	for _, bits := range []int{2048, 3072} {
+		b.Run(fmt.Sprintf("n=10/k=7/d=10000/bits=%d", bits), func(b *testing.B) {
+			f := newFederationOf(b, 10, 2, study.Study{Scheme: protocol.SchemePaillier, Deadlines: patient})
+			m := measuring{tb: b, f: f, way: way{scheme: protocol.SchemePaillier}, length: 10_000, limit: 1 << 27, bits: bits, rounds: b.N}
+			m.begin, m.end = b.ResetTimer, b.StopTimer
+			if err := m.run(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+			m.report(b)
+		})
+	}
+}
+
 // stopwatch adds up how long a node is in each phase.
 type stopwatch struct {
 	mu    sync.Mutex
@@ -69,14 +87,19 @@ func (s *stopwatch) note(p Progress) {
 	s.phase, s.since = p.Phase, now
 }
 
-// testKeys are published keys, for the scheme that needs them.
-func testKeys(b *testing.B, scheme string, t protocol.Thresholds) []*protocol.PaillierKey {
+// testKeys are published keys, for the scheme that needs them; of 0 bits, a dealt
+// one of 2048.
+func testKeys(b testing.TB, scheme string, bits int, t protocol.Thresholds) []*protocol.PaillierKey {
 	b.Helper()
 	keys := make([]*protocol.PaillierKey, t.Parties)
 	if scheme != protocol.SchemePaillier {
 		return keys
 	}
-	public, shares, err := testkey.Deal(2048, protocol.Holders(t), protocol.HolderThreshold(t))
+	share := testkey.Joint
+	if bits == 0 {
+		share, bits = testkey.Deal, 2048
+	}
+	public, shares, err := share(bits, protocol.Holders(t), protocol.HolderThreshold(t))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -111,12 +134,13 @@ func benchmarkStudy(b *testing.B, t protocol.Thresholds, length int, s study.Stu
 	if length >= 1_000_000 {
 		s.Tick = "200ms" // an exchange of what is held every ten ticks must not count
 	}
-	m := measuring{b: b, f: newFederationWith(b, t, s), scheme: s.Scheme, length: length, rounds: b.N}
+	w := ways[slices.IndexFunc(ways, func(w way) bool { return w.scheme == s.Scheme })]
+	m := measuring{tb: b, f: newFederationWith(b, t, s), way: w, length: length, rounds: b.N}
 	m.begin, m.end = b.ResetTimer, b.StopTimer
 	if err := m.run(b.Context()); err != nil {
 		b.Fatal(err)
 	}
-	m.report()
+	m.report(b)
 }
 
 // patient deadlines leave nobody out.
@@ -125,10 +149,12 @@ var patient = study.Deadlines{Commit: 3000, Deal: 3000, Attest: 3000, View: 500}
 // measuring runs rounds of real nodes and looks at what they cost. Round 0
 // connects everybody and does not count.
 type measuring struct {
-	b          *testing.B
+	tb         testing.TB
 	f          *federation
-	scheme     string
+	way        way
 	length     int
+	limit      int64 // of a value; 0: that of numbers, or of 32 bits
+	bits       int   // of a Paillier key that was made together; 0: dealt
 	rounds     int
 	begin, end func()
 
@@ -145,7 +171,7 @@ type measuring struct {
 func (m *measuring) run(ctx context.Context) error {
 	n := len(m.f.homes)
 	m.watch.spent = map[protocol.Phase]time.Duration{}
-	keys := testKeys(m.b, m.scheme, m.f.roster.Thresholds())
+	keys := testKeys(m.tb, m.way.scheme, m.bits, m.f.roster.Thresholds())
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	started := make(chan struct{})
@@ -154,8 +180,8 @@ func (m *measuring) run(ctx context.Context) error {
 	complete.Add(n)
 	m.nodes = make([]*Node, n)
 	for i := range m.nodes {
-		w := numbers{party: i + 1, rounds: m.rounds + 1, length: m.length, vary: true}
-		if m.scheme == protocol.SchemeMasked {
+		w := numbers{party: i + 1, rounds: m.rounds + 1, length: m.length, limit: m.limit, vary: true}
+		if m.way.bits == 32 {
 			w.limit = 1 << 20 // sums in 32 bits
 		}
 		m.f.work[i] = w
@@ -208,19 +234,19 @@ func (m *measuring) run(ctx context.Context) error {
 	return nil
 }
 
-func (m *measuring) report() {
+func (m *measuring) report(b *testing.B) {
 	n, rounds := float64(len(m.nodes)), float64(m.rounds)
 	for phase, spent := range m.watch.spent {
-		m.b.ReportMetric(spent.Seconds()*1000/rounds, "ms-"+phase.String())
+		b.ReportMetric(spent.Seconds()*1000/rounds, "ms-"+phase.String())
 	}
-	m.b.ReportMetric(m.cpu.Seconds()/n/rounds, "cpu-s/hospital")
-	m.b.ReportMetric(float64(m.sent)/n/rounds/1e6, "MB-sent/hospital")
-	m.b.ReportMetric(float64(m.gossip)/n/rounds/1e6, "MB-gossip/hospital")
-	m.b.ReportMetric(float64(m.parts)/n/rounds/1e6, "MB-parts/hospital")
-	m.b.ReportMetric(float64(m.peak)/1e6, "MB-heap")
-	m.b.ReportMetric(float64(m.peak)/(n*8*float64(m.length)), "vectors/hospital")
-	if m.scheme != protocol.SchemePaillier {
-		m.b.ReportMetric(m.useful()/1e6, "MB-useful/hospital")
+	b.ReportMetric(m.cpu.Seconds()/n/rounds, "cpu-s/hospital")
+	b.ReportMetric(float64(m.sent)/n/rounds/1e6, "MB-sent/hospital")
+	b.ReportMetric(float64(m.gossip)/n/rounds/1e6, "MB-gossip/hospital")
+	b.ReportMetric(float64(m.parts)/n/rounds/1e6, "MB-parts/hospital")
+	b.ReportMetric(float64(m.peak)/1e6, "MB-heap")
+	b.ReportMetric(float64(m.peak)/(n*8*float64(m.length)), "vectors/hospital")
+	if m.way.scheme != protocol.SchemePaillier {
+		b.ReportMetric(m.useful()/1e6, "MB-useful/hospital")
 	}
 }
 
@@ -228,15 +254,16 @@ func (m *measuring) report() {
 // and the openings that k−1 others make do with; or a masked update to everybody, or
 // in a sliced round to those who hold each slice, and then the sum once.
 func (m *measuring) useful() float64 {
-	n := len(m.nodes)
-	if m.scheme == protocol.SchemeShamir {
-		return float64(8 * m.length * (n - 1))
+	n, k, packing := len(m.nodes), m.f.roster.Thresholds().Openings(), int(m.f.study.Packing)
+	if m.way.scheme == protocol.SchemeShamir {
+		packing = max(1, packing)
+		return float64(8 * (m.length + packing - 1) / packing * (n - 1 - (k - packing) + k - 1))
 	}
-	t := m.f.roster.Thresholds()
+	t, vector := m.f.roster.Thresholds(), float64(m.way.bits/8*m.length)
 	if sliced, _ := m.f.study.Slices(t, uint64(m.length), 1<<20); sliced {
-		return float64(4*m.length) * float64((t.Missing()+1)*(n-1)+n-max(2, t.Liars+1)) / float64(n)
+		return vector * float64((t.Missing()+1)*(n-1)+n-max(2, t.Liars+1)) / float64(n)
 	}
-	return float64(4 * m.length * (n - 1))
+	return vector * float64(n-1)
 }
 
 func sent(nodes []*Node) (gossip, parts, all int64) {

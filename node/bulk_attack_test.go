@@ -94,6 +94,23 @@ func TestWithheldBodiesBlockNobody(t *testing.T) {
 	})
 }
 
+// Nothing is waited for when all is here: a small part takes two round trips, and
+// what the transport needs to get up to speed.
+func TestFetchTakesTheTimeOfTheNetwork(t *testing.T) {
+	virtually(t, 3, study.Study{Rounds: 1}, func(t *testing.T, f *federation) {
+		ctx, nodes, end := f.listening(t, 2)
+		defer end()
+		for _, count := range []int{1, 4, 20} {
+			content, ref := chunks(t, count)
+			if err := nodes[0].parts.Put(ref, content); err != nil {
+				t.Fatal(err)
+			}
+			line := time.Duration(ref.Size) * 8 * time.Second / 100e6
+			nodes[1].inTime(ctx, t, 1, ref, 200*time.Millisecond+2*line)
+		}
+	})
+}
+
 // The same with bodies that come, so slowly that they do not come.
 func TestSlowBodiesBlockNobody(t *testing.T) {
 	virtually(t, 4, study.Study{Rounds: 1}, func(t *testing.T, f *federation) {

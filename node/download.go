@@ -242,7 +242,7 @@ func (d *download) readChunks(ctx context.Context, s network.Stream, party proto
 			}
 		}
 		came, err := d.pull(s, party, held)
-		if err != nil {
+		if err != nil || d.isOver() {
 			return err
 		}
 		if idle++; came {

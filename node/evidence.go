@@ -16,6 +16,11 @@ import (
 // file each, to be shown to anybody who has the roster.
 const EvidenceDir = "evidence"
 
+// mostEvidence bounds the files that are kept against one hospital in a study. One
+// is enough to expel it, and each can hold all deals of a round: a liar must not
+// fill the disk.
+const mostEvidence = 8
+
 // keepEvidence writes what the round has found since it was last asked. Files
 // are signed by the liars themselves; nothing in them is secret.
 func (n *Node) keepEvidence() error {
@@ -29,6 +34,14 @@ func (n *Node) keepEvidence() error {
 		if n.proved[name] {
 			continue
 		}
+		n.proved[name] = true
+		kept, err := filepath.Glob(filepath.Join(filepath.Dir(name), fmt.Sprintf("%s-round-*-%s.evidence", n.cfg.Study.Hash().String()[:16], n.cfg.Roster.Name(e.Liar))))
+		if err != nil {
+			return err
+		}
+		if len(kept) >= mostEvidence {
+			continue
+		}
 		encoded, err := e.Encode()
 		if err != nil {
 			return err
@@ -39,29 +52,48 @@ func (n *Node) keepEvidence() error {
 		if err := durable.WriteFile(name, encoded, 0o644); err != nil {
 			return fmt.Errorf("keep evidence: %w", err)
 		}
-		n.proved[name] = true
 		n.cfg.Logger.Warn("a hospital is proved to have lied", "hospital", n.cfg.Roster.Name(e.Liar), "round", number, "kind", e.Kind.String(), "evidence", name)
 	}
 	return nil
 }
 
-// VerifyEvidence checks what such a file says as anybody can who has the roster. A
-// *NotEvidenceError says that it is no evidence about a round of this roster;
-// another error, that it proves nothing.
-func VerifyEvidence(r *roster.Roster, file []byte) (protocol.Evidence, error) {
+// EvidenceFiles reads what a home keeps against others.
+func EvidenceFiles(home string) (files [][]byte, err error) {
+	names, err := filepath.Glob(filepath.Join(home, EvidenceDir, "*.evidence"))
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, data)
+	}
+	return files, nil
+}
+
+// VerifyEvidence checks what such a file says as anybody can who has the roster,
+// of the epoch or of a later one; it gives the roster that the round was run with.
+// A *NotEvidenceError says that it is no evidence about a round of these; another
+// error, that it proves nothing.
+func VerifyEvidence(r *roster.Roster, file []byte) (protocol.Evidence, *roster.Roster, error) {
 	e, err := protocol.DecodeEvidence(file)
 	if err != nil {
-		return e, &NotEvidenceError{err}
+		return e, r, &NotEvidenceError{err}
 	}
-	if e.Description.Roster != r.Hash() || e.Description.Thresholds != r.Thresholds() ||
-		e.Description.Federation != r.Federation || e.Description.Epoch != r.Epoch {
-		return e, &NotEvidenceError{errors.New("it is about a round of another roster")}
+	d := e.Description
+	for r != nil && d.Roster != r.Hash() {
+		r = r.Before
 	}
-	scheme, err := schemeOf(r, e.Description)
+	if r == nil || d.Thresholds != r.Thresholds() || d.Federation != r.Federation || d.Epoch != r.Epoch {
+		return e, r, &NotEvidenceError{errors.New("it is about a round of another roster")}
+	}
+	scheme, err := schemeOf(r, d)
 	if err != nil {
-		return e, err
+		return e, r, err
 	}
-	return e, e.Verify(identity.NewSigner(nil, r.Keys()).Verify, identity.Sealer{}, scheme)
+	return e, r, e.Verify(identity.NewSigner(nil, r.Keys()).Verify, identity.Sealer{}, scheme)
 }
 
 // NotEvidenceError says that a file is no evidence about a round of a roster.

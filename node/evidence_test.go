@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 // A hospital that says two things in one slot: the others finish without a
 // difference, and each keeps a file that convinces whoever has the roster.
 func TestEvidenceIsKept(t *testing.T) {
-	f := newFederation(t, 4, study.Study{Rounds: 1})
+	f := newFederation(t, 4, study.Study{Rounds: mostEvidence + 2})
 	const liar = 4
 	id, err := identity.Load(f.homes[liar-1])
 	if err != nil {
@@ -44,8 +45,8 @@ func TestEvidenceIsKept(t *testing.T) {
 	})
 	for i, home := range f.homes[:liar-1] {
 		files, err := filepath.Glob(filepath.Join(home, EvidenceDir, "*-h4.evidence"))
-		if err != nil || len(files) == 0 {
-			t.Errorf("hospital %d keeps no evidence: %v", i+1, err)
+		if err != nil || len(files) == 0 || len(files) > mostEvidence { // it lies in every round
+			t.Errorf("hospital %d keeps %d pieces of evidence: %v", i+1, len(files), err)
 		}
 		for _, file := range files {
 			data, err := os.ReadFile(file)
@@ -151,4 +152,29 @@ func TestFalseUpdateInTheFirstStep(t *testing.T) {
 	}
 	run(0, 1, 2, 3)
 	run(0, 1, 2)
+}
+
+// A round in which too few deal comes to nothing, and its step is taken again: two
+// of three are there until the third comes, and then all have the same model.
+func TestRoundThatComesToNothingIsTakenAgain(t *testing.T) {
+	f := newFederation(t, 3, study.Study{Rounds: 2, Deadlines: study.Deadlines{Commit: 5, Deal: 5, Attest: 5, View: 5, Stall: 20}})
+	var empty atomic.Int32
+	came := make(chan struct{})
+	f.runAll(func(ctx context.Context, i int) ([]byte, error) {
+		cfg := f.config(i)
+		if i == 2 {
+			<-came
+		}
+		cfg.Progress = func(p Progress) {
+			if r := p.Finished; r != nil && r.Skipped != "" && len(r.Included) == 0 && i == 0 {
+				if empty.Add(1) == 2 {
+					close(came)
+				}
+			}
+		}
+		return f.run(ctx, cfg, i)
+	})
+	if empty.Load() < 2 {
+		t.Error("no round came to nothing")
+	}
 }

@@ -32,6 +32,7 @@ import (
 type Mesh struct {
 	host     host.Host
 	ownHost  bool
+	gate     *gate // of a host of its own
 	self     protocol.Party
 	members  *members
 	roster   *roster.Roster
@@ -100,12 +101,13 @@ func OpenMesh(cfg MeshConfig) (*Mesh, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, err := cfg.NewHost(key, &gate{members: members})
+	admission := &gate{members: members}
+	h, err := cfg.NewHost(key, admission)
 	if err != nil {
 		return nil, fmt.Errorf("make a libp2p host: %w", err)
 	}
 	m := newMesh(h, self, members, cfg.Roster, cfg.Logger)
-	m.ownHost = true
+	m.ownHost, m.gate = true, admission
 	m.dial = func(party protocol.Party) []multiaddr.Multiaddr { return addressesOf(cfg.Roster, cfg.Dial, party) }
 	if err := listen(h, cfg.Listen); err != nil {
 		m.Close()
@@ -195,6 +197,27 @@ func (m *Mesh) start() {
 		if l != nil {
 			m.goes(l.keep)
 		}
+	}
+}
+
+// Abandon ends what runs without a last word to anybody, as a process that is
+// killed does; Close is still due. A testnet does so.
+func (m *Mesh) Abandon() { m.stop() }
+
+// Isolate cuts a mesh with a host of its own off from the network, or lets it
+// back. A testnet does so.
+func (m *Mesh) Isolate(cut bool) {
+	m.gate.closed.Store(cut)
+	if !cut {
+		for _, l := range m.links {
+			if l != nil {
+				l.connected()
+			}
+		}
+		return
+	}
+	for _, c := range m.host.Network().Conns() {
+		_ = c.Close()
 	}
 }
 

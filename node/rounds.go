@@ -120,7 +120,7 @@ func (n *Node) describe() (protocol.Description, error) {
 	d := protocol.Description{
 		Federation: r.Federation, Epoch: r.Epoch, Roster: r.Hash(), Study: s.Hash(),
 		Round: n.step.Round, Step: n.step.Name, State: ref, Scheme: s.Scheme, Thresholds: r.Thresholds(),
-		Length: uint64(n.step.Length), Limit: uint64(n.step.Limit), FractionBits: uint32(n.step.FractionBits), Deadlines: s.RoundDeadlines(),
+		Length: uint64(n.step.Length), Limit: uint64(n.step.Limit), FractionBits: uint32(n.step.FractionBits), Deadlines: s.RoundDeadlines().Again(n.step.Tries, r.Thresholds()),
 	}
 	d.Packing = s.Packing
 	d.Modulus = protocol.Modulus(d.Scheme, d.Thresholds, d.Limit)
@@ -257,6 +257,11 @@ func (n *Node) conclude(ctx context.Context, o protocol.Outcome) error {
 // none does, it is the study's own failure. There is no state when the round
 // cannot be skipped either.
 func (n *Node) apply(o protocol.Outcome) (next []byte, skipped string, err error) {
+	if o.Unopened != "" {
+		n.cfg.Logger.Warn("the round came to nothing, and its step is taken again", "round", n.number(), "why", o.Unopened)
+		next, err = n.cfg.Work.Again(n.state)
+		return next, o.Unopened, err
+	}
 	if skipped = o.Spoiled; skipped == "" {
 		if next, err = n.cfg.Work.Apply(n.state, o.Sum); err == nil || n.cfg.Roster.Liars == 0 {
 			return next, "", err

@@ -373,7 +373,7 @@ func TestStalledRoundEndsByName(t *testing.T) {
 	}
 	w.until(60, nil)
 	for p := 1; p <= 4; p++ {
-		if o := w.rounds[p].Outcome(); o == nil || o.Aborted == "" || o.Sum != nil || len(w.rounds[p].openings) != 5 || w.rounds[p].said(Slot{Phase: Open}) {
+		if o := w.rounds[p].Outcome(); o == nil || o.Unopened == "" || o.Sum != nil || len(w.rounds[p].openings) != 5 || w.rounds[p].said(Slot{Phase: Open}) {
 			t.Fatalf("hospital %d: %+v", p, o)
 		}
 	}

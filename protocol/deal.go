@@ -277,7 +277,7 @@ func (r *Round) dealt(p Party, d *dealState, committed Ref) (Source, error) {
 func (r *Round) judge(from Party, d *dealState, err error) error {
 	if invalid(err) {
 		d.status = dealInvalid
-		if m, public := r.publicDeal(from, d); public {
+		if m, all := r.invalidForAll(from, d); all {
 			r.accuse(InvalidDeal, from, m)
 			if ref, ok := d.payload.Body.part(0); ok && d.payload.Body.Inline == nil {
 				r.attach(from, Part{ref, r.content(from, ref, nil)})

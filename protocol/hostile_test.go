@@ -210,3 +210,108 @@ func TestResultReachesThoseWhoWouldAbort(t *testing.T) {
 		t.Fatal("it signed a result, and had signed an abort")
 	}
 }
+
+// A hospital without enough openings takes over the result that f+1 others signed,
+// from wherever it is served. The word of f is not enough, nor is other content.
+func TestResultOfOthersIsTakenOver(t *testing.T) {
+	w := liarWorld(t)
+	w.run(Open)
+	w.carryUntil(Combine, func(_ Message, to Party) bool { return to != 1 })
+	r := w.rounds[1]
+	result := func(p Party) Message { return w.rounds[p].posts[p][Slot{Phase: Combine}.key()].message }
+	wait := func() (out Effects) {
+		for range 30 {
+			effects, err := r.Step(Ticked{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			out.add(effects)
+		}
+		return out
+	}
+	w.deliver(1, result(2))
+	if out := wait(); len(out.Want) > 0 || r.sumHash != (Hash{}) {
+		t.Fatal("it believes one hospital")
+	}
+	out, err := r.Step(Received{result(3)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out.Want) != 1 || r.Outcome() != nil {
+		t.Fatalf("it wants %v", out.Want)
+	}
+	sum := Vector{21, -210}
+	for _, content := range []Vector{{21, 210}, {21}, {21, -210, 0}, {}} {
+		r.fetched[out.Want[0].Ref.Root] = vectorSource(content)
+		if wait(); r.sumHash != (Hash{}) {
+			t.Fatalf("it takes %v for the sum", content)
+		}
+	}
+	r.fetched[out.Want[0].Ref.Root] = vectorSource(sum)
+	wait()
+	if !r.said(Slot{Phase: Combine}) || !slices.Equal(r.sum, sum) {
+		t.Fatalf("it has %v", r.sum)
+	}
+	w.deliver(1, result(4))
+	if o := r.Outcome(); o == nil || !slices.Equal(o.Sum, sum) {
+		t.Fatalf("outcome %+v", o)
+	}
+}
+
+// A second opening counts where the first is for another set, or proved wrong.
+func TestSecondOpeningCountsWhereTheFirstIsWrong(t *testing.T) {
+	w := liarWorld(t)
+	w.run(Open)
+	w.carryUntil(Open, func(Message, Party) bool { return true })
+	r := w.rounds[1]
+	right := w.rounds[6].posts[6][Slot{Phase: Open}.key()].message
+	content, err := decodePayload(right.Slot, right.Payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := content.(openPayload)
+	p.Set[0] ^= 1
+	w.deliver(1, w.message(6, right.Slot, p.encode()))
+	refused(t, w.step(1, Received{right}), 6, true, "a second message")
+	if got := r.openings[6]; got.payload.Set != r.ballot.decidedID {
+		t.Fatal("the opening of another set stands")
+	}
+	p.Set[0] ^= 1
+	p.Body.Public = []byte{1}
+	refused(t, w.step(1, Received{w.message(6, right.Slot, p.encode())}), 6, true, "a second message")
+	if got := r.openings[6]; len(got.payload.Body.Public) > 0 {
+		t.Fatal("a further opening took the place of one that is not proved wrong")
+	}
+}
+
+// "Nobody reveals before there are q lists" with its commitment: else a hospital
+// whose list is still open could take in a commitment that was made after the deal
+// was seen.
+func TestNothingIsRevealedEarly(t *testing.T) {
+	w := newWorld(t, 4)
+	w.train()
+	w.carryUntil(Commit, func(Message, Party) bool { return true })
+	lists := 0
+	for i := 0; i < len(w.sent); i++ {
+		m := w.sent[i]
+		if m.Slot.Phase == Commit && m.Slot.Step == stepList && m.From != 1 {
+			if lists++; lists >= w.d.Thresholds.Quorum()-1 { // its own is one, too
+				break
+			}
+		}
+		if m.Slot.Phase == Commit && m.From != 1 {
+			w.deliver(1, m)
+		}
+		for p := Party(2); p <= 4; p++ {
+			if m.Slot.Phase == Commit && m.Slot.Step == stepCommitment && m.From != p {
+				w.deliver(p, m)
+			}
+		}
+		if w.rounds[1].said(Slot{Phase: Deal}) {
+			t.Fatalf("hospital 1 reveals its deal with %d lists", lists)
+		}
+	}
+	if lists < 2 || !w.rounds[1].said(Slot{Phase: Commit, Step: stepList}) {
+		t.Fatal("the test shows nothing")
+	}
+}

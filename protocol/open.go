@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 )
@@ -117,26 +116,14 @@ func (r *Round) combine() error {
 	}
 	return r.withOpenings(*c, func(set Certified, openings []Post) error {
 		sum, err := r.scheme.Combine(set, openings)
-		return r.result(*c, sum, err)
+		if spoiled := (*Spoiled)(nil); errors.As(err, &spoiled) {
+			return r.result(nil, spoiled)
+		}
+		if err != nil {
+			return err
+		}
+		return r.result(sum, sum.plausible(len(c.Included), r.cfg.Description.Limit))
 	})
-}
-
-// result posts the hash of the sum, or that it is spoiled. Other errors are
-// returned.
-func (r *Round) result(c choice, sum Vector, err error) error {
-	if err == nil {
-		err = sum.plausible(len(c.Included), r.cfg.Description.Limit)
-	}
-	switch spoiled := (*Spoiled)(nil); {
-	case errors.As(err, &spoiled):
-		r.spoiled, r.sumHash = cut(spoiled.Why, maxReason), spoiledHash(r.hash, r.ballot.decidedID)
-	case err != nil:
-		return err
-	default:
-		r.sum, r.sumHash = sum, sum.hash(r.hash, r.ballot.decidedID)
-	}
-	r.changed = true
-	return r.say(Slot{Phase: Combine}, resultPayload{Sum: r.sumHash}.encode())
 }
 
 // withOpenings hands the openings that are here to a scheme, as soon as there may
@@ -234,50 +221,8 @@ func (r *Round) wantOpenings(openers Set, missing int) {
 	}
 }
 
-// finish ends the round when a quorum has signed the same result, or the same
-// wish to abort.
-func (r *Round) finish() error {
-	if c := r.dealBallot().decided; r.outcome == nil && c != nil && c.aborts() {
-		r.endWithoutSet(r.dealBallot().decidedID)
-	}
-	if r.outcome != nil || r.ballot.decided == nil {
-		return nil
-	}
-	votes := map[Hash]int{}
-	aborts, reason := 0, ""
-	for _, p := range r.all.Parties() {
-		for _, v := range r.results[p] {
-			if v.Reason != "" {
-				aborts++
-				reason = v.Reason
-			} else {
-				votes[v.Sum]++
-			}
-		}
-	}
-	if r.ballot.decided.aborts() {
-		r.endWithoutSet(r.ballot.decidedID)
-		return nil
-	}
-	c, q := r.ballot.decided, r.t.Quorum()
-	o := &Outcome{Set: r.ballot.decidedID, Included: c.set().Parties(), Holders: c.Holders.Parties()}
-	switch {
-	case r.sumHash != (Hash{}) && votes[r.sumHash] >= q:
-		o.Sum, o.Hash, o.Spoiled = r.sum, r.sumHash, r.spoiled
-		for _, p := range r.resulted().Parties() {
-			r.blameResult(p)
-		}
-	case aborts >= q:
-		o.Aborted = reason
-	default:
-		return nil
-	}
-	r.end(o)
-	return nil
-}
-
 func (r *Round) endWithoutSet(id Hash) {
-	r.end(&Outcome{Set: id, Aborted: fmt.Sprintf("fewer than %d hospitals dealt, or too few hold what was dealt", r.t.SmallestSet())})
+	r.end(&Outcome{Set: id, Unopened: fmt.Sprintf("fewer than %d hospitals dealt, or too few hold what was dealt", r.t.SmallestSet())})
 }
 
 func (r *Round) end(o *Outcome) {
@@ -286,10 +231,11 @@ func (r *Round) end(o *Outcome) {
 }
 
 // stalled tells that this hospital would end the round without a set: its
-// deadline has passed and there is nothing to propose. While it is not agreed who
-// masks, only that agreement ends the round.
+// deadline has passed since it had its own update and there is nothing to propose.
+// While it is not agreed who masks, only that agreement ends the round.
 func (b *ballot) stalled() bool {
-	if deadline := b.r.cfg.Description.Deadlines.Stall; deadline == 0 || b.r.tick < uint64(deadline) {
+	deadline := b.r.cfg.Description.Deadlines.Stall
+	if deadline == 0 || !b.r.said(Slot{Phase: Commit}) || b.r.tick-b.r.began[Commit] < uint64(deadline) {
 		return false
 	}
 	if deals := b.r.dealBallot(); b != deals && deals.decided == nil {
@@ -297,21 +243,6 @@ func (b *ballot) stalled() bool {
 	}
 	_, ok := b.attests.candidate()
 	return !ok
-}
-
-// giveUp wishes to abort a round whose openings are here and still do not give
-// the sum: dealers that lied, and hospitals too slow to complain in time. Who is
-// away is waited for. A result and an abort share one slot, and q hospitals sign
-// the one or the other.
-func (r *Round) giveUp(openings int) error {
-	deadline := r.cfg.Description.Deadlines.Stall
-	if r.began[Open] == 0 {
-		r.began[Open] = r.tick + 1
-	}
-	if deadline == 0 || openings < r.t.Parties-r.t.Missing() || r.tick+1-r.began[Open] < uint64(deadline) {
-		return nil
-	}
-	return r.say(Slot{Phase: Combine}, resultPayload{Reason: "too few of the openings agree"}.encode())
 }
 
 // forget drops what was secret in the round, and what was large. Only the posts
@@ -336,29 +267,6 @@ func (r *Round) forget() {
 		clear(r.masks.posts)
 	}
 	r.sums = nil
-}
-
-// hash names a sum of a set: the digest of its values, eight bytes each.
-func (v Vector) hash(description, set Hash) Hash {
-	d := newDigest("consilium/sum/1")
-	d.field(description[:])
-	d.field(set[:])
-	d.begin(8 * len(v))
-	buffer := make([]byte, 0, 8<<10)
-	for i, x := range v {
-		buffer = binary.BigEndian.AppendUint64(buffer, uint64(x))
-		if len(buffer) == cap(buffer) || i == len(v)-1 {
-			d.Write(buffer)
-			buffer = buffer[:0]
-		}
-	}
-	return Hash(d.Sum(nil))
-}
-
-// spoiledHash is signed in the place of a sum's hash. Why does not matter: what was
-// opened is the same everywhere.
-func spoiledHash(description, set Hash) Hash {
-	return digest("consilium/spoiled/1", description[:], set[:])
 }
 
 func cut(s string, limit int) string {

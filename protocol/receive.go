@@ -14,12 +14,16 @@ func (r *Round) receive(m Message) error {
 		return nil
 	}
 	if !r.cfg.Signer.Verify(m.From, m.signedBytes(r.cfg.Description.Federation, r.cfg.Description.Epoch), m.Signature) {
-		return &Refusal{From: m.From, Why: "the signature does not verify in this federation and epoch"}
+		return unsigned(m)
 	}
 	if m.Description != r.hash {
 		return r.refuseOther(m)
 	}
 	return r.acceptSigned(m)
+}
+
+func unsigned(m Message) *Refusal {
+	return &Refusal{From: m.From, Unsigned: true, Why: "the signature does not verify in this federation and epoch"}
 }
 
 // refuseOther explains a message that was signed for another description of
@@ -113,6 +117,10 @@ func (r *Round) fits(content any) error {
 		return p.fits(r.cfg.Description)
 	case openPayload:
 		body = p.Body
+	case resultPayload:
+		if size := 8 * r.cfg.Description.Length; p.At != (Ref{}) && p.At.Size != size {
+			return fmt.Errorf("a sum of %d bytes instead of %d", p.At.Size, size)
+		}
 	case answerPayload:
 		body = p.Body
 	}

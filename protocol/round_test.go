@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 )
@@ -276,7 +277,8 @@ func TestBadMessagesAreRefused(t *testing.T) {
 		{"a proposal out of turn", w.message(1, Slot{Phase: Agree}, r.attests.justify(choice{}).encode()), 1, false, ""},
 		{"a proposal by no leader", w.message(3, Slot{Phase: Agree}, proposalPayload{}.encode()), 3, true, "which hospital 2 leads"},
 		{"neither result nor abort", w.message(2, Slot{Phase: Combine}, resultPayload{}.encode()), 2, true, "neither a result nor an abort"},
-		{"both result and abort", w.message(2, Slot{Phase: Combine}, resultPayload{Hash{1}, "why"}.encode()), 2, true, "neither a result nor an abort"},
+		{"a reason for a terminal", w.message(2, Slot{Phase: Combine}, resultPayload{Reason: "\x1b[2J"}.encode()), 2, true, "cannot be printed"},
+		{"both result and abort", w.message(2, Slot{Phase: Combine}, resultPayload{Sum: Hash{1}, Reason: "why"}.encode()), 2, true, "neither a result nor an abort"},
 	}
 	for _, c := range cases {
 		if c.name == "a proposal out of turn" {
@@ -493,7 +495,8 @@ func TestThresholds(t *testing.T) {
 		why     string
 	}{
 		{1, 0, 0, "nobody to train with"}, {2, 0, 0, "three is the least"}, {0, 0, 0, "3 to 256"}, {257, 0, 0, "3 to 256"},
-		{3, 1, 0, "4 hospitals would do"}, {4, 1, 1, "6 hospitals would do"}, {4, 0, 2, "5 hospitals would do"}, {4, -1, 0, "negative"},
+		{4, 0, -1, "negative"}, {5, 0, math.MaxInt, "no federation stands"}, {5, math.MaxInt, 0, "no federation stands"}, {5, math.MaxInt / 2, 1, "no federation stands"},
+		{10, 85, 1, "no federation stands"}, {10, 85, 0, "256 hospitals would do"}, {3, 1, 0, "4 hospitals would do"}, {4, 1, 1, "6 hospitals would do"}, {4, 0, 2, "5 hospitals would do"}, {4, -1, 0, "negative"},
 	} {
 		err := Thresholds{c.n, c.f, c.c}.Validate()
 		if err == nil || !strings.Contains(err.Error(), c.why) {

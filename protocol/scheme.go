@@ -130,7 +130,7 @@ func (e *Spoiled) Error() string { return e.Why }
 
 // plausible refuses a sum beyond what so many updates with |value| ≤ limit add up
 // to.
-func (v Vector) plausible(updates int, limit uint64) error {
+func (v Vector) plausible(updates int, limit uint64) *Spoiled {
 	high, most := bits.Mul64(uint64(updates), limit)
 	if high > 0 || most > math.MaxInt64 {
 		return nil

@@ -58,7 +58,8 @@ func (r *Round) reconsider() error {
 
 // admits tells whether a second message for a slot is needed to follow others:
 // a deal that is the one that counts, an answer that is of it, a proposal that hospitals vote for, a vote
-// for a proposal that is known, the result that is found here, an abort. How many there can be is bounded by what honest
+// for a proposal that is known, an opening where the first is wrong, the result that
+// is found here or that others signed, an abort. How many there can be is bounded by what honest
 // hospitals do.
 func (r *Round) admits(m Message, content any) bool {
 	switch p := content.(type) {
@@ -75,8 +76,11 @@ func (r *Round) admits(m Message, content any) bool {
 		return r.admitsAnswer(m, p)
 	case maskedPayload:
 		return r.masks.admits(m.From, p)
+	case openPayload:
+		known := r.openings[m.From]
+		return known != nil && p.Set == r.ballot.decidedID && (known.payload.Set != p.Set || known.bad != "")
 	case resultPayload: // a quorum may have signed what it signed for others
-		return !slices.ContainsFunc(r.results[m.From], p.agrees) && (p.Reason != "" || p.Sum == r.sumHash)
+		return !slices.ContainsFunc(r.results[m.From], p.agrees) && (p.Reason != "" || p.Sum == r.sumHash || r.signers(p.Sum).Len() > 0)
 	case proposalPayload:
 		return r.ballotOf(m.Slot.Phase).admitsProposal(m.Slot.View, p)
 	case sumPayload:

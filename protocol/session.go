@@ -120,7 +120,7 @@ func (s *Session) receiveOther(m Message) error {
 		return nil // of a round that is over, or an echo
 	}
 	if !s.cfg.Signer.Verify(m.From, m.signedBytes(s.cfg.Federation, s.cfg.Epoch), m.Signature) {
-		return &Refusal{From: m.From, Why: "the signature does not verify in this federation and epoch"}
+		return unsigned(m)
 	}
 	a := &s.ahead[m.From]
 	if m.Slot == (Slot{Phase: Describe}) && (a.described == nil || m.Round > a.described.Round) {

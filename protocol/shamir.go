@@ -36,8 +36,12 @@ func NewShamir(self Party, t Thresholds, length int) (*Shamir, error) {
 	return newShamir(self, t, length, 1)
 }
 
-// leastPacked is the fewest hospitals for packed secrets.
-const leastPacked = 7
+// Packed secrets take so many hospitals, of whom so many that compare notes learn
+// nothing.
+const (
+	leastPacked = 7
+	leastSecret = 2
+)
 
 // newShamir packs so many values into a polynomial. k openings still reconstruct
 // all of them, and only k−packed hospitals that compare notes learn nothing.
@@ -45,7 +49,7 @@ func newShamir(self Party, t Thresholds, length, packed int) (*Shamir, error) {
 	switch {
 	case packed > 1 && t.Liars > 0:
 		return nil, fmt.Errorf("packed secrets stand no liar")
-	case packed > 1 && (t.Parties < leastPacked || t.Openings()-packed < 2):
+	case packed > 1 && (t.Parties < leastPacked || t.Openings()-packed < leastSecret):
 		return nil, fmt.Errorf("packing %d values takes %d hospitals or more, of whom 2 that compare notes learn nothing: %d open, and %d would be protected against",
 			packed, leastPacked, t.Openings(), t.Openings()-packed)
 	case length < 1:

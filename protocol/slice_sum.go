@@ -131,8 +131,8 @@ func (s *sums) combine(c choice) error {
 
 // turn tells whether it is this hospital's turn to add up a slice: as many must
 // have been called as it takes for f+1 to agree. Who is away, a liar, or silent
-// for long is passed over. A hospital to whom it is not its turn for long helps
-// itself.
+// for long is passed over. (A liar may tell one root to some and another to others:
+// who lacks what those are content with takes the result from them, Round.adopt.)
 func (s *sums) turn(i int) bool {
 	r, sum := s.r, s.slices[i]
 	patience := uint64(r.cfg.Description.Deadlines.Attest)
@@ -143,14 +143,11 @@ func (s *sums) turn(i int) bool {
 		return false
 	}
 	coming := sum.by.Len()
-	if coming >= s.slicing.adders() {
-		return false
-	}
 	for place := range r.t.Parties {
 		p := s.slicing.at(i, place)
 		switch {
 		case coming >= s.slicing.adders():
-			return r.tick+1-sum.called[0] >= 3*patience && sum.called[0] > 0
+			return false
 		case sum.posted[p] != nil:
 			continue
 		case sum.called[place] == 0:
@@ -265,7 +262,7 @@ func (s *sums) finish(c choice) error {
 			rest = rest[len(values):]
 		}
 	}
-	return r.result(c, sum, nil)
+	return r.result(sum, sum.plausible(len(c.Included), r.cfg.Description.Limit))
 }
 
 // waiting are those of whom one is needed to go on: who has posted the sum of a

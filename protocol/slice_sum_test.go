@@ -158,7 +158,6 @@ func TestWhoseTurnItIsToAddUp(t *testing.T) {
 			r.sums.turn(0)
 			r.tick += patience
 		}, 6},
-		"nobody helps for long": {func(r *Round, _ func(int) Party) { r.tick += 3 * patience }, 10},
 	} {
 		for place := range 10 {
 			self := d.Slicing().at(0, place)

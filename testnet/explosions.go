@@ -67,8 +67,8 @@ const (
 	explosionRate     = 2
 	explosionDecay    = 3e-5
 	explosionFraction = 16
-	guardedInterval   = 5
-	guardedDegree     = 9
+	guardedInterval   = 6
+	guardedDegree     = 13
 )
 
 // pimaTask is all 768 rows and all eight columns, zeros for what was not measured
@@ -184,7 +184,7 @@ func Explosions(ctx context.Context, opt ExplosionsOptions, shared []ExplosionRu
 }
 
 // allShared runs what is on shares: a polynomial that explodes soon; the same with
-// a check, as far as it went without; and last the cure, all the way.
+// a check, a bit further; and last the cure, all the way.
 func (x *explosions) allShared(ctx context.Context) ([]ExplosionRun, error) {
 	p, err := openParties([]string{"hospital-1", "hospital-2", "hospital-3"}, x.opt.Logger)
 	if err != nil {
@@ -208,7 +208,7 @@ func (x *explosions) allShared(ctx context.Context) ([]ExplosionRun, error) {
 	}
 	if at := exploded.ExplodedAt; at != nil {
 		held := explodes
-		held.Iterations = min((*at+checkEvery-1)/checkEvery*checkEvery, held.Iterations)
+		held.Iterations = (*at/checkEvery + 1) * checkEvery // the first check after it
 		held.guard(checkGuard)
 		if _, err := train(held); err != nil {
 			return nil, err

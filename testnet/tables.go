@@ -226,6 +226,11 @@ func (c *continuing) Apply(state []byte, sum protocol.Vector) ([]byte, error) {
 	return next.MarshalBinary()
 }
 
+// Again does not happen, either: nobody is away.
+func (c *continuing) Again([]byte) ([]byte, error) {
+	return nil, fmt.Errorf("a sum of gradients is not taken again")
+}
+
 // Skip does not happen: these hospitals are honest.
 func (c *continuing) Skip([]byte) ([]byte, error) {
 	return nil, fmt.Errorf("a sum of gradients is not skipped")

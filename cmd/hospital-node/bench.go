@@ -2,17 +2,17 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"consilium/protocol/spdz"
 	"consilium/testnet"
 )
 
 func newBench(a *app, run func(context.Context, *app, *testnet.SharesBenchOptions) error) *cobra.Command {
-	cmd := &cobra.Command{Use: "bench", Short: "Measure what computations cost on this machine", Args: noArgs, RunE: a.helpOrFail}
+	cmd := &cobra.Command{Use: "bench", Short: "Measure what computations cost on this machine", Args: cobra.ArbitraryArgs, RunE: a.helpOrFail}
 	cmd.AddCommand(newBenchShares(a, run))
 	return cmd
 }
@@ -38,8 +38,8 @@ func newBenchShares(a *app, run func(context.Context, *app, *testnet.SharesBench
 }
 
 func runBenchShares(ctx context.Context, a *app, f *testnet.SharesBenchOptions) error {
-	if f.Threshold < 1 || f.Parties < 2*f.Threshold+1 || f.Parties > 10 || f.Rows < f.Parties || f.Features < 1 || f.Batch < 1 || f.Repeat < 1 {
-		return a.finish("bench", nil, &usageError{errors.New("--parties is from 2·threshold+1 to 10, --threshold, --features, --batch and --repeat at least 1, --rows at least the parties")})
+	if err := checkBenchShares(f); err != nil {
+		return a.finish("bench-spdz", nil, &usageError{err})
 	}
 	f.Logger = a.logger()
 	f.Tell = func(job string) { a.progressf("%s", job) }
@@ -47,26 +47,42 @@ func runBenchShares(ctx context.Context, a *app, f *testnet.SharesBenchOptions) 
 	if err == nil && !a.json {
 		printBenchShares(a, report)
 	}
-	return a.finish("bench", report, err)
+	return a.finish("bench-spdz", report, err)
+}
+
+func checkBenchShares(f *testnet.SharesBenchOptions) error {
+	for _, c := range []struct {
+		flag             string
+		got, least, most int
+	}{
+		{"threshold", f.Threshold, 1, 4}, {"parties", f.Parties, 2*f.Threshold + 1, spdz.MaxParties}, {"features", f.Features, 1, 1000},
+		{"rows", f.Rows, f.Parties, 1_000_000}, {"batch", f.Batch, 1, 1_000_000}, {"repeat", f.Repeat, 1, 1000},
+	} {
+		if c.got < c.least || c.got > c.most {
+			return fmt.Errorf("--%s %d: from %d to %d", c.flag, c.got, c.least, c.most)
+		}
+	}
+	return nil
 }
 
 func printBenchShares(a *app, r *testnet.SharesBenchReport) {
 	a.printf("%d rows × %d, batches of %d, one epoch; %d parties, any %d learn nothing\n\n", r.Rows, r.Features, r.Batch, r.Parties, r.Threshold)
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "job\tsecurity\twall s\tCPU s\tsent by a party\trounds\tat 20 ms\tdifference ≤ bound\tMP-SPDZ")
+	fmt.Fprintln(w, "job\tsecurity\twall s\tCPU s\tsent by a party\trounds\tat 20 ms\tdifference ≤ bound\tMP-SPDZ\tactivation")
 	for _, j := range r.Jobs {
-		bound := "no bound"
+		bound, there := "no bound", "–"
 		if j.WeightsBound != nil {
 			bound = fmt.Sprintf("%.1e", *j.WeightsBound)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%.3f\t%.3f\t%s\t%d\t%.2f s\t%.1e ≤ %s\t%.2f s, %.1f MB\n", j.Name, j.Security, j.Seconds, j.CPUSeconds,
-			bytesText(j.Bytes), j.Rounds, j.SecondsAt20ms, j.WeightsMaxDiff, bound, j.Yardstick.Seconds, j.Yardstick.Megabytes)
+		if y := j.Yardstick; y != nil {
+			there = fmt.Sprintf("%.2f s, %.1f MB", y.Seconds, y.Megabytes)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%.3f\t%.3f\t%s\t%d\t%.2f s\t%.1e ≤ %s\t%s\t%s\n", j.Name, j.Security, j.Seconds, j.CPUSeconds,
+			bytesText(j.Bytes), j.Rounds, j.SecondsAt20ms, j.WeightsMaxDiff, bound, there, j.Activation)
 	}
 	w.Flush()
-	a.printf("\n")
-	for _, j := range r.Jobs {
-		a.printf("%s, %s: %s\n", j.Name, j.Security, j.Activation)
-	}
+	a.printf("\nDifferences are those to the same training in the clear, rounded to the nearest; with the roundings of the\n")
+	a.printf("masks, which whoever knows all seeds can replay, the weights are the same bit for bit.\n")
 	for i, j := range r.Jobs {
 		if i > 0 && r.Jobs[i-1].Name == j.Name && r.Jobs[i-1].Activation == j.Activation {
 			continue

@@ -198,5 +198,8 @@ func paillierKey(a *app, home string, r *roster.Roster, s *study.Study) (*protoc
 	if r.InsecureTestKey {
 		a.progressf("WARNING: the Paillier key is a test key of %d bits and protects nothing", public.Bits())
 	}
+	if !r.JointKey {
+		a.progressf("the Paillier key of this roster was dealt: whoever dealt it can read every update")
+	}
 	return protocol.NewPaillierKey(public, share)
 }

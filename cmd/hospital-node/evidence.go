@@ -85,7 +85,7 @@ func verifyEvidence(f *evidenceFlags) (*evidenceReport, error) {
 	if err != nil {
 		return nil, &usageError{err}
 	}
-	e, err := node.VerifyEvidence(r, data)
+	e, r, err := node.VerifyEvidence(r, data)
 	if foreign := (*node.NotEvidenceError)(nil); errors.As(err, &foreign) {
 		return nil, &usageError{fmt.Errorf("%s, by %s: %w", f.file, f.roster, err)}
 	}

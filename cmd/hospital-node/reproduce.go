@@ -133,6 +133,11 @@ func runReproduce(ctx context.Context, a *app, f *reproduceFlags) error {
 		}
 		return a.finish("reproduce", nil, &usageError{errors.New(message)})
 	}
+	if f.out != "" { // before a computation that may take an hour
+		if err := os.MkdirAll(f.out, 0o755); err != nil {
+			return a.finish("reproduce", nil, &usageError{err})
+		}
+	}
 	switch {
 	case f.name == "all":
 		r, err := reproduceAll(ctx, a, f)
@@ -276,9 +281,6 @@ func tableText(r *reproduceReport) string {
 func (f *reproduceFlags) write(r *reproduceReport, text string) error {
 	if f.out == "" {
 		return nil
-	}
-	if err := os.MkdirAll(f.out, 0o755); err != nil {
-		return &usageError{err}
 	}
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -137,9 +136,6 @@ func (r *xorReport) write(dir, text string) error {
 // writeExperiment keeps NAME.json, .txt, .svg and .png, and returns the latter
 // two.
 func writeExperiment(dir, name string, report any, text string, drawing figure.Figure) ([]string, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, &usageError{err}
-	}
 	files, err := writeFigure(dir, name, drawing)
 	if err != nil {
 		return nil, err

@@ -63,10 +63,11 @@ type Level struct {
 	Y    float64
 }
 
-// palette is Okabe and Ito's: told apart by colour-blind readers, too.
+// palette is Okabe and Ito's, told apart by colour-blind readers, too, and a dark
+// red.
 var palette = []color.RGBA{
 	{0, 114, 178, 255}, {213, 94, 0, 255}, {0, 158, 115, 255}, {204, 121, 167, 255},
-	{86, 180, 233, 255}, {230, 159, 0, 255}, {0, 0, 0, 255}, {120, 120, 120, 255},
+	{86, 180, 233, 255}, {230, 159, 0, 255}, {0, 0, 0, 255}, {120, 120, 120, 255}, {136, 0, 21, 255},
 }
 
 // SVG is the figure as a document that stands inside HTML.

@@ -21,6 +21,7 @@ type Summary struct {
 	Messages  int64
 	Virtual   int64    // milliseconds, of all runs
 	Skipped   int      // rounds without a sum, of all runs
+	Unopened  int      // rounds that came to nothing and were taken again, of all runs
 	Bad       []uint64 // seeds of runs that broke an invariant
 	Trace     [sha256.Size]byte
 }
@@ -98,4 +99,5 @@ func (s *Summary) add(r Result, seed uint64) {
 	s.Messages += r.Messages
 	s.Virtual += r.Virtual
 	s.Skipped += r.Skipped
+	s.Unopened += r.Unopened
 }

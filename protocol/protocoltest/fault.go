@@ -112,7 +112,11 @@ func ParseFault(text string, names []string) (Fault, error) {
 func CheckFault(f Fault, scheme string) error {
 	phases, err := protocol.SchemePhases(scheme)
 	if err == nil && !slices.Contains(phases, f.Phase) {
-		err = fmt.Errorf("fault %s: scheme %s has no phase %s", f, scheme, f.Phase)
+		var names []string
+		for _, p := range phases {
+			names = append(names, p.String())
+		}
+		err = fmt.Errorf("fault %s: scheme %s has no phase %s; it has %s", f, scheme, f.Phase, strings.Join(names, ", "))
 	}
 	return err
 }

@@ -20,6 +20,7 @@ type hospital struct {
 	disk    disk
 	serving map[protocol.Hash]protocol.Source
 	phase   protocol.Phase
+	view    uint32
 	life    int // counts restarts: events of an earlier life are void
 	away0   int64
 
@@ -102,7 +103,7 @@ func (h *hospital) start() error {
 
 // begin comes to the round that the disk says.
 func (h *hospital) begin() error {
-	if h.sim.over(h.disk.round) {
+	if h.sim.over(h.disk.round, h.disk.state) {
 		h.finished = true
 		h.sim.log(h.party, "finished")
 		h.note(Note{What: Completed})
@@ -150,7 +151,8 @@ func (h *hospital) round() (*protocol.Round, error) {
 	d := protocol.Description{
 		Federation: "simulation", Epoch: 1, Round: h.disk.round, Step: "sum", Scheme: h.sim.opt.Scheme,
 		State: protocol.Ref{Root: h.disk.state}, Thresholds: h.sim.opt.Thresholds,
-		Length: uint64(values), Limit: uint64(limit), Modulus: h.sim.opt.modulus(limit), Deadlines: h.sim.deadlines(),
+		Length: uint64(values), Limit: uint64(limit), Modulus: h.sim.opt.modulus(limit), Deadlines: h.sim.deadlines(h.disk.state),
+		Packing: uint32(h.sim.opt.Packing),
 	}
 	d.Sliced = h.sim.opt.Sliced != nil && h.sim.opt.Sliced(values, limit)
 	var key *protocol.PaillierKey
@@ -320,6 +322,10 @@ func (h *hospital) watch() {
 	if !h.finished {
 		h.note(Note{What: Stepped})
 	}
+	if view := h.session.Round().Status().View; view != h.view {
+		h.view = view
+		h.sim.progress = h.sim.now
+	}
 	if phase := h.session.Round().Phase(); phase != h.phase {
 		h.phase = phase
 		h.sim.progress = h.sim.now
@@ -336,9 +342,15 @@ func (h *hospital) conclude(o protocol.Outcome) error {
 		h.sim.aborted[h.disk.round] = o.Aborted
 		return nil
 	}
+	if o.Unopened != "" {
+		h.sim.log(h.party, "round %d came to nothing: %s", h.disk.round, o.Unopened)
+		h.note(Note{What: Summed, Outcome: &o})
+		h.sim.results[h.disk.round] = add(h.sim.results[h.disk.round], o.Set, protocol.Set{})
+		return h.after(o.Set, h.sim.tries[h.disk.state]+1)
+	}
 	if h.sim.liars().Has(h.party) {
-		h.turn(h.disk.round+1, sha256.Sum256(append(h.disk.state[:], o.Hash[:]...)))
-		return h.begin()
+		h.note(Note{What: Summed, Outcome: &o})
+		return h.after(o.Hash, 0)
 	}
 	if err := h.sim.judge(h.disk.round, o); err != nil {
 		return err
@@ -349,11 +361,31 @@ func (h *hospital) conclude(o protocol.Outcome) error {
 		h.sim.log(h.party, "skips round %d: %s", h.disk.round, o.Spoiled)
 	}
 	h.note(Note{What: Summed, Outcome: &o})
+	return h.after(o.Hash, 0)
+}
+
+// after begins the round after this one, and keeps what was posted in it. tries are
+// the rounds just before it that came to nothing.
+func (h *hospital) after(outcome protocol.Hash, tries int) error {
+	state := protocol.Hash(sha256.Sum256(append(h.disk.state[:], outcome[:]...)))
+	h.sim.tries[state], h.sim.unopened[state] = tries, h.sim.unopened[h.disk.state]
+	if tries > 0 {
+		h.sim.unopened[state]++
+	}
 	posts := h.session.Round().Posts()
 	maps.Copy(h.disk.parts, h.serving)
-	h.turn(h.disk.round+1, sha256.Sum256(append(h.disk.state[:], o.Hash[:]...)))
+	h.turn(h.disk.round+1, state)
 	h.disk.posts = posts
 	return h.begin()
+}
+
+// add notes something in a map that may not be there yet.
+func add[V any](to map[protocol.Hash]V, key protocol.Hash, value V) map[protocol.Hash]V {
+	if to == nil {
+		to = map[protocol.Hash]V{}
+	}
+	to[key] = value
+	return to
 }
 
 // turn moves the disk on to another round: what was secret in the old one goes.
@@ -402,13 +434,13 @@ func (s *sim) posted(m protocol.Message) {
 	s.res.Bytes += int64(m.Size())
 	s.overhear(m)
 	if m.Slot.Phase == protocol.Open && !s.liars().Has(m.From) {
-		s.opened[m.Round][protocol.Hash(m.Payload[:32])] = true
+		s.opened[m.Round] = add(s.opened[m.Round], protocol.Hash(m.Payload[:32]), true)
 	}
 }
 
 // judge compares a result with the plain sum of its set.
 func (s *sim) judge(round uint64, o protocol.Outcome) error {
-	s.results[round][o.Hash] = protocol.NewSet(o.Included...)
+	s.results[round] = add(s.results[round], o.Hash, protocol.NewSet(o.Included...))
 	if o.Spoiled != "" { // somebody in the set contributed a false update
 		s.skipped[round] = o.Spoiled
 		s.res.Wrong = s.res.Wrong || protocol.NewSet(o.Included...).And(s.falsifiers(round)) == (protocol.Set{})

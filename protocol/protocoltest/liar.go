@@ -91,6 +91,9 @@ func (s schemer) Deal(update protocol.Vector, seed protocol.Seed) (protocol.Body
 			body.Parts[p] = wrong{part}
 		}
 	}
+	if phase, ok := s.kinds[BadProof]; ok && phase < protocol.Open && s.Scheme.Name() == protocol.SchemeMasked {
+		body.Parts[0] = wrong{body.Parts[0]} // what shares are verified against
+	}
 	return body, nil
 }
 

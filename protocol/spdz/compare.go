@@ -221,7 +221,7 @@ func (e *Engine) negativeClear(s *Secret) *Secret {
 		if v < 0 {
 			r.share[i] = wide.FromInt(1)
 		}
-		if math.Abs(v) <= s.err[i] {
+		if s.err != nil && math.Abs(v) <= s.err[i] {
 			r.err[i] = 1 // on shares it may be the other
 		}
 	}

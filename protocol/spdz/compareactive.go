@@ -29,7 +29,7 @@ func (e *Engine) signNumbers(x *Secret, width int) (*Secret, error) {
 	for _, k := range e.mine {
 		times := wide.Mul(k.weight, wide.PowerOfTwo(width))
 		for i := range hidden.share {
-			high := k.masks.Below(e.magnitude + e.Hiding - width)
+			high := k.hiders.Below(e.magnitude + e.Hiding - width)
 			hidden.share[i] = wide.Add(hidden.share[i], wide.Mul(times, high))
 		}
 	}

@@ -52,6 +52,11 @@ func (e *Engine) meet() error {
 	if e.active() || e.plain || len(e.senders) == e.n {
 		return e.Check()
 	}
+	return e.Meet()
+}
+
+// Meet waits until all parties have come that far.
+func (e *Engine) Meet() error {
 	e.tell(nil)
 	for party := 1; party <= e.n; party++ {
 		if party == e.self {

@@ -43,8 +43,9 @@ type Engine struct {
 	Config
 	channel    *interactive.Channel
 	self, n    int
-	plain      bool // the clear twin: no sharing, exact truncation
-	magnitude  int  // numbers are below 2^magnitude
+	plain      bool             // in the clear: no sharing
+	replayed   []*wide.Expander // and truncation as it was, by the masks of all sets
+	magnitude  int              // numbers are below 2^magnitude
 	sets       []subset
 	mine       []*keyed         // the sets with this party
 	pairs      []*pairKeys      // by party
@@ -89,6 +90,13 @@ func (e *Engine) Parties() int { return e.n }
 
 // Self is this party's number, 1…n; 1 in the clear.
 func (e *Engine) Self() int { return e.self }
+
+// SetFraction changes how many bits behind the point is what is put in and
+// multiplied from now on. All parties call it at the same place.
+func (e *Engine) SetFraction(fraction int) { e.Fraction = fraction }
+
+// Run names this computation: public, the same at all parties, and no other's.
+func (e *Engine) Run() [32]byte { return e.run }
 
 // Magnitude is the number of bits that a value and its fraction have together.
 func (e *Engine) Magnitude() int { return e.magnitude }

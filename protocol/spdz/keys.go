@@ -10,9 +10,10 @@ import (
 
 // Streams of a seed that a set shares, one for each use.
 const (
-	streamMasks   = iota // numbers that hide a product
+	streamMasks   = iota // numbers that hide a product that is truncated
 	streamUniform        // random secrets
 	streamBits           // words
+	streamHiders         // numbers that hide one that is compared
 )
 
 // Streams of a seed that two parties share.
@@ -24,11 +25,11 @@ const (
 // keyed is a set with its streams.
 type keyed struct {
 	*subset
-	index                int
-	seed                 [wide.SeedSize]byte
-	masks, uniform, bits *wide.Expander
-	adds                 bool           // this party adds the set's number where one of it must
-	scaled               []wide.Element // weight, by the party or 0 at whose place the set's polynomial is to be 1
+	index                        int
+	seed                         [wide.SeedSize]byte
+	masks, uniform, bits, hiders *wide.Expander
+	adds                         bool           // this party adds the set's number where one of it must
+	scaled                       []wide.Element // weight, by the party or 0 at whose place the set's polynomial is to be 1
 }
 
 // pairKeys are the streams shared with one other party.
@@ -40,10 +41,7 @@ type pairKeys struct {
 // so a seed is fresh if one member is; and members compare what came out. What a
 // party draws for itself is told to all, and names the computation.
 func (e *Engine) exchangeKeys() error {
-	own := make([][wide.SeedSize]byte, len(e.sets)+e.n+1)
-	for i := range own {
-		e.private.Bytes(own[i][:])
-	}
+	own := e.drawSeeds(e.private)
 	name := own[len(e.sets)+e.self][:]
 	for j := 1; j <= e.n; j++ {
 		if j == e.self {
@@ -80,6 +78,16 @@ func (e *Engine) exchangeKeys() error {
 	e.run = seedOf("run", names...)
 	e.checker.view = e.run
 	return e.deriveKeys(own, from)
+}
+
+// drawSeeds draws what a party contributes: to the seed of each set, and of each
+// pair.
+func (e *Engine) drawSeeds(private *wide.Expander) [][wide.SeedSize]byte {
+	own := make([][wide.SeedSize]byte, len(e.sets)+e.n+1)
+	for i := range own {
+		private.Bytes(own[i][:])
+	}
+	return own
 }
 
 // common is the number of sets with this party and another.
@@ -159,7 +167,8 @@ func (e *Engine) compareKeys(digests [][]byte) error {
 
 func (e *Engine) newKeyed(s *subset, index int, seed [wide.SeedSize]byte) *keyed {
 	k := &keyed{subset: s, index: index, seed: seed, adds: s.members[0] == e.self, scaled: make([]wide.Element, e.n+1),
-		masks: wide.NewExpander(seed, streamMasks), uniform: wide.NewExpander(seed, streamUniform), bits: wide.NewExpander(seed, streamBits)}
+		masks: wide.NewExpander(seed, streamMasks), uniform: wide.NewExpander(seed, streamUniform),
+		bits: wide.NewExpander(seed, streamBits), hiders: wide.NewExpander(seed, streamHiders)}
 	s.weight = s.weightOf(e.self, e.n)
 	k.scaled[0] = s.weight
 	for _, j := range s.members {

@@ -73,13 +73,13 @@ func (e *Engine) reduce(products []*Product) ([]*Secret, error) {
 // numbers that it is the one to add.
 func (e *Engine) drawMasks(masks, share []wide.Element, shift uint) {
 	width := e.magnitude + e.Hiding
-	if shift == 0 {
-		width = wide.Bits
-	}
 	for _, k := range e.mine {
-		minus := wide.Neg(k.weight)
+		minus, x := wide.Neg(k.weight), k.masks
+		if shift == 0 {
+			width, x = wide.Bits, k.uniform
+		}
 		for i := range masks {
-			r := k.masks.Below(width)
+			r := x.Below(width)
 			share[i] = wide.Add(share[i], wide.Mul(minus, r.Shift(shift)))
 			switch {
 			case !e.Passive:
@@ -186,14 +186,11 @@ func (e *Engine) reduceClear(products []*Product) []*Secret {
 		copy(r.err, p.err)
 		copy(r.share, p.share)
 		results[i] = r
-		shift := p.bits - r.Bits
-		if shift == 0 {
-			continue
-		}
-		offset, back := e.offset(shift, 0)
-		for j, v := range r.share {
-			r.share[j] = wide.Sub(wide.Add(v, offset).Shift(uint(shift)), back)
-			r.err[j] += e.TruncationError(r.Bits)
+		if shift := p.bits - r.Bits; shift > 0 {
+			e.truncate(r.share, shift)
+			for j := range r.err {
+				r.err[j] += e.TruncationError(r.Bits)
+			}
 		}
 	}
 	return results

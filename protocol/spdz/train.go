@@ -9,8 +9,8 @@ import (
 )
 
 // Guard says what happens when a secure comparison finds a weight beyond the
-// limit, or a pre-activation outside its interval. A passive engine looks at
-// each (AnyBeyond); otherwise it is enough that one is near (AnyNear).
+// limit, or a pre-activation outside its interval: AnyBeyond in a passive engine,
+// otherwise AnyOutside.
 type Guard int
 
 const (
@@ -22,8 +22,11 @@ const (
 // slack is how many times the limit a weight may reach between two checks.
 const slack = 4
 
+// mostHalvings is how often the rate is halved before a check was ever passed.
+const mostHalvings = 6
+
 // ErrOutOfRange ends a training that left its range.
-var ErrOutOfRange = errors.New("a weight or a pre-activation left its range; use a smaller rate, weight decay, a wider interval, clipping, or a guard that halves the rate")
+var ErrOutOfRange = errors.New("a weight or a pre-activation left its range; use a smaller rate, weight decay, a wider interval, a guard that clips, or one that halves the rate")
 
 // Training says how a network learns. All parties have the same.
 type Training struct {
@@ -38,6 +41,10 @@ type Training struct {
 	Limit float64 // of a |weight|; between two checks none may grow beyond four times that
 	Guard Guard
 	Every int // epochs from check to check, 1 unless said
+
+	// Before is called before an epoch, and in its end, before what is checked is:
+	// tests and demonstrations hold a party there.
+	Before func(epoch int, end bool) error
 
 	// Each is called after every epoch that was checked, with the weights.
 	Each func(epoch int, w Weights) error
@@ -77,8 +84,23 @@ func (c Training) Train(e *Engine, x, y *Secret, start Weights) (*Outcome, error
 			return nil, fmt.Errorf("epoch %d: %w", epoch+1, err)
 		}
 	}
+	if e.bounds() && c.Guard != Unsafe {
+		r.boundByLimit()
+	}
 	r.outcome.Weights = r.weights
 	return r.outcome, nil
+}
+
+// boundByLimit: the guard has found no weight beyond the limit, here and on
+// shares, so they differ by twice that at most.
+func (r *trainer) boundByLimit() {
+	for _, w := range r.weights {
+		for i, bound := range w.err {
+			if !(bound <= 2*r.Limit) {
+				w.err[i] = 2 * r.Limit
+			}
+		}
+	}
 }
 
 func (c *Training) validate(x, y *Secret, start Weights) error {
@@ -116,6 +138,9 @@ type trainer struct {
 // epoch goes once through the rows. It returns the epoch it went through, or the
 // last safe one when it went back.
 func (r *trainer) epoch(epoch int) (int, error) {
+	if err := r.before(epoch, false); err != nil {
+		return epoch, err
+	}
 	order := r.order(epoch)
 	steps := (len(order) + r.Batch - 1) / r.Batch
 	for from := 0; from < len(order); from += r.Batch {
@@ -134,6 +159,9 @@ func (r *trainer) epoch(epoch int) (int, error) {
 		}
 	}
 	r.outcome.Epochs++
+	if err := r.before(epoch, true); err != nil {
+		return epoch, err
+	}
 	if (epoch+1)%r.Every != 0 && epoch+1 < r.Epochs {
 		return epoch, nil
 	}
@@ -149,7 +177,10 @@ func (r *trainer) epoch(epoch int) (int, error) {
 		r.Rate /= 2
 		r.outcome.Rate = r.Rate
 		r.outcome.Halvings++
-		if r.outcome.Halvings > 30 {
+		switch {
+		case r.outcome.Halvings > mostHalvings && r.safeEpoch == r.First:
+			return epoch, fmt.Errorf("%w: the weights to start from are outside, or nearly so, whatever the rate", ErrOutOfRange)
+		case r.outcome.Halvings > 30:
 			return epoch, ErrOutOfRange
 		}
 		return r.safeEpoch - 1, nil
@@ -163,6 +194,13 @@ func (r *trainer) epoch(epoch int) (int, error) {
 		return epoch, r.Each(epoch+1, r.weights)
 	}
 	return epoch, nil
+}
+
+func (r *trainer) before(epoch int, end bool) error {
+	if r.Before == nil {
+		return nil
+	}
+	return r.Before(epoch, end)
 }
 
 // save hands a checkpoint to whoever keeps them.
@@ -199,7 +237,7 @@ func (r *trainer) check() (bool, error) {
 	if e.Passive {
 		return e.AnyBeyond(1, watched...)
 	}
-	return e.AnyNear(watched...)
+	return e.AnyOutside(watched...)
 }
 
 // order is the order of rows in an epoch: as they are for a full batch.
@@ -221,7 +259,7 @@ func (r *trainer) order(epoch int) []int {
 
 // step is one step of gradient descent on a batch.
 func (r *trainer) step(x, y *Secret) error {
-	if r.engine.plain && r.contracts() {
+	if r.engine.bounds() && r.contracts() {
 		return r.stepWithSpread(x, y)
 	}
 	return r.descend(x, y)
@@ -286,7 +324,7 @@ func (r *trainer) update(l int, gradient *Product, rows int) *Product {
 	e := r.engine
 	rate := r.Rate / float64(rows)
 	w := r.weights[l]
-	p := gradient.Times(-rate, fineness(rate)).PlusSecret(e, w)
+	p := gradient.Times(-rate, r.rateBits(gradient, rate, w.Reach)).PlusSecret(e, w)
 	if shrink := r.Rate * r.L2; shrink > 0 {
 		decay := e.Scale(w, -shrink, min(fineness(shrink), p.bits-w.Bits))
 		clear(decay.share[:w.Cols])
@@ -296,6 +334,15 @@ func (r *trainer) update(l int, gradient *Product, rows int) *Product {
 		p.PlusSecret(e, decay)
 	}
 	return p
+}
+
+// rateBits is how many bits the rate takes: those of fineness, or fewer, if then
+// the update fits. A rate that was halved has more, in front of which are the
+// weights; it is right to 2⁻⁷ of itself at least.
+func (r *trainer) rateBits(gradient *Product, rate, weights float64) int {
+	most := fineness(rate)
+	room := r.engine.magnitude - gradient.bits - math.Ilogb(2*rate*gradient.reach+weights) - 1
+	return max(min(most, room), most-3)
 }
 
 // fineness is how many bits a factor takes to be right to 2⁻¹⁰ of itself.

@@ -2,6 +2,7 @@ package learning
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -101,5 +102,37 @@ func (r *run) resume() error {
 	}
 	r.result.State = r.kept[0].state
 	r.x, r.y, r.weights = r.resumed.X, r.resumed.Y, r.resumed.Weights
-	return nil
+	return r.fit(*r.result.State.Standardiser, r.x.Rows)
+}
+
+// resultForm is a result in a file.
+type resultForm struct {
+	State       []byte       `json:"state"`
+	Rows        []int        `json:"rows"`
+	Predictions []float64    `json:"predictions"`
+	Ranges      []spdz.Range `json:"ranges"`
+	Rate        float64      `json:"rate"`
+	Halvings    int          `json:"halvings"`
+}
+
+// Encode is what a hospital keeps of a result.
+func (r *Result) Encode() ([]byte, error) {
+	state, err := r.State.MarshalBinary()
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(resultForm{state, r.Rows, r.Predictions, r.Ranges, r.Rate, r.Halvings})
+}
+
+// DecodeResult reads what Encode wrote; what it had cost is not in it.
+func DecodeResult(data []byte) (*Result, error) {
+	var f resultForm
+	if err := json.Unmarshal(data, &f); err != nil {
+		return nil, fmt.Errorf("decode a result: %w", err)
+	}
+	state, err := model.UnmarshalState(f.State)
+	if err != nil {
+		return nil, fmt.Errorf("decode a result: %w", err)
+	}
+	return &Result{State: state, Rows: f.Rows, Predictions: f.Predictions, Ranges: f.Ranges, Rate: f.Rate, Halvings: f.Halvings}, nil
 }
