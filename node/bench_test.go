@@ -112,12 +112,30 @@ func testKeys(b testing.TB, scheme string, bits int, t protocol.Thresholds) []*p
 }
 
 func benchmarkRound(b *testing.B, n, length int, scheme string) {
-	s := study.Study{Scheme: scheme, Deadlines: patient}
+	benchmarkStudy(b, protocol.Thresholds{Parties: n, Dropouts: protocol.MostDropouts(n, 0)}, length, study.Study{Scheme: scheme})
+}
+
+// BenchmarkSlicedRound compares rounds of scheme masked that are sliced with those
+// that are not; a tenth of the hospitals may lie, and another tenth drop out.
+func BenchmarkSlicedRound(b *testing.B) {
+	for _, length := range []int{200_000, 1_000_000} {
+		for _, n := range []int{10, 20, 30, 50} {
+			for _, sliced := range []bool{false, true} {
+				b.Run(fmt.Sprintf("d=%d/n=%d/sliced=%v", length, n, sliced), func(b *testing.B) {
+					benchmarkStudy(b, protocol.Thresholds{Parties: n, Liars: n / 10, Dropouts: n / 10}, length, study.Study{Scheme: protocol.SchemeMasked, Sliced: &sliced})
+				})
+			}
+		}
+	}
+}
+
+func benchmarkStudy(b *testing.B, t protocol.Thresholds, length int, s study.Study) {
+	s.Deadlines = patient
 	if length >= 1_000_000 {
 		s.Tick = "200ms" // an exchange of what is held every ten ticks must not count
 	}
-	w := ways[slices.IndexFunc(ways, func(w way) bool { return w.scheme == scheme })]
-	m := measuring{tb: b, f: newFederation(b, n, s), way: w, length: length, rounds: b.N}
+	w := ways[slices.IndexFunc(ways, func(w way) bool { return w.scheme == s.Scheme })]
+	m := measuring{tb: b, f: newFederationWith(b, t, s), way: w, length: length, rounds: b.N}
 	m.begin, m.end = b.ResetTimer, b.StopTimer
 	if err := m.run(b.Context()); err != nil {
 		b.Fatal(err)
@@ -146,6 +164,7 @@ type measuring struct {
 	cpu     time.Duration // of all nodes
 	sent    int64         // by all nodes
 	gossip  int64         // of that
+	parts   int64         // of that
 	peak    uint64        // heap of all nodes
 }
 
@@ -161,7 +180,7 @@ func (m *measuring) run(ctx context.Context) error {
 	complete.Add(n)
 	m.nodes = make([]*Node, n)
 	for i := range m.nodes {
-		w := numbers{party: i + 1, rounds: m.rounds + 1, length: m.length, limit: m.limit}
+		w := numbers{party: i + 1, rounds: m.rounds + 1, length: m.length, limit: m.limit, vary: true}
 		if m.way.bits == 32 {
 			w.limit = 1 << 20 // sums in 32 bits
 		}
@@ -200,7 +219,7 @@ func (m *measuring) run(ctx context.Context) error {
 	}
 	ready.Wait()
 	runtime.GC()
-	gossip, before := sent(m.nodes)
+	gossip, parts, before := sent(m.nodes)
 	cpu, peak := processorTime(), watchHeap(ctx)
 	began := time.Now()
 	m.begin()
@@ -208,8 +227,8 @@ func (m *measuring) run(ctx context.Context) error {
 	complete.Wait()
 	m.end()
 	m.elapsed, m.cpu, m.peak = time.Since(began), processorTime()-cpu, peak.Load()
-	m.gossip, m.sent = sent(m.nodes)
-	m.gossip, m.sent = m.gossip-gossip, m.sent-before
+	m.gossip, m.parts, m.sent = sent(m.nodes)
+	m.gossip, m.parts, m.sent = m.gossip-gossip, m.parts-parts, m.sent-before
 	cancel()
 	all.Wait()
 	return nil
@@ -223,6 +242,7 @@ func (m *measuring) report(b *testing.B) {
 	b.ReportMetric(m.cpu.Seconds()/n/rounds, "cpu-s/hospital")
 	b.ReportMetric(float64(m.sent)/n/rounds/1e6, "MB-sent/hospital")
 	b.ReportMetric(float64(m.gossip)/n/rounds/1e6, "MB-gossip/hospital")
+	b.ReportMetric(float64(m.parts)/n/rounds/1e6, "MB-parts/hospital")
 	b.ReportMetric(float64(m.peak)/1e6, "MB-heap")
 	b.ReportMetric(float64(m.peak)/(n*8*float64(m.length)), "vectors/hospital")
 	if m.way.scheme != protocol.SchemePaillier {
@@ -231,23 +251,29 @@ func (m *measuring) report(b *testing.B) {
 }
 
 // useful is what must travel: shares for the n−k others that are not sent a seed
-// and the openings that k−1 others make do with, or a masked update to everybody.
+// and the openings that k−1 others make do with; or a masked update to everybody, or
+// in a sliced round to those who hold each slice, and then the sum once.
 func (m *measuring) useful() float64 {
 	n, k, packing := len(m.nodes), m.f.roster.Thresholds().Openings(), int(m.f.study.Packing)
 	if m.way.scheme == protocol.SchemeShamir {
 		packing = max(1, packing)
 		return float64(8 * (m.length + packing - 1) / packing * (n - 1 - (k - packing) + k - 1))
 	}
-	return float64(m.way.bits / 8 * m.length * (n - 1))
+	t, vector := m.f.roster.Thresholds(), float64(m.way.bits/8*m.length)
+	if sliced, _ := m.f.study.Slices(t, uint64(m.length), 1<<20); sliced {
+		return vector * float64((t.Missing()+1)*(n-1)+n-max(2, t.Liars+1)) / float64(n)
+	}
+	return vector * float64(n-1)
 }
 
-func sent(nodes []*Node) (gossip, all int64) {
+func sent(nodes []*Node) (gossip, parts, all int64) {
 	for _, n := range nodes {
 		t := n.Traffic()
 		gossip += t.GossipBytes
+		parts += t.PartBytes
 		all += t.GossipBytes + t.StreamBytes
 	}
-	return gossip, all
+	return gossip, parts, all
 }
 
 func watchHeap(ctx context.Context) *atomic.Uint64 {

@@ -28,6 +28,7 @@ type numbers struct {
 	party, rounds, length int
 	sums                  *sync.Map // by round
 	limit                 int64     // of a value; 0: 2⁵⁰
+	vary                  bool      // from round to round: else a round's sum is that of the round before, and is here
 }
 
 func (w numbers) Start() ([]byte, error) { return make([]byte, 8), nil }
@@ -48,6 +49,9 @@ func (w numbers) Update(state []byte) (protocol.Vector, error) {
 	v := make(protocol.Vector, w.length)
 	for i := range v {
 		v[i] = int64(w.party*1_000_003+i*7) * int64(1-2*(i%2))
+		if w.vary {
+			v[i] += int64(binary.BigEndian.Uint64(state))
+		}
 		if w.limit > 0 {
 			v[i] %= w.limit
 		}

@@ -3,6 +3,8 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -24,12 +26,14 @@ const (
 	idleAsks     = 5 // to a hospital that has nothing new
 )
 
-// download is the fetching of one part. Several goroutines ask one hospital each
-// for chunks that nobody else was asked for.
+// download is the fetching of one part, or of some chunks of it. Several
+// goroutines ask one hospital each for chunks that nobody else was asked for.
 type download struct {
 	node *Node
 	from protocol.Party // who announced it, and has all of it; 0: nobody
 	ref  protocol.Ref
+	some span // the chunks that are wanted
+	each int  // bytes of every chunk but the last, where not all are wanted; else 0
 	turn *turn
 
 	mu     sync.Mutex
@@ -41,6 +45,17 @@ type download struct {
 
 // span is a run of chunks.
 type span struct{ first, count int }
+
+func (n *Node) newDownload(want protocol.Want) *download {
+	d := &download{node: n, from: want.From, ref: want.Ref, some: span{int(want.First), int(want.Count)}, each: int(want.Each)}
+	if !d.sparse() {
+		d.some.count = int(want.Ref.Chunks)
+	}
+	return d
+}
+
+// sparse tells that only some chunks are wanted.
+func (d *download) sparse() bool { return d.each > 0 }
 
 // run asks the candidates until the part is here, or each was asked. What came
 // is kept for the next time. Others are asked beside the first: of a large part
@@ -74,7 +89,12 @@ func (d *download) run(ctx context.Context, candidates []protocol.Party) {
 	all.Wait()
 }
 
-func (d *download) isLarge() bool { return d.ref.Size >= sourcesFrom }
+func (d *download) isLarge() bool {
+	if d.sparse() {
+		return d.some.count*d.each >= sourcesFrom
+	}
+	return d.ref.Size >= sourcesFrom
+}
 
 // sources are how many hospitals are asked at a time.
 func (d *download) sources(candidates int) int {
@@ -110,7 +130,7 @@ func (d *download) hasIndex() bool {
 func (d *download) isOver() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.failed != nil || d.w != nil && d.w.Done()
+	return d.failed != nil || d.w != nil && d.w.Lacks(d.some.first, d.some.count) == 0
 }
 
 // missing is how many chunks are not here.
@@ -118,9 +138,9 @@ func (d *download) missing() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.w == nil {
-		return int(d.ref.Chunks) + 1
+		return d.some.count + 1
 	}
-	return d.w.Missing()
+	return d.w.Lacks(d.some.first, d.some.count)
 }
 
 // result is the part when it is here, or the error of this hospital's disk.
@@ -137,9 +157,27 @@ func (d *download) result() (*store.Part, error) {
 
 // suspend leaves on the disk what came, for the next start.
 func (d *download) suspend() {
-	if d.w != nil {
+	if d.w != nil && !d.sparse() { // what is sparse stays as it is
 		d.w.Suspend()
 	}
+}
+
+// resume tells whether all chunks that are wanted are here, also from before a
+// restart.
+func (d *download) resume() (bool, error) {
+	if !d.hasIndex() {
+		w, err := d.node.parts.Resume(d.ref.Root)
+		if errors.Is(err, fs.ErrNotExist) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		d.mu.Lock()
+		d.w, d.asked = w.Writer, make([]time.Time, w.Chunks())
+		d.mu.Unlock()
+	}
+	return d.isOver(), d.failed
 }
 
 // attempt fetches what one hospital gives, unless that was wrong before.
@@ -191,7 +229,11 @@ func (d *download) talk(ctx context.Context, party protocol.Party, f func(networ
 
 // readChunks asks one hospital until it has nothing new.
 func (d *download) readChunks(ctx context.Context, s network.Stream, party protocol.Party) error {
-	for idle := 0; !d.isOver() && idle < idleAsks; {
+	patience := idleAsks
+	if d.sparse() { // nobody is just fetching more than it wants
+		patience = 1
+	}
+	for idle := 0; !d.isOver() && idle < patience; {
 		var held []bool // nil: everything
 		if party != d.from {
 			var err error
@@ -205,6 +247,9 @@ func (d *download) readChunks(ctx context.Context, s network.Stream, party proto
 		}
 		if idle++; came {
 			idle = 0
+		}
+		if d.isOver() || idle >= patience {
+			return nil
 		}
 		select {
 		case <-time.After(askAgain):
@@ -242,6 +287,9 @@ func (d *download) readIndex(s network.Stream, party protocol.Party) error {
 	if d.w != nil {
 		return nil // somebody else was quicker
 	}
+	if d.sparse() {
+		return d.beginSparse(x, party)
+	}
 	w, err := d.node.parts.Create(d.ref, x)
 	if err != nil {
 		d.failed = err
@@ -259,6 +307,26 @@ func (d *download) readIndex(s network.Stream, party protocol.Party) error {
 		}
 	}
 	d.w, d.asked = w, make([]time.Time, len(x.Leaves))
+	return nil
+}
+
+// beginSparse makes room for some chunks of a part, all of which must be as long
+// as is wanted.
+func (d *download) beginSparse(x store.Index, party protocol.Party) error {
+	last := len(x.Lengths) - 1
+	for i, length := range x.Lengths {
+		if int(length) != d.each && (i < last || int(length) > d.each || length == 0) {
+			d.liars.Add(party)
+			d.node.refused(party, "a part whose chunks are not as long as in the round's description")
+			return fmt.Errorf("chunk %d of %d bytes", i, length)
+		}
+	}
+	w, err := d.node.parts.Sparse(d.ref, x)
+	if err != nil {
+		d.failed = err
+		return err
+	}
+	d.w, d.asked = w.Writer, make([]time.Time, len(x.Leaves))
 	return nil
 }
 
@@ -341,17 +409,17 @@ func (d *download) receive(s network.Stream, party protocol.Party, i int, room [
 func (d *download) claim(held []bool) span {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	now, total := time.Now(), len(d.asked)
+	now, total := time.Now(), d.some.count
 	free := func(i int) bool {
 		return !d.w.Has(i) && now.Sub(d.asked[i]) >= askElsewhere && (held == nil || held[i])
 	}
 	begin := 0
-	if d.ref.Size >= sourcesFrom {
+	if d.isLarge() {
 		begin = rand.IntN(total)
 	}
 	for at := range total {
-		s := span{first: (begin + at) % total}
-		for s.count < spanLength && s.first+s.count < total && free(s.first+s.count) {
+		s := span{first: d.some.first + (begin+at)%total}
+		for s.count < spanLength && s.first+s.count < d.some.first+total && free(s.first+s.count) {
 			d.asked[s.first+s.count] = now
 			s.count++
 		}

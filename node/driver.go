@@ -202,6 +202,10 @@ func (n *Node) perform(ctx context.Context, e protocol.Effects) error {
 
 // fetchWanted gets a part in the background and delivers it when it is durable.
 func (n *Node) fetchWanted(want protocol.Want) {
+	if want.Count > 0 {
+		n.fetchSome(want)
+		return
+	}
 	round, roundCtx := n.number(), n.roundCtx
 	n.goes(func() {
 		part, err := n.fetcher.fetch(roundCtx, want.From, want.Ref)
@@ -226,6 +230,27 @@ func (n *Node) fetchWanted(want protocol.Want) {
 				}
 			}
 			return n.handle(ctx, protocol.Fetched{Root: want.Ref.Root, Source: part})
+		})
+	})
+}
+
+// fetchSome does the same with some chunks of a part.
+func (n *Node) fetchSome(want protocol.Want) {
+	round, roundCtx := n.number(), n.roundCtx
+	n.kept[want.Ref.Root] = round
+	n.goes(func() {
+		chunks, err := n.fetcher.fetchChunks(roundCtx, want)
+		if roundCtx.Err() != nil {
+			return
+		}
+		n.post(roundCtx, func(ctx context.Context) error {
+			if err != nil {
+				return fmt.Errorf("fetch chunks of a part: %w", err)
+			}
+			if n.number() != round {
+				return nil
+			}
+			return n.handle(ctx, protocol.Fetched{Root: want.Ref.Root, First: want.First, Count: want.Count, Source: chunks})
 		})
 	})
 }

@@ -23,36 +23,70 @@ type fetcher struct {
 	large, small *places
 
 	mu       sync.Mutex
-	underWay map[protocol.Hash]chan struct{} // closed when that download ends
+	underWay map[fetchKey]chan struct{} // closed when that download ends
+}
+
+// fetchKey names what one download fetches: a part, or chunks of it from one on.
+type fetchKey struct {
+	root  protocol.Hash
+	first uint32
 }
 
 func newFetcher(n *Node) *fetcher {
-	return &fetcher{node: n, large: &places{free: fetchAtOnce}, small: &places{free: fetchAtOnce * sources}, underWay: map[protocol.Hash]chan struct{}{}}
+	return &fetcher{node: n, large: &places{free: fetchAtOnce}, small: &places{free: fetchAtOnce * sources}, underWay: map[fetchKey]chan struct{}{}}
 }
 
 // fetch gets a part, from the hospital that announced it or from any other, and
 // tries until it has it or the context ends. from is 0 when nobody in
 // particular announced it.
-func (f *fetcher) fetch(ctx context.Context, from protocol.Party, ref protocol.Ref) (*store.Part, error) {
-	over, err := f.begin(ctx, ref.Root)
+func (f *fetcher) fetch(ctx context.Context, from protocol.Party, ref protocol.Ref) (part *store.Part, err error) {
+	d := f.node.newDownload(protocol.Want{From: from, Ref: ref})
+	err = f.download(ctx, d, func() (bool, error) {
+		if part, err = f.node.parts.Open(ref.Root); err != nil {
+			part, err = d.result()
+		}
+		return part != nil, err
+	})
+	return part, err
+}
+
+// fetchChunks gets some chunks of a part, which then are durable. The rest of it
+// need not be anywhere.
+func (f *fetcher) fetchChunks(ctx context.Context, want protocol.Want) (protocol.Source, error) {
+	if part, err := f.node.parts.Open(want.Ref.Root); err == nil {
+		return part, nil // this hospital's own
+	}
+	d := f.node.newDownload(want)
+	if err := f.download(ctx, d, d.resume); err != nil {
+		return nil, err
+	}
+	w, err := f.node.parts.Resume(want.Ref.Root)
 	if err != nil {
 		return nil, err
 	}
+	return w, w.Sync()
+}
+
+// download tries until it is done, or the context ends.
+func (f *fetcher) download(ctx context.Context, d *download, done func() (bool, error)) error {
+	over, err := f.begin(ctx, fetchKey{d.ref.Root, uint32(d.some.first)})
+	if err != nil {
+		return err
+	}
 	defer over()
-	d := &download{node: f.node, from: from, ref: ref}
-	d.turn = newTurn(f.small, f.rank(from))
+	d.turn = newTurn(f.small, f.rank(d.from))
 	if d.isLarge() {
-		d.turn = newTurn(f.large, f.rank(from))
+		d.turn = newTurn(f.large, f.rank(d.from))
 	}
 	defer close(d.turn.over)
 	for wait := fetchRetry; ; wait = min(2*wait, fetchLastWait) {
-		if part, err := f.node.parts.Open(ref.Root); err == nil {
-			return part, nil
+		if here, err := done(); here || err != nil {
+			return err
 		}
 		before := d.missing()
-		d.run(ctx, f.candidates(from))
-		if part, err := d.result(); part != nil || err != nil {
-			return part, err
+		d.run(ctx, f.candidates(d.from))
+		if here, err := done(); here || err != nil {
+			return err
 		}
 		if d.missing() < before {
 			wait = askAgain // it was cut, and goes on
@@ -61,7 +95,7 @@ func (f *fetcher) fetch(ctx context.Context, from protocol.Party, ref protocol.R
 		case <-time.After(wait):
 		case <-ctx.Done():
 			d.suspend()
-			return nil, ctx.Err()
+			return ctx.Err()
 		}
 	}
 }
@@ -73,19 +107,19 @@ func (f *fetcher) rank(from protocol.Party) int {
 	return (int(from) - int(f.node.self) + n) % n
 }
 
-// begin waits until nobody else fetches the root. Two hospitals may announce the
+// begin waits until nobody else fetches the same. Two hospitals may announce the
 // same content, one of them to make it come twice.
-func (f *fetcher) begin(ctx context.Context, root protocol.Hash) (over func(), err error) {
+func (f *fetcher) begin(ctx context.Context, key fetchKey) (over func(), err error) {
 	for {
 		f.mu.Lock()
-		other, ok := f.underWay[root]
+		other, ok := f.underWay[key]
 		if !ok {
 			mine := make(chan struct{})
-			f.underWay[root] = mine
+			f.underWay[key] = mine
 			f.mu.Unlock()
 			return func() {
 				f.mu.Lock()
-				delete(f.underWay, root)
+				delete(f.underWay, key)
 				f.mu.Unlock()
 				close(mine)
 			}, nil

@@ -157,6 +157,7 @@ func (g *gossip) watch(ctx context.Context) {
 // traffic counts bytes and what the network dropped without an error.
 type traffic struct {
 	gossipOut, streamOut atomic.Int64 // bytes sent
+	partsOut             atomic.Int64 // of streamOut, parts of bodies
 	dropped              atomic.Int64 // gossip lost to full queues
 	rejected             atomic.Int64 // gossip refused
 	reconnects           atomic.Int64 // of connected but silent hospitals
@@ -166,6 +167,7 @@ type traffic struct {
 type Traffic struct {
 	GossipBytes int64 `json:"gossip_bytes"`
 	StreamBytes int64 `json:"stream_bytes"`
+	PartBytes   int64 `json:"part_bytes"` // of StreamBytes, parts of bodies and their indices
 	Dropped     int64 `json:"gossip_dropped"`
 	Rejected    int64 `json:"gossip_rejected"`
 	Reconnects  int64 `json:"reconnects"`
@@ -174,5 +176,5 @@ type Traffic struct {
 // Traffic reads the counters.
 func (n *Node) Traffic() Traffic {
 	t := &n.traffic
-	return Traffic{t.gossipOut.Load(), t.streamOut.Load(), t.dropped.Load(), t.rejected.Load(), t.reconnects.Load()}
+	return Traffic{t.gossipOut.Load(), t.streamOut.Load(), t.partsOut.Load(), t.dropped.Load(), t.rejected.Load(), t.reconnects.Load()}
 }

@@ -2,6 +2,7 @@ package node
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,6 +39,7 @@ type federation struct {
 	work   []Work
 	listen string
 	host   func(i int) func(crypto.PrivKey, coreconnmgr.ConnectionGater) (host.Host, error) // nil: real
+	wait   time.Duration                                                                    // for all to finish; 0: a minute
 
 	mu    sync.Mutex
 	nodes []*Node // those that run, by index
@@ -51,6 +53,12 @@ func newFederation(t testing.TB, n int, s study.Study) *federation {
 // newFederationOf stands liars, too.
 func newFederationOf(t testing.TB, n, liars int, s study.Study) *federation {
 	t.Helper()
+	return newFederationWith(t, protocol.Thresholds{Parties: n, Liars: liars, Dropouts: protocol.MostDropouts(n, liars)}, s)
+}
+
+func newFederationWith(t testing.TB, thresholds protocol.Thresholds, s study.Study) *federation {
+	t.Helper()
+	n := thresholds.Parties
 	f := &federation{t: t, listen: "/ip4/127.0.0.1/tcp/0", nodes: make([]*Node, n)}
 	s.Task = "synthetic"
 	if s.Tick == "" {
@@ -77,7 +85,7 @@ func newFederationOf(t testing.TB, n, liars int, s study.Study) *federation {
 		}
 		f.homes, ids, cards = append(f.homes, home), append(ids, id), append(cards, card)
 	}
-	if f.roster, err = roster.New("test", cards, liars, protocol.MostDropouts(n, liars)); err != nil {
+	if f.roster, err = roster.New("test", cards, thresholds.Liars, thresholds.Dropouts); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range ids {
@@ -154,7 +162,7 @@ func (f *federation) run(ctx context.Context, cfg Config, i int) ([]byte, error)
 // runAll runs every hospital to its end; life runs all lives of one.
 func (f *federation) runAll(life func(ctx context.Context, i int) ([]byte, error)) [][]byte {
 	f.t.Helper()
-	ctx, cancel := context.WithTimeout(f.t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(f.t.Context(), cmp.Or(f.wait, time.Minute))
 	defer cancel()
 	states, errs := make([][]byte, len(f.homes)), make([]error, len(f.homes))
 	var all sync.WaitGroup

@@ -52,19 +52,19 @@ func (n *Node) servePart(s network.Stream) {
 func (n *Node) answerPart(s network.Stream, q frame.PartRequest, room []byte) error {
 	part, err := n.parts.Held(q.Root)
 	if err != nil {
-		return n.writeFrame(s, nil)
+		return n.writePart(s, nil)
 	}
 	defer part.Close()
 	x := part.Index()
 	switch q.What {
 	case frame.PartIndex:
-		return n.writeFrame(s, x.Encode())
+		return n.writePart(s, x.Encode())
 	case frame.PartHeld:
-		return n.writeFrame(s, frame.EncodeHeld(len(x.Leaves), part.Has))
+		return n.writePart(s, frame.EncodeHeld(len(x.Leaves), part.Has))
 	}
 	for i := int(q.First); i < int(q.First)+int(q.Count); i++ {
 		if !part.Has(i) {
-			return n.writeFrame(s, nil)
+			return n.writePart(s, nil)
 		}
 		chunk, err := part.ChunkInto(i, room)
 		if err != nil {
@@ -72,11 +72,16 @@ func (n *Node) answerPart(s network.Stream, q frame.PartRequest, room []byte) er
 			return err
 		}
 		_ = s.SetDeadline(time.Now().Add(chunkTimeout))
-		if err := n.writeFrame(s, chunk); err != nil {
+		if err := n.writePart(s, chunk); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (n *Node) writePart(s network.Stream, data []byte) error {
+	n.traffic.partsOut.Add(int64(4 + len(data)))
+	return n.writeFrame(s, data)
 }
 
 var errNotHere = errors.New("the part is not there")

@@ -124,6 +124,7 @@ func (n *Node) describe() (protocol.Description, error) {
 	}
 	d.Packing = s.Packing
 	d.Modulus = protocol.Modulus(d.Scheme, d.Thresholds, d.Limit)
+	d.Sliced, _ = s.Slices(d.Thresholds, d.Length, d.Limit)
 	if key := n.cfg.Paillier; key != nil && s.Scheme == protocol.SchemePaillier {
 		d.Key = key.Digest()
 	}
@@ -319,6 +320,7 @@ func (n *Node) follow(ctx context.Context, d protocol.Description) error {
 		mine := protocol.Description{Federation: r.Federation, Epoch: r.Epoch, Roster: r.Hash(), Study: n.cfg.Study.Hash(), Round: d.Round}
 		mine.Step, mine.State, mine.Scheme, mine.Key, mine.Thresholds, mine.Length = d.Step, d.State, d.Scheme, d.Key, d.Thresholds, d.Length
 		mine.Limit, mine.FractionBits, mine.Modulus, mine.Packing, mine.Deadlines = d.Limit, d.FractionBits, d.Modulus, d.Packing, d.Deadlines
+		mine.Sliced = d.Sliced
 		return &DiffersError{r.Thresholds().Quorum(), mine.Differences(d)}
 	}
 	n.follows = d.Round

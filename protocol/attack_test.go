@@ -24,7 +24,7 @@ func atAgreement(t *testing.T) (*world, *Round, proposalPayload) {
 // withRow replaces the attestation of hospital 3 by another one that it signed
 // over these deals.
 func withRow(w *world, p proposalPayload, held []named) proposalPayload {
-	m := w.message(3, Slot{Phase: Attest, View: 1}, attestPayload{held}.encode())
+	m := w.message(3, Slot{Phase: Attest, View: 1}, attestPayload{Held: held}.encode())
 	row := attestRow{From: 3, View: 1, Held: make([]byte, (len(p.Roots)+7)/8), Signature: m.Signature}
 	for i, e := range p.Roots {
 		if root, ok := find(held, e.Party); ok && root == e.Hash {

@@ -24,10 +24,12 @@ type attestations struct {
 	latest []*attestState // by party
 	said   Set            // who has attested something
 	began  uint64         // tick of this hospital's own latest
+
+	slicing *Slicing // of what they are about, or nil
 }
 
 func newAttestations(r *Round, slot Slot) *attestations {
-	return &attestations{r: r, slot: slot, latest: make([]*attestState, r.t.Parties+1)}
+	return &attestations{r: r, slot: slot, latest: make([]*attestState, r.t.Parties+1), slicing: r.cfg.Description.slicingAt(slot)}
 }
 
 func (a *attestations) keep(m Message, p attestPayload) {
@@ -64,29 +66,31 @@ func (r *Round) attest() error {
 	for _, d := range held.Parties() {
 		list = append(list, named{d, r.deals[d].root()})
 	}
-	return r.attests.attest(list, missing, r.began[Deal])
+	return r.attests.attest(attestPayload{Held: list}, missing, r.began[Deal])
 }
 
 // attest says what this hospital holds: when all is here, or when what is
 // missing is little and overdue, after a wait that began at a tick. When more
 // arrives later, it attests again. (After a restart less may be here for a while:
 // to say so would be to complain.)
-func (a *attestations) attest(held []named, missing Set, began uint64) error {
+func (a *attestations) attest(p attestPayload, missing Set, began uint64) error {
 	r, deadlines := a.r, a.r.cfg.Description.Deadlines
 	slot, last := a.slot, a.latest[a.r.cfg.Self]
 	if last == nil {
-		if len(held) < r.t.SmallestSet() || missing.Len() > r.t.Missing() || !r.waited(missing, began, deadlines.Deal) {
+		if len(p.Held) < r.t.SmallestSet() || missing.Len() > r.t.Missing() || !r.waited(missing, began, deadlines.Deal) {
 			return nil
 		}
 	} else {
 		more := func(e named) bool { return !slices.Contains(last.payload.Held, e) }
-		if !slices.ContainsFunc(held, more) || r.tick-a.began < uint64(deadlines.Attest) && !a.answeredAny(held) {
+		grown := !p.Claim.within(last.payload.Claim)
+		if !last.payload.Claim.within(p.Claim) || !grown && (!slices.ContainsFunc(p.Held, more) ||
+			r.tick-a.began < uint64(deadlines.Attest) && !a.answeredAny(p.Held)) {
 			return nil
 		}
 		slot.View = last.message.Slot.View + 1
 	}
 	a.began = r.tick
-	return r.say(slot, attestPayload{held}.encode())
+	return r.say(slot, p.encode())
 }
 
 // complete tells whether to go on with the attestations that are here.
@@ -104,16 +108,18 @@ func (a *attestations) answeredAny(held []named) bool {
 // candidate is the best choice that the attestations here allow: every holder
 // holds every included deal, at least n−f−c hold, and as many deals as possible
 // are included. Dealers with an open complaint are out: an honest one answers.
-// Who is proved to have lied is out, as long as enough remain.
+// Who is proved to have lied is out, as long as enough remain. There is none while
+// a slice has too few holders.
 func (a *attestations) candidate() (choice, bool) {
 	r, dealers := a.r, a.r.all
 	if a == r.attests {
 		dealers = dealers.Minus(r.disputed(true))
 	}
-	if c, ok := a.candidateOf(dealers.Minus(r.liars)); ok || r.liars == (Set{}) {
-		return c, ok
+	c, ok := a.candidateOf(dealers.Minus(r.liars))
+	if !ok && r.liars != (Set{}) {
+		c, ok = a.candidateOf(dealers)
 	}
-	return a.candidateOf(dealers)
+	return c, ok && len(a.uncovered(c.Holders)) == 0
 }
 
 func (a *attestations) candidateOf(dealers Set) (choice, bool) {
@@ -196,7 +202,7 @@ func (a *attestations) concise(holders Set) Set {
 				added = append(added, e)
 			}
 		}
-		if len(table)+len(added) > maxRoots {
+		if len(table)+len(added) > a.mostRoots() {
 			continue
 		}
 		kept.Add(h)
@@ -205,6 +211,14 @@ func (a *attestations) concise(holders Set) Set {
 		}
 	}
 	return kept
+}
+
+// mostRoots is how long the table of a proposal is at most; claims take room, too.
+func (a *attestations) mostRoots() int {
+	if a.slicing != nil {
+		return a.r.t.Parties + MaxParties/4
+	}
+	return maxRoots
 }
 
 func attestsAll(p attestPayload, included []named) bool {
@@ -240,7 +254,7 @@ func (a *attestations) justify(c choice) proposalPayload {
 	p.Roots = slices.Compact(p.Roots)
 	for _, h := range c.Holders.Parties() {
 		said := a.latest[h]
-		row := attestRow{From: h, View: said.message.Slot.View, Held: make([]byte, (len(p.Roots)+7)/8), Signature: said.message.Signature}
+		row := attestRow{From: h, View: said.message.Slot.View, Held: make([]byte, (len(p.Roots)+7)/8), Signature: said.message.Signature, Claim: said.payload.Claim}
 		for i, e := range p.Roots {
 			if root, ok := find(said.payload.Held, e.Party); ok && root == e.Hash {
 				row.Held[i/8] |= 1 << (i % 8)

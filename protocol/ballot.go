@@ -371,6 +371,7 @@ func (p proposalPayload) justified(d Description, hash Hash, phase Phase, signed
 		len(c.Included) < t.SmallestSet() || !c.set().Within(all) {
 		return false
 	}
+	slicing, claims := d.slicingAt(d.attestSlot(phase)), make([]claim, t.Parties+1)
 	var attesting Set
 	for _, row := range p.Attests {
 		if row.From < 1 || !all.Has(row.From) {
@@ -378,12 +379,13 @@ func (p proposalPayload) justified(d Description, hash Hash, phase Phase, signed
 		}
 		m := p.attestation(d.attestSlot(phase), row, hash, d.Round)
 		content, err := decodeAttest(m.Payload)
-		if err != nil || !attestsAll(content, c.Included) || !signed(m) {
+		if err != nil || !slicing.fits(content.Claim) || !attestsAll(content, c.Included) || !signed(m) {
 			return false
 		}
 		attesting.Add(row.From)
+		claims[row.From] = content.Claim
 	}
-	return c.Holders.Within(attesting)
+	return c.Holders.Within(attesting) && len(slicing.uncovered(c.Holders, func(p Party) claim { return claims[p] })) == 0
 }
 
 // signed verifies a message, unless it is held already.

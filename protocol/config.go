@@ -41,6 +41,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("an update of %d values", c.Description.Length)
 	case c.Description.Limit < 1 || c.Description.Limit > maxLimit:
 		return fmt.Errorf("values of up to %d; at least 1 and at most 2⁶⁰", c.Description.Limit)
+	case c.Description.Sliced && c.Description.Scheme != SchemeMasked:
+		return fmt.Errorf("scheme %s has no slices", c.Description.Scheme)
 	}
 	return nil
 }
@@ -52,11 +54,13 @@ type Event interface{ event() }
 // Received is a message from the network, from whomever it came.
 type Received struct{ Message Message }
 
-// Fetched is a part that the round wanted, verified against its name. It is
-// durable before anything of a later step is sent.
+// Fetched is a part that the round wanted, or the chunks of it that it wanted,
+// verified against its name. It is durable before anything of a later step is
+// sent.
 type Fetched struct {
-	Root   Hash
-	Source Source
+	Root         Hash
+	First, Count uint32 // as in the Want; 0 for all of the part
+	Source       Source // of which these chunks can be read
 }
 
 // Trained is this hospital's own update, or the reason why it has none: then
@@ -113,10 +117,13 @@ type Part struct {
 }
 
 // Want is a part to fetch from the hospital that announced it, or from any
-// other that has it.
+// other that has it; or some chunks of it. A part whose chunks are not as long as
+// wanted is not fetched.
 type Want struct {
-	From Party
-	Ref  Ref
+	From         Party
+	Ref          Ref
+	First, Count uint32 // of the chunks; 0 for all of the part
+	Each         uint32 // bytes of every chunk but the part's last; 0 where all are wanted
 }
 
 // Split parts the effects before the first message of a phase, or of a later

@@ -311,7 +311,7 @@ func (r *Round) content(from Party, ref Ref, inline Chunks) Source {
 	source := r.contentHere(ref, inline)
 	if source == nil && !r.wanted[ref.Root] {
 		r.wanted[ref.Root] = true
-		r.out.Want = append(r.out.Want, Want{from, ref})
+		r.out.Want = append(r.out.Want, Want{From: from, Ref: ref})
 	}
 	return source
 }

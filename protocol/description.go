@@ -27,6 +27,7 @@ type Description struct {
 	FractionBits uint32 // of the fixed-point encoding of a value
 	Modulus      uint32 // bits of the ring of scheme masked, 32 or 64; 0 elsewhere
 	Packing      uint32 // values in one polynomial of scheme shamir; 0 as 1
+	Sliced       bool   // scheme masked: each hospital adds up some slices of the vectors, see Slicing
 	Deadlines    Deadlines
 }
 
@@ -80,6 +81,7 @@ func (d Description) Encode() []byte {
 	b = binary.BigEndian.AppendUint32(b, d.FractionBits)
 	b = binary.BigEndian.AppendUint32(b, d.Modulus)
 	b = binary.BigEndian.AppendUint32(b, d.Packing)
+	b = appendBool(b, d.Sliced)
 	for _, v := range []uint32{d.Deadlines.Commit, d.Deadlines.Deal, d.Deadlines.Attest, d.Deadlines.View, d.Deadlines.Stall} {
 		b = binary.BigEndian.AppendUint32(b, v)
 	}
@@ -100,7 +102,7 @@ func DecodeDescription(data []byte) (Description, error) {
 		Scheme:     string(r.bytes(maxName)),
 		Key:        r.hash(),
 		Thresholds: Thresholds{Parties: int(r.uint16()), Liars: int(r.uint16()), Dropouts: int(r.uint16())},
-		Length:     r.uint64(), Limit: r.uint64(), FractionBits: r.uint32(), Modulus: r.uint32(), Packing: r.uint32(),
+		Length:     r.uint64(), Limit: r.uint64(), FractionBits: r.uint32(), Modulus: r.uint32(), Packing: r.uint32(), Sliced: r.bool(),
 		Deadlines: Deadlines{Commit: r.uint32(), Deal: r.uint32(), Attest: r.uint32(), View: r.uint32(), Stall: r.uint32()},
 	}
 	if err := r.end(); err != nil {
@@ -136,6 +138,7 @@ func (d Description) Differences(other Description) string {
 	note("the fixed point", d.FractionBits, other.FractionBits)
 	note("the modulus", d.Modulus, other.Modulus)
 	note("the packing", d.Packing, other.Packing)
+	note("the slicing", d.Sliced, other.Sliced)
 	note("the deadline setting", d.Deadlines, other.Deadlines)
 	return strings.Join(diffs, "; ")
 }

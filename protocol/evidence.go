@@ -19,10 +19,11 @@ const (
 	InvalidAnswer                               // deal, and a published part that is not of it or not valid
 	UnjustifiedProposal                         // a proposal without the attestations that it takes
 	WrongResult                                 // a result, and those of f+1 others
+	WrongSum                                    // sums of slices, and those of f+1 others that differ in one
 )
 
 var evidenceNames = [...]string{"", "equivocation", "malformed message", "broken commitment", "invalid deal", "wrong opening",
-	"invalid answer", "unjustified proposal", "wrong result"}
+	"invalid answer", "unjustified proposal", "wrong result", "wrong sum of a slice"}
 
 func (k EvidenceKind) String() string {
 	if k >= 1 && int(k) < len(evidenceNames) {

@@ -39,7 +39,7 @@ func Forge(m Message, d Description, signer Signer, pick uint64, vote Hash) (Mes
 		p.Salt = flip(p.Salt)
 		content = p
 	case attestPayload:
-		content = attestPayload{forgeNamed(p.Held, pick)}
+		content = attestPayload{forgeNamed(p.Held, pick), p.Claim}
 	case proposalPayload:
 		content = p.forged(d.Thresholds, pick)
 	case maskedPayload:
@@ -52,6 +52,10 @@ func Forge(m Message, d Description, signer Signer, pick uint64, vote Hash) (Mes
 		} else {
 			p.Body.Public = append(slices.Clone(p.Body.Public), 1)
 		}
+		content = p
+	case sumPayload:
+		p.Roots = slices.Clone(p.Roots)
+		p.Roots[int(pick/2)%len(p.Roots)][0] ^= 1
 		content = p
 	case resultPayload:
 		if pick%2 == 0 {

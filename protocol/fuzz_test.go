@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 )
 
@@ -84,29 +85,52 @@ func FuzzSignedGarbage(f *testing.F) {
 		f.Add(uint8(slot.Phase), slot.Step, slot.View, uint16(slot.Subject), payload)
 	}
 	f.Fuzz(func(t *testing.T, phase, step uint8, view uint32, subject uint16, payload []byte) {
-		w := newWorld(t, 4)
-		m := w.message(4, Slot{Phase(phase), view, step, Party(subject)}, payload)
-		w.rounds = w.rounds[:4] // hospital 4 says nothing else
-		for p := Party(1); p < 4; p++ {
-			_ = w.step(p, Received{m}) // refused or not
-		}
-		w.run(Done)
-		for tick := 0; tick < 200 && w.rounds[1].Outcome() == nil; tick++ {
-			for p := Party(1); p < 4; p++ {
-				if err := w.step(p, Ticked{}); err != nil {
-					t.Fatal(err)
-				}
-			}
-			w.carry()
-		}
-		for p := Party(1); p < 4; p++ {
-			o := w.rounds[p].Outcome()
-			if o == nil {
-				t.Fatalf("hospital %d hangs: %+v", p, w.rounds[p].Status())
-			}
-			if NewSet(o.Included...) != NewSet(1, 2, 3) || o.Sum[0] != 6 {
-				t.Fatalf("hospital %d holds %v over %v", p, o.Sum, o.Included)
-			}
-		}
+		standsGarbage(t, testDescription(4), Slot{Phase(phase), view, step, Party(subject)}, payload)
 	})
+}
+
+// The same in a sliced round.
+func FuzzSlicedGarbage(f *testing.F) {
+	for slot, payload := range payloads(f, 6) {
+		f.Add(uint8(slot.Phase), slot.Step, slot.View, uint16(slot.Subject), payload)
+	}
+	d := slicedDescription(4, 0, 1, 2, 64)
+	s := d.Slicing()
+	f.Add(uint8(Mask), stepAttestMasked, uint32(0), uint16(0), attestPayload{Claim: s.newClaim(0)}.encode())
+	f.Add(uint8(Combine), stepSum, uint32(0), uint16(0), sumPayload{make([]Hash, len(s.within(4, s.adders())))}.encode())
+	f.Add(uint8(Combine), stepSum, uint32(0), uint16(1), sumPayload{make([]Hash, 1)}.encode())
+	f.Fuzz(func(t *testing.T, phase, step uint8, view uint32, subject uint16, payload []byte) {
+		standsGarbage(t, d, Slot{Phase(phase), view, step, Party(subject)}, payload)
+	})
+}
+
+// standsGarbage runs a round of four hospitals, of which the last says this and
+// nothing else.
+func standsGarbage(t *testing.T, d Description, slot Slot, payload []byte) {
+	t.Helper()
+	w := newWorldOf(t, d)
+	m := w.message(4, slot, payload)
+	w.rounds = w.rounds[:4] // hospital 4 says nothing else
+	for p := Party(1); p < 4; p++ {
+		_ = w.step(p, Received{m}) // refused or not
+	}
+	w.run(Done)
+	open := func(r *Round) bool { return r != nil && r.Outcome() == nil }
+	for tick := 0; tick < 200 && slices.ContainsFunc(w.rounds, open); tick++ {
+		for p := Party(1); p < 4; p++ {
+			if err := w.step(p, Ticked{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.carry()
+	}
+	for p := Party(1); p < 4; p++ {
+		o := w.rounds[p].Outcome()
+		if o == nil {
+			t.Fatalf("hospital %d hangs: %+v", p, w.rounds[p].Status())
+		}
+		if NewSet(o.Included...) != NewSet(1, 2, 3) || o.Sum[0] != 6 {
+			t.Fatalf("hospital %d holds %v over %v", p, o.Sum, o.Included)
+		}
+	}
 }

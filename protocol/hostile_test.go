@@ -83,10 +83,10 @@ func TestJunkAttestationsStopNoLeader(t *testing.T) {
 			for q := len(real) + 1; q <= MaxParties && p > honest; q++ { // whoever is not in the set
 				held = append(held, named{Party(q), Hash{byte(q), byte(p), 2}})
 			}
-			m := Message{Round: d.Round, Description: r.hash, From: Party(p), Slot: Slot{Phase: Attest}, Payload: attestPayload{held}.encode()}
+			m := Message{Round: d.Round, Description: r.hash, From: Party(p), Slot: Slot{Phase: Attest}, Payload: attestPayload{Held: held}.encode()}
 			m.Signature = testSigner{self: m.From}.Sign(m.signedBytes(d.Federation, d.Epoch))
 			if m.From == 1 {
-				r.keep(m, attestPayload{held})
+				r.keep(m, attestPayload{Held: held})
 			} else if _, err := r.Step(Received{m}); err != nil && !errors.As(err, new(*Refusal)) {
 				t.Fatal(err)
 			}
@@ -112,7 +112,7 @@ func TestListsNameTheRosterOnly(t *testing.T) {
 	w.run(Attest)
 	for slot, payload := range map[Slot][]byte{
 		{Phase: Commit, Step: stepList}: listPayload{[]named{{5, Hash{1}}}}.encode(),
-		{Phase: Attest, View: 1}:        attestPayload{[]named{{1, Hash{1}}, {200, Hash{1}}}}.encode(),
+		{Phase: Attest, View: 1}:        attestPayload{Held: []named{{1, Hash{1}}, {200, Hash{1}}}}.encode(),
 	} {
 		refused(t, w.step(1, Received{w.message(3, slot, payload)}), 3, true, "is not in a roster of 4")
 	}
@@ -131,7 +131,7 @@ func TestDigestsOfWhatLiarsPostFitAQuery(t *testing.T) {
 	for liar := Party(10); liar <= 13; liar++ {
 		for view := range uint32(3000) {
 			for _, slot := range []Slot{{Phase: Attest, View: view}, {Phase: Agree, View: view, Step: stepPrevote}, {Phase: Agree, View: view, Step: stepPrecommit}} {
-				payload := attestPayload{[]named{{1, Hash{byte(view), byte(view >> 8)}}}}.encode()
+				payload := attestPayload{Held: []named{{1, Hash{byte(view), byte(view >> 8)}}}}.encode()
 				if slot.Phase == Agree {
 					payload = votePayload{}.encode()
 				}

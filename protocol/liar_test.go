@@ -168,7 +168,7 @@ func TestAttestedDealsCount(t *testing.T) {
 	b, _ := modelBallot(t, Thresholds{Parties: 4, Liars: 1}, 0, 0)
 	deal := dealPayload{Nonce: Hash{1}}
 	attest := func(p Party) {
-		held := attestPayload{[]named{{4, deal.Body.root()}}}
+		held := attestPayload{Held: []named{{4, deal.Body.root()}}}
 		b.r.attests.keep(Message{From: p, Slot: Slot{Phase: Attest}}, held)
 	}
 	attest(3)
@@ -255,7 +255,7 @@ func TestUnjustifiedProposalsGetNoVote(t *testing.T) {
 	}
 	// The last of these, truly signed by a holder that lacks a deal, is no
 	// attestation of the set.
-	lacking := attestPayload{slices.Clone(r.attests.latest[2].payload.Held[1:])}
+	lacking := attestPayload{Held: slices.Clone(r.attests.latest[2].payload.Held[1:])}
 	m := w.message(2, Slot{Phase: Attest, View: 7}, lacking.encode())
 	p := fresh()
 	for i := range p.Attests {

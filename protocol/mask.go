@@ -17,20 +17,36 @@ type masks struct {
 	joined  bool             // it is known here who masks
 	began   uint64           // tick since when
 	made    bool             // this hospital's own is made, and served where it needs to be
+	slicing *Slicing         // nil: everybody holds all of every update
+	duty    *duty
 }
 
 // maskedState is a masked update and what this hospital has of it.
 type maskedState struct {
 	payload maskedPayload
 	name    Hash
-	held    Source
+	held    Source   // all of it
+	slices  []Source // in a sliced round, by slice
+	asked   claim    // the slices that were asked for
 }
 
 func newMasks(r *Round) *masks {
-	return &masks{
+	m := &masks{
 		r: r, join: newBallot(r, Mask, r.attests), posts: make([][]*maskedState, r.t.Parties+1),
-		attests: newAttestations(r, r.cfg.Description.attestSlot(Agree)),
+		attests: newAttestations(r, r.cfg.Description.attestSlot(Agree)), slicing: r.cfg.Description.Slicing(),
 	}
+	if m.slicing != nil {
+		m.duty = m.slicing.newDuty(r.cfg.Self)
+	}
+	return m
+}
+
+func (m *masks) keep(from Party, p maskedPayload) {
+	state := &maskedState{payload: p, name: p.name()}
+	if m.slicing != nil {
+		state.slices, state.asked = make([]Source, m.slicing.count), m.slicing.newClaim()
+	}
+	m.posts[from] = append(m.posts[from], state)
 }
 
 // mask leads through the phase.
@@ -52,8 +68,11 @@ func (r *Round) mask() error {
 	if r.ballot.decided != nil {
 		return nil
 	}
+	if m.slicing != nil {
+		return m.attestSlices(*m.join.decided)
+	}
 	held, parties := m.held()
-	return m.attests.attest(held, m.join.decided.set().Minus(parties), m.began)
+	return m.attests.attest(attestPayload{Held: held}, m.join.decided.set().Minus(parties), m.began)
 }
 
 // post masks this hospital's update over those who joined. A hospital that is
@@ -83,6 +102,9 @@ func (m *masks) post(c choice) error {
 	h, body, err := r.announce(body, nil)
 	if err != nil {
 		return err
+	}
+	if m.slicing != nil { // nobody needs all of it
+		h.Inline = nil
 	}
 	mine := maskedPayload{m.join.decidedID, h}
 	if said && m.posts[r.cfg.Self][0].name != mine.name() {
@@ -117,6 +139,10 @@ func (m *masks) leavesOut(c choice) bool {
 
 // hold fetches what hospitals that joined have posted.
 func (m *masks) hold(c choice) {
+	if m.slicing != nil {
+		m.holdSlices(c)
+		return
+	}
 	for _, p := range c.set().Parties() {
 		for _, state := range m.posts[p] {
 			if state.held != nil || p == m.r.cfg.Self || state.payload.Joined != m.join.decidedID {
@@ -129,11 +155,13 @@ func (m *masks) hold(c choice) {
 	}
 }
 
-// held lists the masked updates that are here.
+// held lists the masked updates that are here, in a sliced round those of which
+// the slices are that this hospital holds whatever happens.
 func (m *masks) held() (list []named, parties Set) {
 	for p, states := range m.posts {
 		for _, state := range states {
-			if state.held != nil && !parties.Has(Party(p)) {
+			here := state.held != nil || m.slicing != nil && state.payload.Joined == m.join.decidedID && state.has(m.duty.first)
+			if here && !parties.Has(Party(p)) {
 				list = append(list, named{Party(p), state.name})
 				parties.Add(Party(p))
 			}
@@ -145,12 +173,19 @@ func (m *masks) held() (list []named, parties Set) {
 // named is the masked update with this name, as far as it is here.
 func (m *masks) named(e named) Post {
 	post := Post{From: e.Party}
-	for _, state := range m.posts[e.Party] {
-		if state.name == e.Hash && state.held != nil {
-			post.Body = Body{Parts: map[Party]Source{0: state.held}}
-		}
+	if state := m.stateOf(e); state != nil && state.held != nil {
+		post.Body = Body{Parts: map[Party]Source{0: state.held}}
 	}
 	return post
+}
+
+func (m *masks) stateOf(e named) *maskedState {
+	for _, state := range m.posts[e.Party] {
+		if state.name == e.Hash {
+			return state
+		}
+	}
+	return nil
 }
 
 // admits tells whether a second masked update of a hospital is needed to follow
@@ -255,8 +290,14 @@ func (p maskedPayload) name() Hash {
 
 // fits refuses a masked update of another size than all have.
 func (p maskedPayload) fits(d Description) error {
-	size := d.maskedSize()
-	want := Ref{Chunks: uint32((size + ChunkSize - 1) / ChunkSize), Size: size}
+	size, chunk := d.maskedSize(), uint64(ChunkSize)
+	if s := d.Slicing(); s != nil {
+		chunk = uint64(s.chunk)
+		if p.Body.Inline != nil {
+			return fmt.Errorf("a masked update inside its announcement, of which everybody takes some slices only")
+		}
+	}
+	want := Ref{Chunks: uint32((size + chunk - 1) / chunk), Size: size}
 	if len(p.Body.Public) > 0 || len(p.Body.Parts) != 1 || p.Body.Parts[0].For != 0 {
 		return fmt.Errorf("a masked update is one part")
 	}

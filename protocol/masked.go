@@ -28,6 +28,7 @@ type Masked struct {
 	length      int
 	ring        sharing.Ring
 	description Hash
+	slicing     *Slicing // nil: not sliced
 }
 
 var _ Scheme = (*Masked)(nil)
@@ -44,8 +45,12 @@ func NewMasked(self Party, d Description) (*Masked, error) {
 		return nil, fmt.Errorf("scheme masked adds up modulo 2^32 or 2^64, not 2^%d", d.Modulus)
 	case !ring.Fits(t.Parties, d.Limit):
 		return nil, fmt.Errorf("sums of %d values of up to %d do not fit %d bits: take a wider modulus, or fewer fraction bits", t.Parties, d.Limit, ring)
+	case d.Sliced && d.Slicing() == nil:
+		return nil, fmt.Errorf("a vector of %d bytes cannot be sliced; at most %d", d.maskedSize(), maxPart)
 	}
-	return &Masked{self: self, n: t.Parties, k: t.Openings(), f: t.Liars, length: int(d.Length), ring: ring, description: d.Hash()}, nil
+	return &Masked{
+		self: self, n: t.Parties, k: t.Openings(), f: t.Liars, length: int(d.Length), ring: ring, description: d.Hash(), slicing: d.Slicing(),
+	}, nil
 }
 
 // Name is "masked".
@@ -217,7 +222,15 @@ func (s *Masked) Mask(joined Certified, update Vector, seed Seed) (Body, error) 
 		}
 		masks = append(masks, s.pairMask(pair.Secret(), public[0], joined.JoinedID, s.self, deal.From, false))
 	}
-	return Body{Parts: map[Party]Source{0: maskedUpdate{s.ring, update, masks}}}, nil
+	return Body{Parts: map[Party]Source{0: maskedUpdate{s.ring, update, masks, s.chunk()}}}, nil
+}
+
+// chunk is how many bytes every chunk of a masked update has, but the last.
+func (s *Masked) chunk() int {
+	if s.slicing != nil {
+		return s.slicing.chunk
+	}
+	return ChunkSize
 }
 
 // maskedUpdate is masked chunk by chunk when it is read.
@@ -225,9 +238,10 @@ type maskedUpdate struct {
 	ring   sharing.Ring
 	update Vector
 	masks  []sharing.Mask
+	chunk  int // bytes
 }
 
-func (u maskedUpdate) perChunk() int { return ChunkSize / u.ring.Size() }
+func (u maskedUpdate) perChunk() int { return u.chunk / u.ring.Size() }
 
 func (u maskedUpdate) Chunks() int { return (len(u.update) + u.perChunk() - 1) / u.perChunk() }
 
@@ -239,6 +253,6 @@ func (u maskedUpdate) Chunk(i int) ([]byte, error) {
 	lanes := make([]byte, len(values)*u.ring.Size())
 	u.ring.Put(lanes, values)
 	var m sharing.Masker
-	m.Add(u.ring, lanes, i*ChunkSize, u.masks)
+	m.Add(u.ring, lanes, i*u.chunk, u.masks)
 	return lanes, nil
 }

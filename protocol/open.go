@@ -108,38 +108,52 @@ func (r *Round) certified(c choice) (set Certified, complete bool, here int) {
 // abort goes on all the same: a quorum may have signed the sum.
 func (r *Round) combine() error {
 	c := r.ballot.decided
-	slot := Slot{Phase: Combine}
 	if c == nil || c.aborts() || r.sumHash != (Hash{}) {
 		return nil
 	}
+	if r.sums != nil {
+		return r.sums.combine(*c)
+	}
+	return r.withOpenings(*c, func(set Certified, openings []Post) error {
+		sum, err := r.scheme.Combine(set, openings)
+		if spoiled := (*Spoiled)(nil); errors.As(err, &spoiled) {
+			return r.result(nil, spoiled)
+		}
+		if err != nil {
+			return err
+		}
+		return r.result(sum, sum.plausible(len(c.Included), r.cfg.Description.Limit))
+	})
+}
+
+// withOpenings hands the openings that are here to a scheme, as soon as there may
+// be enough, and again when more has come since it failed.
+func (r *Round) withOpenings(c choice, use func(set Certified, openings []Post) error) error {
 	openings := r.openingsHere()
 	if _, needed := r.scheme.Openers(); len(openings) < needed {
 		return nil
 	}
-	set, _, here := r.certified(*c)
+	set, _, here := r.certified(c)
 	if len(openings)+here == r.combined {
 		return r.giveUp(len(openings))
 	}
 	r.combined = len(openings) + here
-	sum, err := r.scheme.Combine(set, openings)
-	bad, inconsistent, spoiled := (*BadOpening)(nil), (*Inconsistent)(nil), (*Spoiled)(nil)
-	switch {
+	err := use(set, openings)
+	switch bad, inconsistent := (*BadOpening)(nil), (*Inconsistent)(nil); {
 	case errors.Is(err, ErrMoreOpenings):
 		r.lacking = len(openings) + 1
 		return nil
 	case errors.As(err, &bad):
 		r.openings[bad.From].bad = bad.Why
-		r.blameOpener(bad.From, *c)
+		r.blameOpener(bad.From, c)
 		r.combined, r.changed = 0, true
 		return nil
 	case errors.As(err, &inconsistent):
-		return r.say(slot, resultPayload{Reason: cut(inconsistent.Why, maxReason)}.encode())
-	case errors.As(err, &spoiled):
-		return r.result(nil, spoiled)
+		return r.say(Slot{Phase: Combine}, resultPayload{Reason: cut(inconsistent.Why, maxReason)}.encode())
 	case err != nil:
 		return fmt.Errorf("combine: %w", err)
 	}
-	return r.result(sum, sum.plausible(len(c.Included), r.cfg.Description.Limit))
+	return nil
 }
 
 // openingsHere lists the usable openings, by party. Whoever holds the deals may
@@ -252,6 +266,7 @@ func (r *Round) forget() {
 	if r.masks != nil {
 		clear(r.masks.posts)
 	}
+	r.sums = nil
 }
 
 func cut(s string, limit int) string {

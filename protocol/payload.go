@@ -21,6 +21,8 @@ const (
 	stepPrevote   uint8 = 1
 	stepPrecommit uint8 = 2
 
+	stepSum uint8 = 1 // Combine: sums of slices
+
 	stepMasked       uint8 = 3 // Mask: an update, masked for those who were agreed on
 	stepAttestMasked uint8 = 4 // Mask: the masked updates that one holds
 )
@@ -183,15 +185,31 @@ func decodeBox(data []byte) (p boxPayload, err error) {
 }
 
 // attestPayload lists the deals, by root, that the sender holds and has
-// verified.
-type attestPayload struct{ Held []named }
+// verified; or the masked updates that it holds, in a sliced round the claimed
+// slices of them.
+type attestPayload struct {
+	Held  []named
+	Claim claim
+}
 
-func (p attestPayload) encode() []byte { return appendNamed(nil, p.Held) }
+func (p attestPayload) encode() []byte { return append(appendNamed(nil, p.Held), p.Claim...) }
 
 func decodeAttest(data []byte) (p attestPayload, err error) {
 	r := reader{data: data}
 	p.Held = r.named()
+	p.Claim = r.claim(len(r.data))
 	return p, r.end()
+}
+
+// claim reads one of so many bytes; nil for none.
+func (r *reader) claim(size int) claim {
+	if size == 0 {
+		return nil
+	}
+	if size > maxClaim {
+		r.fail("a claim of %d bytes, at most %d", size, maxClaim)
+	}
+	return r.take(size)
 }
 
 // votePayload is a prevote or precommit: the hash of a value, or zero for none.

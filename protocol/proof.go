@@ -27,9 +27,9 @@ func (e Evidence) Verify(verify func(from Party, message, signature []byte) bool
 	}
 	own := map[EvidenceKind]int{
 		Equivocation: 2, Malformed: 1, BrokenCommitment: 2, InvalidDeal: 1, WrongOpening: 1,
-		InvalidAnswer: 2, UnjustifiedProposal: 1, WrongResult: 1,
+		InvalidAnswer: 2, UnjustifiedProposal: 1, WrongResult: 1, WrongSum: 1,
 	}[e.Kind]
-	more := e.Kind == WrongOpening || e.Kind == WrongResult
+	more := e.Kind == WrongOpening || e.Kind == WrongResult || e.Kind == WrongSum
 	if own == 0 || len(e.Messages) < own || !more && len(e.Messages) > own {
 		return fmt.Errorf("%v with %d messages", e.Kind, len(e.Messages))
 	}
@@ -75,6 +75,8 @@ func (e Evidence) verifyKind(hash Hash, sealer Sealer, scheme Scheme) error {
 		return e.verifyAnswer(hash, scheme)
 	case WrongResult:
 		return e.verifyResult()
+	case WrongSum:
+		return e.verifySum()
 	}
 	if convicting, ok := scheme.(openingsChecker); ok {
 		return e.verifyAgainstOthers(convicting)

@@ -71,6 +71,7 @@ type attestRow struct {
 	View      uint32
 	Held      []byte // bit i: the sender attests Roots[i]
 	Signature []byte
+	Claim     claim // of a sliced round, as long in all rows
 }
 
 // maxRoots bounds the table: two roots of every dealer.
@@ -86,6 +87,12 @@ func (p proposalPayload) encode() []byte {
 		b = binary.BigEndian.AppendUint32(b, row.View)
 		b = append(b, row.Held...)
 		b = append(b, row.Signature...)
+	}
+	if len(p.Attests) > 0 && len(p.Attests[0].Claim) > 0 {
+		b = append(b, uint8(len(p.Attests[0].Claim)))
+		for _, row := range p.Attests {
+			b = append(b, row.Claim...)
+		}
 	}
 	return b
 }
@@ -117,6 +124,15 @@ func decodeProposal(data []byte) (p proposalPayload, err error) {
 		}
 		p.Attests = append(p.Attests, row)
 	}
+	if len(p.Attests) > 0 && r.err == nil && len(r.data) > 0 {
+		size := int(r.uint8())
+		if size == 0 {
+			r.fail("claims of no bytes")
+		}
+		for i := range p.Attests {
+			p.Attests[i].Claim = r.claim(size)
+		}
+	}
 	return p, r.end()
 }
 
@@ -135,6 +151,6 @@ func (p proposalPayload) attestation(slot Slot, row attestRow, description Hash,
 	slot.View = row.View
 	return Message{
 		Round: round, Description: description, From: row.From, Slot: slot,
-		Payload: attestPayload{held}.encode(), Signature: row.Signature,
+		Payload: attestPayload{held, row.Claim}.encode(), Signature: row.Signature,
 	}
 }

@@ -154,9 +154,10 @@ func (r *Round) ballotFor(s Slot) *ballot {
 // decodePayload decodes the payload of a slot; it refuses slots that no
 // message fills.
 func decodePayload(s Slot, payload []byte) (content any, err error) {
+	subject := s.Phase == Combine && s.Step == stepSum // or none
 	viewed := s.Phase == Attest || s.Phase == Agree || s.Phase == Mask && s.Step != stepMasked
 	about := s.Phase == Deal && s.Step == stepBox || s.Phase == Check
-	if (s.Subject != 0) != about || s.View != 0 && !viewed || s.View > maxView {
+	if (s.Subject != 0) != about && !subject || s.View != 0 && !viewed || s.View > maxView {
 		return nil, fmt.Errorf("no message fills slot %v", s)
 	}
 	switch {
@@ -182,6 +183,8 @@ func decodePayload(s Slot, payload []byte) (content any, err error) {
 		content, err = decodeMasked(payload)
 	case s.Phase == Open && s.Step == 0:
 		content, err = decodeOpen(payload)
+	case s.Phase == Combine && s.Step == stepSum:
+		content, err = decodeSum(payload)
 	case s.Phase == Combine && s.Step == 0:
 		content, err = decodeResult(payload)
 	default:
@@ -210,14 +213,20 @@ func acceptable(d Description, hash Hash, m Message, content any, sealer Sealer)
 	case listPayload:
 		return inRoster(p.Commitments, d.Thresholds.Parties)
 	case attestPayload:
-		if most := uint32(d.Thresholds.Parties + 64); m.Slot.View > most { // an honest one when it holds another deal
+		slicing := d.slicingAt(m.Slot)
+		if most := uint32(d.Thresholds.Parties + 64 + 8*slicing.claimSize()); m.Slot.View > most { // an honest one when it holds another deal, or slice
 			return fmt.Errorf("attestation %d, at most %d", m.Slot.View, most)
+		}
+		if !slicing.fits(p.Claim) {
+			return fmt.Errorf("a claim of %d bytes on slices; %d belong there", len(p.Claim), slicing.claimSize())
 		}
 		return inRoster(p.Held, d.Thresholds.Parties)
 	case boxPayload:
 		if p.Box.To != m.Slot.Subject {
 			return fmt.Errorf("a box for hospital %d in the slot of hospital %d", p.Box.To, m.Slot.Subject)
 		}
+	case sumPayload:
+		return p.fits(d.Slicing(), m)
 	case proposalPayload:
 		if leader := d.leader(m.Slot.View); m.From != leader {
 			return fmt.Errorf("a proposal in view %d, which hospital %d leads", m.Slot.View, leader)
@@ -289,9 +298,11 @@ func (r *Round) file(m Message, content any) {
 	case proposalPayload, votePayload:
 		r.ballotOf(m.Slot.Phase).keep(m, content)
 	case maskedPayload:
-		r.masks.posts[from] = append(r.masks.posts[from], &maskedState{payload: p, name: p.name()})
+		r.masks.keep(from, p)
 	case openPayload:
 		r.openings[from] = &openingState{payload: p}
+	case sumPayload:
+		r.sums.keep(m, p)
 	case resultPayload:
 		r.results[from] = append(r.results[from], p)
 	}

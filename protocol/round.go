@@ -30,6 +30,7 @@ type Round struct {
 	answers   []map[Party]*answerState // by dealer, by whom they are for
 	attests   *attestations            // of deals
 	masks     *masks                   // scheme masked only
+	sums      *sums                    // sliced rounds only
 	ballot    *ballot                  // on the set whose sum is opened
 	openings  []*openingState
 	results   [][]resultPayload // by party; of a liar there can be several
@@ -100,6 +101,12 @@ func NewRound(cfg Config, s Scheme) (*Round, error) {
 	if s.Name() == SchemeMasked {
 		r.masks = newMasks(r)
 		r.ballot = newBallot(r, Agree, r.masks.attests)
+	}
+	if slicing := cfg.Description.Slicing(); slicing != nil {
+		var err error
+		if r.sums, err = newSums(r, slicing); err != nil {
+			return nil, err
+		}
 	}
 	return r, nil
 }
@@ -184,7 +191,9 @@ func (r *Round) take(e Event) error {
 	case Received:
 		return r.receive(e.Message)
 	case Fetched:
-		if r.wanted[e.Root] {
+		if e.Count > 0 && r.masks != nil {
+			r.masks.arrived(e)
+		} else if r.wanted[e.Root] {
 			r.fetched[e.Root] = e.Source
 			r.changed = true
 		}

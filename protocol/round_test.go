@@ -17,6 +17,13 @@ type world struct {
 	rounds []*Round // by party
 	sent   []Message
 	saved  [][]Record
+	served map[Hash]Source // parts of posts
+	wanted []wanted        // that nobody serves yet
+}
+
+type wanted struct {
+	by   Party
+	want Want
 }
 
 type testSigner struct {
@@ -91,9 +98,9 @@ func liarWorld(t *testing.T) *world {
 func newWorldOf(t *testing.T, d Description) *world {
 	t.Helper()
 	n := d.Thresholds.Parties
-	w := &world{t: t, d: d, rounds: make([]*Round, n+1), saved: make([][]Record, n+1)}
+	w := &world{t: t, d: d, rounds: make([]*Round, n+1), saved: make([][]Record, n+1), served: map[Hash]Source{}}
 	for p := 1; p <= n; p++ {
-		scheme, err := NewShamir(Party(p), d.Thresholds, int(d.Length))
+		scheme, err := NewScheme(Party(p), d, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +115,30 @@ func (w *world) step(p Party, e Event) error {
 	effects, err := w.rounds[p].Step(e)
 	w.sent = append(w.sent, effects.Send...)
 	w.saved[p] = append(w.saved[p], effects.Save...)
+	for _, part := range effects.Serve {
+		w.served[part.Ref.Root] = part.Source
+	}
+	for _, want := range effects.Want {
+		w.wanted = append(w.wanted, wanted{p, want})
+	}
 	return err
+}
+
+// deliver brings what is wanted and served.
+func (w *world) fetch() {
+	w.t.Helper()
+	list := w.wanted
+	w.wanted = nil
+	for _, x := range list {
+		source, ok := w.served[x.want.Ref.Root]
+		if !ok {
+			w.wanted = append(w.wanted, x)
+			continue
+		}
+		if err := w.step(x.by, Fetched{Root: x.want.Ref.Root, First: x.want.First, Count: x.want.Count, Source: source}); err != nil {
+			w.t.Fatal(err)
+		}
+	}
 }
 
 // run lets everybody train, and carries messages until the phase is reached
@@ -130,6 +160,7 @@ func (w *world) carry() {
 	for len(w.sent) > 0 {
 		w.carryOne()
 	}
+	w.fetch()
 }
 
 func (w *world) carryOne() {

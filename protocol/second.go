@@ -83,6 +83,8 @@ func (r *Round) admits(m Message, content any) bool {
 		return !slices.ContainsFunc(r.results[m.From], p.agrees) && (p.Reason != "" || p.Sum == r.sumHash || r.signers(p.Sum).Len() > 0)
 	case proposalPayload:
 		return r.ballotOf(m.Slot.Phase).admitsProposal(m.Slot.View, p)
+	case sumPayload:
+		return r.sums != nil && r.sums.admits(m, p)
 	case votePayload:
 		return r.ballotOf(m.Slot.Phase).admitsVote(m, p.Value)
 	}

@@ -14,7 +14,7 @@ func (r *Round) Phase() Phase {
 	switch {
 	case r.outcome != nil:
 		return Done
-	case r.said(Slot{Phase: Combine}):
+	case r.said(Slot{Phase: Combine}), r.sums != nil && r.said(sumSlot(0)):
 		return Combine
 	case r.ballot.decided != nil:
 		return Open
@@ -68,6 +68,9 @@ func (r *Round) Status() Status {
 		waiting(openers, r.openers(), needed)
 	case Combine:
 		waiting(r.all, r.resulted(), q)
+		if r.sums != nil && r.sumHash == (Hash{}) {
+			s.Waiting, s.Needed = r.sums.waiting().Parties(), 1
+		}
 	}
 	return s
 }

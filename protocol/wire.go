@@ -46,6 +46,21 @@ func (r *reader) uint8() uint8 {
 	return 0
 }
 
+func appendBool(dst []byte, b bool) []byte {
+	if b {
+		return append(dst, 1)
+	}
+	return append(dst, 0)
+}
+
+func (r *reader) bool() bool {
+	b := r.uint8()
+	if b > 1 {
+		r.fail("a truth value of %d", b)
+	}
+	return b == 1
+}
+
 func (r *reader) uint16() uint16 {
 	if b := r.take(2); b != nil {
 		return binary.BigEndian.Uint16(b)

@@ -230,6 +230,7 @@ func (n *network) traffic() node.Traffic {
 func add(a, b node.Traffic) node.Traffic {
 	return node.Traffic{
 		GossipBytes: a.GossipBytes + b.GossipBytes, StreamBytes: a.StreamBytes + b.StreamBytes,
-		Dropped: a.Dropped + b.Dropped, Rejected: a.Rejected + b.Rejected, Reconnects: a.Reconnects + b.Reconnects,
+		PartBytes: a.PartBytes + b.PartBytes,
+		Dropped:   a.Dropped + b.Dropped, Rejected: a.Rejected + b.Rejected, Reconnects: a.Reconnects + b.Reconnects,
 	}
 }

@@ -21,6 +21,12 @@ func (n *network) simulate(ctx context.Context) error {
 	if s.key != nil {
 		opt.Key = s.key.of
 	}
+	if s.study.Scheme == protocol.SchemeMasked {
+		opt.Sliced = func(values int, limit int64) bool {
+			sliced, _ := s.study.Slices(s.t, uint64(values), uint64(limit))
+			return sliced
+		}
+	}
 	if s.links.set() {
 		opt.Links = &protocoltest.Links{Latency: s.links.latency.Milliseconds(), Bits: s.links.bits, Loss: s.links.Loss}
 	}

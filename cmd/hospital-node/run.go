@@ -163,6 +163,9 @@ func nodeConfig(a *app, f *runFlags) (node.Config, node.Training, error) {
 	if err != nil {
 		return fail(err)
 	}
+	if _, why := s.Slices(r.Thresholds(), uint64(program.Values()), uint64(program.Limit())); why != "" {
+		a.progressf("scheme %s, %s", s.Scheme, why)
+	}
 	if _, err := identity.Load(f.home); err != nil {
 		return fail(err)
 	}

@@ -30,6 +30,7 @@ type simFlags struct {
 	runs                       int
 	crypto                     string
 	adaptive                   bool
+	sliced                     string
 	chosen                     string // the scheme, and why
 }
 
@@ -76,6 +77,8 @@ func newSim(a *app, run func(context.Context, *app, *simFlags) error) *cobra.Com
 	flags.IntVar(&f.values, "values", 8, "values in an update")
 	flags.StringVar(&f.scheme, "scheme", "shamir", "how updates are hidden: shamir, masked, paillier or auto")
 	flags.IntVar(&f.modulus, "modulus", 64, "ring of scheme masked, 32 or 64 bits")
+	flags.StringVar(&f.sliced, "sliced", "auto", "whether rounds of scheme masked are sliced: true, false, or auto: where it is cheaper")
+	flags.Lookup("sliced").NoOptDefVal = "true"
 	flags.IntVar(&f.liars, "tolerate-liars", 0, "how many hospitals may lie")
 	flags.IntVar(&f.dropouts, "tolerate-dropouts", 0, "how many more may drop out (default: the most)")
 	flags.IntVar(&f.colluders, "colluders", 0, "how many that compare notes must learn nothing; 0 takes the most, fewer let scheme shamir pack")
@@ -158,6 +161,9 @@ func (f *simFlags) options() (protocoltest.Options, error) {
 		f.chosen = fmt.Sprintf("scheme %s: %s", f.scheme, choice.Why)
 	}
 	opt.Scheme, opt.Modulus = f.scheme, f.modulus
+	if err := f.slice(&opt); err != nil {
+		return opt, err
+	}
 	if f.scheme == protocol.SchemeShamir {
 		var err error
 		if opt.Packing, err = protocol.Packing(t, f.colluders); err != nil {
@@ -182,6 +188,32 @@ func (f *simFlags) options() (protocoltest.Options, error) {
 	return opt, f.parseFaults(&opt)
 }
 
+// slice settles whether rounds are sliced.
+func (f *simFlags) slice(opt *protocoltest.Options) error {
+	var sliced bool
+	switch f.sliced {
+	case "auto", "":
+		var why string
+		if f.scheme == protocol.SchemeMasked {
+			sliced, why = protocol.Sliced(opt.Thresholds, uint64(f.values), uint32(f.modulus))
+		}
+		if sliced {
+			f.chosen = strings.TrimPrefix(f.chosen+"; "+why, "; ")
+		}
+	case "true", "false":
+		sliced = f.sliced == "true"
+	default:
+		return fmt.Errorf("--sliced %s: true, false or auto", f.sliced)
+	}
+	if sliced && f.scheme != protocol.SchemeMasked {
+		return fmt.Errorf("--sliced is about scheme %s; the scheme is %s", protocol.SchemeMasked, f.scheme)
+	}
+	if sliced {
+		opt.Sliced = func(int, int64) bool { return true }
+	}
+	return nil
+}
+
 // realKeyBits is the length of the published keys that simulations of scheme
 // paillier use with --crypto real.
 const realKeyBits = 2048
@@ -191,7 +223,7 @@ const realKeyBits = 2048
 func (f *simFlags) testKeys(opt *protocoltest.Options) error {
 	d := protocol.Description{Scheme: f.scheme, Thresholds: opt.Thresholds, Length: uint64(f.values), Limit: uint64(opt.Limit())}
 	if f.scheme == protocol.SchemeMasked {
-		d.Modulus = uint32(f.modulus)
+		d.Modulus, d.Sliced = uint32(f.modulus), opt.Sliced != nil
 	}
 	if f.scheme != protocol.SchemePaillier {
 		_, err := protocol.NewScheme(1, d, nil)
@@ -231,6 +263,9 @@ func (f *simFlags) parseFaults(opt *protocoltest.Options) error {
 			return fmt.Errorf("fault %s makes a hospital lie: say with --tolerate-liars how many the federation stands", fault)
 		}
 		if err := protocoltest.CheckLie(fault, opt.Scheme); err != nil {
+			return err
+		}
+		if err := protocoltest.CheckSums(fault, opt.Sliced != nil); err != nil {
 			return err
 		}
 		if fault.Round < 1 {

@@ -49,3 +49,22 @@ func TestInterruptEndsSim(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Rounds are sliced when the flag says so, or where it is cheaper.
+func TestSimSlices(t *testing.T) {
+	for _, c := range []struct {
+		scheme, sliced string
+		values         int
+		want, fails    bool
+	}{
+		{"masked", "true", 8, true, false}, {"masked", "false", 1_000_000, false, false}, {"masked", "auto", 8, false, false},
+		{"masked", "auto", 1_000_000, true, false}, {"shamir", "auto", 8, false, false}, {"shamir", "false", 8, false, false},
+		{"shamir", "true", 8, false, true}, {"masked", "perhaps", 8, false, true},
+	} {
+		f := &simFlags{hospitals: 20, liars: 1, dropouts: 2, values: c.values, modulus: 32, runs: 1, scheme: c.scheme, sliced: c.sliced, crypto: "fast"}
+		opt, err := f.options()
+		if (err != nil) != c.fails || (opt.Sliced != nil) != c.want || c.want && !opt.Sliced(c.values, 1) {
+			t.Errorf("%+v: sliced %v, %v", c, opt.Sliced != nil, err)
+		}
+	}
+}

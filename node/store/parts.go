@@ -23,6 +23,8 @@ type Parts struct {
 	mu    sync.Mutex
 	small map[protocol.Hash]*Part
 	begun map[protocol.Hash]*Writer // large ones of which not all is here yet
+
+	sparse map[protocol.Hash]Sparse // of which some chunks are wanted only
 }
 
 // smallPart is the largest part that stays in memory.
@@ -33,7 +35,7 @@ func OpenParts(dir string) (*Parts, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	return &Parts{dir: dir, small: map[protocol.Hash]*Part{}, begun: map[protocol.Hash]*Writer{}}, nil
+	return &Parts{dir: dir, small: map[protocol.Hash]*Part{}, begun: map[protocol.Hash]*Writer{}, sparse: map[protocol.Hash]Sparse{}}, nil
 }
 
 // leafSize is what the index takes for a chunk.
@@ -142,12 +144,15 @@ func newPart(f *os.File, x Index) *Part {
 // locate finds where the chunks lie in the file.
 func (p *Part) locate() {
 	p.offsets = make([]int64, len(p.index.Lengths))
-	at := int64(4 + leafSize*len(p.index.Lengths))
+	at := p.start()
 	for i, n := range p.index.Lengths {
 		p.offsets[i] = at
 		at += int64(n)
 	}
 }
+
+// start is where the chunks begin in the file.
+func (p *Part) start() int64 { return int64(4 + leafSize*len(p.index.Lengths)) }
 
 func (s *Parts) name(root protocol.Hash) string { return filepath.Join(s.dir, root.String()) }
 
@@ -166,6 +171,9 @@ func (s *Parts) Held(root protocol.Hash) (Held, error) {
 	s.mu.Unlock()
 	if ok {
 		return begun{w}, nil
+	}
+	if w, err := s.Resume(root); !errors.Is(err, fs.ErrNotExist) {
+		return w, err
 	}
 	return s.Open(root)
 }
@@ -191,24 +199,37 @@ func (s *Parts) Open(root protocol.Hash) (*Part, error) {
 }
 
 func readPart(f *os.File, root protocol.Hash) (*Part, error) {
-	var count [4]byte
-	if _, err := f.ReadAt(count[:], 0); err != nil {
-		return nil, err
-	}
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
+	return readIndex(f, root, info.Size())
+}
+
+// readIndex reads a part's index from a file of so many bytes; size < 0 is not
+// checked.
+func readIndex(f *os.File, root protocol.Hash, size int64) (*Part, error) {
+	var count [4]byte
+	if _, err := f.ReadAt(count[:], 0); err != nil {
+		return nil, err
+	}
 	chunks := binary.BigEndian.Uint32(count[:])
 	index := int64(chunks) * leafSize
-	if info.Size() < 4+index {
-		return nil, errShort
+	if info, err := f.Stat(); err != nil || info.Size() < 4+index {
+		return nil, errors.Join(errShort, err)
 	}
 	data := make([]byte, index)
 	if _, err := f.ReadAt(data, 4); err != nil {
 		return nil, err
 	}
-	x, err := DecodeIndex(protocol.Ref{Root: root, Chunks: chunks, Size: uint64(info.Size() - 4 - index)}, data)
+	ref := protocol.Ref{Root: root, Chunks: chunks, Size: uint64(size - 4 - index)}
+	if size < 0 {
+		ref.Size = 0
+		for i := range int(chunks) {
+			ref.Size += uint64(binary.BigEndian.Uint32(data[i*leafSize:]))
+		}
+	}
+	x, err := DecodeIndex(ref, data)
 	if err != nil {
 		return nil, err
 	}
@@ -219,10 +240,16 @@ func readPart(f *os.File, root protocol.Hash) (*Part, error) {
 func (s *Parts) Clear(keep map[protocol.Hash]bool) error {
 	kept := map[string]bool{}
 	for root := range keep {
-		kept[root.String()] = true
+		kept[root.String()], kept[root.String()+sparseSuffix] = true, true
 	}
 	s.mu.Lock()
 	maps.DeleteFunc(s.small, func(root protocol.Hash, _ *Part) bool { return !keep[root] })
+	maps.DeleteFunc(s.sparse, func(root protocol.Hash, w Sparse) bool {
+		if !keep[root] {
+			w.part.file.Close()
+		}
+		return !keep[root]
+	})
 	for root := range s.begun {
 		kept[root.String()+unfinished] = true
 	}

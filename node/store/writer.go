@@ -92,15 +92,24 @@ func (w *Writer) Has(i int) bool {
 	return i >= 0 && i < len(w.has) && w.has[i]
 }
 
-// Missing is how many chunks are not here.
-func (w *Writer) Missing() int {
+// Lacks is how many of these chunks are not here.
+func (w *Writer) Lacks(first, count int) (missing int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.left
+	for i := first; i < first+count; i++ {
+		if i >= len(w.has) || !w.has[i] {
+			missing++
+		}
+	}
+	return missing
 }
 
 // Done tells whether all chunks are here.
-func (w *Writer) Done() bool { return w.Missing() == 0 }
+func (w *Writer) Done() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.left == 0
+}
 
 // ErrMismatch says that a chunk is not of the part.
 var ErrMismatch = errors.New("a chunk does not match the name of the part")

@@ -27,6 +27,7 @@ type Study struct {
 	Scheme       string      `toml:"scheme"`        // how updates are hidden: "shamir", "masked", "paillier"; "spdz" shares the rows; empty chooses
 	Colluders    int         `toml:"colluders"`     // so many that compare notes learn nothing; 0 takes the most; fewer let scheme shamir pack
 	Packing      uint32      `toml:"packing"`       // scheme shamir: values in one polynomial, from 7 hospitals; 0 as colluders allows
+	Sliced       *bool       `toml:"sliced"`        // scheme masked: hospitals add up slices of the updates, for large n; unless said, where it is cheaper
 	Trainer      string      `toml:"trainer"`       // these five: empty or zero takes the task's
 	Rounds       int         `toml:"rounds"`        //
 	Rate         float64     `toml:"rate"`          //
@@ -197,6 +198,9 @@ func (s *Study) validate() error {
 	if s.Shares != nil && s.Scheme != SchemeShares {
 		return fmt.Errorf("[spdz] is about scheme %s; the scheme is %s", SchemeShares, s.Scheme)
 	}
+	if s.Sliced != nil && *s.Sliced && s.Scheme != protocol.SchemeMasked && !s.chooses {
+		return fmt.Errorf("sliced is about scheme %s; the scheme is %s", protocol.SchemeMasked, s.Scheme)
+	}
 	if f := *s.TestFraction; !(f >= 0 && f < 1) {
 		return fmt.Errorf("test_fraction %v: it is in [0, 1)", f)
 	}
@@ -239,6 +243,18 @@ func (s *Study) Settle(t protocol.Thresholds) (why string, err error) {
 		s.Packing = uint32(packing)
 	}
 	return why, nil
+}
+
+// Slices tells whether a round whose updates have so many values, of magnitude up
+// to limit, is sliced, and says why. All hospitals come to the same.
+func (s *Study) Slices(t protocol.Thresholds, length, limit uint64) (sliced bool, why string) {
+	switch {
+	case s.Scheme != protocol.SchemeMasked:
+		return false, ""
+	case s.Sliced != nil:
+		return *s.Sliced, fmt.Sprintf("sliced = %v, as the study says", *s.Sliced)
+	}
+	return protocol.Sliced(t, length, protocol.Modulus(s.Scheme, t, limit))
 }
 
 // Secrecy says who opens a sum, how many that compare notes learn nothing, and what

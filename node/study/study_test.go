@@ -119,6 +119,29 @@ func FuzzStudy(f *testing.F) {
 	})
 }
 
+// A study may say whether rounds are sliced; if not, all come to the same by the
+// length of the updates.
+func TestStudySlices(t *testing.T) {
+	twenty := protocol.Thresholds{Parties: 20, Liars: 2, Dropouts: 2}
+	for text, want := range map[string][2]bool{ // short updates, long ones
+		"scheme = \"masked\"": {false, true}, "scheme = \"masked\"\nsliced = true": {true, true}, "scheme = \"masked\"\nsliced = false": {false, false},
+		"scheme = \"shamir\"": {false, false}, "scheme = \"paillier\"\nsliced = false": {false, false},
+	} {
+		s, err := Parse([]byte("task = \"heart\"\n"+text+"\n"), none)
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		short, _ := s.Slices(twenty, 20, 1<<20)
+		long, why := s.Slices(twenty, 1_000_000, 1<<20)
+		if [2]bool{short, long} != want || (why == "") != (s.Scheme != protocol.SchemeMasked) {
+			t.Errorf("%s: %v, %v, %s", text, short, long, why)
+		}
+	}
+	if _, err := Parse([]byte("task = \"heart\"\nscheme = \"shamir\"\nsliced = true\n"), none); err == nil {
+		t.Error("slices of scheme shamir")
+	}
+}
+
 // Values are packed when the study says how many that compare notes must learn
 // nothing, and what it says must fit together.
 func TestColluders(t *testing.T) {

@@ -15,7 +15,7 @@ func TestFalseUpdatesAreSkipped(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, base := range map[string]Options{
-		"shamir": shamirLiars(1, 0, 0), "masked": maskedOptions(4, 1, 0, 0), "masked, 64 bits": maskedOptions(4, 1, 0, 1), "stand-ins": liarOptions(4, 1, 0, 0), "paillier": liarOptions(4, 1, 0, 0),
+		"shamir": shamirLiars(1, 0, 0), "masked": maskedOptions(4, 1, 0, 0), "masked, 64 bits": maskedOptions(4, 1, 0, 1), "sliced": slicedOptions(4, 1, 0, 0), "stand-ins": liarOptions(4, 1, 0, 0), "paillier": liarOptions(4, 1, 0, 0),
 	} {
 		skipped, rounds := 0, 3
 		for seed := range uint64(12) {
@@ -28,6 +28,7 @@ func TestFalseUpdatesAreSkipped(t *testing.T) {
 				}
 			}
 			opt.Adaptive = seed%3 == 1
+			opt.Withhold = func(_, _, _ protocol.Party, _ int) bool { return false } // or it would not be in the set
 			opt.Faults = []Fault{lieOf(FalseUpdate, 1+int(seed)%opt.Thresholds.Parties, protocol.Deal)}
 			res := mustStand(t, opt)
 			if len(res.Named) > 0 {

@@ -154,6 +154,7 @@ func (h *hospital) round() (*protocol.Round, error) {
 		Length: uint64(values), Limit: uint64(limit), Modulus: h.sim.opt.modulus(limit), Deadlines: h.sim.deadlines(h.disk.state),
 		Packing: uint32(h.sim.opt.Packing),
 	}
+	d.Sliced = h.sim.opt.Sliced != nil && h.sim.opt.Sliced(values, limit)
 	var key *protocol.PaillierKey
 	if h.sim.opt.Key != nil {
 		key = h.sim.opt.Key(h.party)

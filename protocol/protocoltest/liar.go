@@ -39,7 +39,25 @@ func Lying(cfg *protocol.Config, scheme protocol.Scheme, kinds map[string]protoc
 	if phase, ok := kinds[WrongShare]; ok && phase == protocol.Check {
 		cfg.Sealer = badSealer{cfg.Sealer, newRandom(seed, 6000+uint64(cfg.Self))}
 	}
-	return schemer{scheme, cfg.Description, kinds}
+	liar := schemer{scheme, cfg.Description, kinds}
+	if slicer, ok := scheme.(protocol.Slicer); ok {
+		return slicedSchemer{liar, slicer}
+	}
+	return liar
+}
+
+// slicedSchemer lies about sums of slices, too.
+type slicedSchemer struct {
+	schemer
+	protocol.Slicer
+}
+
+func (s slicedSchemer) SumSlice(slice int, updates []protocol.Source, masks protocol.Masks) protocol.Source {
+	sum := s.Slicer.SumSlice(slice, updates, masks)
+	if phase, ok := s.kinds[WrongOpen]; ok && phase == protocol.Combine {
+		return wrong{sum}
+	}
+	return sum
 }
 
 func (h *hospital) lies(round uint64) map[string]protocol.Phase {
@@ -93,7 +111,7 @@ func (s schemer) Open(set protocol.Certified, seed protocol.Seed) (protocol.Body
 	if err != nil {
 		return body, err
 	}
-	if _, ok := s.kinds[WrongOpen]; ok {
+	if phase, ok := s.kinds[WrongOpen]; ok && phase == protocol.Open {
 		body.Parts[0] = wrong{body.Parts[0]}
 	}
 	if _, ok := s.kinds[BadProof]; ok && len(body.Public) > 0 {
@@ -219,7 +237,7 @@ func (s *sim) told(h, to *hospital, m protocol.Message) (protocol.Message, bool)
 // CheckLie refuses a lie in a phase where it means nothing.
 func CheckLie(f Fault, scheme string) error {
 	phases := map[string][]protocol.Phase{
-		WrongShare: {protocol.Deal, protocol.Check}, WrongOpen: {protocol.Open},
+		WrongShare: {protocol.Deal, protocol.Check}, WrongOpen: {protocol.Open, protocol.Combine},
 		BadProof: {protocol.Deal, protocol.Check, protocol.Open}, FalseUpdate: {protocol.Deal},
 	}[f.Kind]
 	if phases != nil && !slices.Contains(phases, f.Phase) {
@@ -227,6 +245,14 @@ func CheckLie(f Fault, scheme string) error {
 	}
 	if f.Kind == BadProof && f.Phase == protocol.Open && scheme == protocol.SchemeShamir {
 		return fmt.Errorf("fault %s: openings of scheme shamir have no proofs", f)
+	}
+	return nil
+}
+
+// CheckSums refuses wrong sums of slices where nothing is sliced.
+func CheckSums(f Fault, sliced bool) error {
+	if f.Kind == WrongOpen && f.Phase == protocol.Combine && !sliced {
+		return fmt.Errorf("fault %s: sums of slices are posted in sliced rounds only", f)
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ func TestEveryLieInEveryPhase(t *testing.T) {
 	named := map[string]int{}
 	for _, kind := range []string{Equivocate, WrongShare, WrongOpen, BadProof} {
 		for _, phase := range shamirPhases {
-			if CheckLie(lieOf(kind, 1, phase), protocol.SchemePaillier) != nil {
+			if CheckLie(lieOf(kind, 1, phase), protocol.SchemePaillier) != nil || CheckSums(lieOf(kind, 1, phase), false) != nil {
 				continue
 			}
 			for seed := range uint64(15) {
@@ -86,7 +86,7 @@ func TestBodiesOfLiars(t *testing.T) {
 		for _, phase := range phases {
 			for seed := range uint64(8) {
 				opt := liarOptions(c.n, 1, 0, seed)
-				opt.Scheme, opt.Values, opt.Withhold, opt.Adaptive = c.scheme, 6000, seed%2 == 0, seed%4 < 2
+				opt.Scheme, opt.Values, opt.ServeNobody, opt.Adaptive = c.scheme, 6000, seed%2 == 0, seed%4 < 2
 				opt.Faults = []Fault{lieOf(Equivocate, 1+int(seed)%c.n, phase)}
 				mustStand(t, opt)
 			}
@@ -176,7 +176,7 @@ func TestEvidenceProvesWhatItSays(t *testing.T) {
 				}
 			},
 			"of no kind":      func(e *protocol.Evidence) { e.Kind = 0 },
-			"of unknown kind": func(e *protocol.Evidence) { e.Kind = 9 },
+			"of unknown kind": func(e *protocol.Evidence) { e.Kind = 99 },
 		}
 		for other := protocol.Equivocation; other <= protocol.WrongOpening; other++ {
 			if other != kind && !(other == protocol.Equivocation && kind == protocol.Malformed) {

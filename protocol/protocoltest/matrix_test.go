@@ -25,6 +25,7 @@ var matrix struct {
 	crypto, beside       string
 	large                int
 	hospitals, liars     int
+	sliced               bool
 	spite                int64
 }
 
@@ -37,6 +38,7 @@ func init() {
 	flag.StringVar(&matrix.crypto, "matrix.crypto", "fast", "fast, or real: Ed25519, HPKE and 1024-bit Paillier")
 	flag.StringVar(&matrix.beside, "matrix.beside", "", "a kind of fault that hits another hospital besides, in a phase drawn from the seed")
 	flag.IntVar(&matrix.large, "matrix.large", 16, "one run in so many has bodies that do not fit into messages")
+	flag.BoolVar(&matrix.sliced, "matrix.sliced", false, "rounds of scheme masked are sliced")
 	flag.IntVar(&matrix.hospitals, "matrix.hospitals", 0, "how many hospitals; 0 for the fewest")
 	flag.Int64Var(&matrix.spite, "matrix.spite", 0, "for a minute an adversary delays what hurts most by up to so many ms, in every run; 450 in a fourth of the lies when 0")
 	flag.IntVar(&matrix.liars, "matrix.liars", 1, "how many liars collude, where the fault is a lie")
@@ -78,6 +80,9 @@ func (c cell) options(seed uint64) protocoltest.Options {
 	}
 	if c.scheme == protocol.SchemeMasked {
 		opt.Modulus = []int{32, 64}[seed%2]
+		if matrix.sliced { // as many slices as hospitals
+			opt.Sliced, opt.Values = func(int, int64) bool { return true }, max(opt.Values, 4*t.Parties)
+		}
 	}
 	hit := func(kind string, at uint64, phase protocol.Phase, span uint64) {
 		p := protocol.Party(1 + at%n)
@@ -103,7 +108,8 @@ func cells() (list []cell) {
 		for _, kind := range strings.Split(matrix.kinds, ",") {
 			for _, phase := range phases {
 				f := protocoltest.Fault{Kind: kind, Name: "1", Party: 1, Round: 1, Phase: phase}
-				if protocoltest.CheckLie(f, scheme) == nil && (matrix.phase == "" || phase.String() == matrix.phase) {
+				sliced := matrix.sliced && scheme == protocol.SchemeMasked
+				if protocoltest.CheckLie(f, scheme) == nil && protocoltest.CheckSums(f, sliced) == nil && (matrix.phase == "" || phase.String() == matrix.phase) {
 					list = append(list, cell{scheme, kind, phase})
 				}
 			}

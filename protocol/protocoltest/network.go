@@ -163,12 +163,16 @@ func (s *sim) exchange(h *hospital) {
 
 // fetch looks for a part at anybody who serves it, until it is found.
 func (s *sim) fetch(h *hospital, want protocol.Want) {
+	if want.Count > 0 {
+		s.fetchChunks(h, want)
+		return
+	}
 	life := h.life
 	s.after(s.delay(h, h), "fetch", h.party, want.Ref.Root, func() error {
 		if h.life != life {
 			return nil
 		}
-		if content, ok := h.disk.parts[want.Ref.Root]; ok {
+		if content, ok := h.disk.parts[want.Ref.Root]; ok { // what was wanted in part is never wanted whole
 			return h.deliver(protocol.Fetched{Root: want.Ref.Root, Source: content})
 		}
 		for _, other := range s.hospitals[1:] {
@@ -207,17 +211,26 @@ func (s *sim) fetch(h *hospital, want protocol.Want) {
 // offer is a part that a hospital has for another: its own, or one that it has
 // fetched. Liars serve one half only.
 func (h *hospital) offer(root protocol.Hash, to *hospital) (protocol.Source, bool) {
-	if h.sim.liars().Has(h.party) && (h.sim.opt.Withhold || h.sim.plot.dark.Has(to.party)) {
+	if h.withholds(to) {
 		return nil, false
 	}
-	if content, ok := h.serving[root]; ok {
-		return content, true
+	content := h.has(root)
+	_, some := content.(partial)
+	return content, content != nil && !some
+}
+
+// has is a part, or what is here of it; nil for nothing.
+func (h *hospital) has(root protocol.Hash) protocol.Source {
+	for _, here := range []map[protocol.Hash]protocol.Source{h.serving, h.disk.parts, h.disk.before} {
+		if content, ok := here[root]; ok {
+			return content
+		}
 	}
-	if content, ok := h.disk.parts[root]; ok {
-		return content, true
-	}
-	content, ok := h.disk.before[root]
-	return content, ok
+	return nil
+}
+
+func (h *hospital) withholds(from *hospital) bool {
+	return h.sim.liars().Has(h.party) && (h.sim.opt.ServeNobody || h.sim.plot.dark.Has(from.party))
 }
 
 func copyOf(s protocol.Source) (protocol.Chunks, error) {

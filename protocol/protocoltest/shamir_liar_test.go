@@ -13,7 +13,7 @@ func TestShamirLiars(t *testing.T) {
 	kinds := []string{Equivocate, WrongShare, WrongOpen, BadProof}
 	for _, kind := range kinds {
 		for _, phase := range shamirPhases {
-			if CheckLie(lieOf(kind, 1, phase), protocol.SchemeShamir) != nil {
+			if CheckLie(lieOf(kind, 1, phase), protocol.SchemeShamir) != nil || CheckSums(lieOf(kind, 1, phase), false) != nil {
 				continue
 			}
 			for seed := range uint64(5) {

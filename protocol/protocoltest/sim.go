@@ -17,7 +17,10 @@ type Options struct {
 	Rounds     int // at least 1; raised so that every fault begins and ends
 	Scheme     string
 	Modulus    int // bits of the ring of scheme masked, 32 or 64; 0 for what fits
-	Packing    int // values in a polynomial of scheme shamir; 0 as 1
+	// Sliced, if set, tells whether a round of scheme masked is sliced whose updates
+	// have so many values of magnitude up to limit.
+	Sliced  func(values int, limit int64) bool
+	Packing int // values in a polynomial of scheme shamir; 0 as 1
 	// Key is one hospital's key, for a scheme that needs one; may be nil.
 	Key    func(self protocol.Party) *protocol.PaillierKey
 	Faults []Fault
@@ -49,11 +52,16 @@ type Options struct {
 	// complete what its recipient waits for.
 	Adaptive bool
 	Spite    int64 // by up to so many milliseconds; 0 for less than the deadlines
-	// Withhold has liars serve nobody the bodies that they announce; else they
+	// ServeNobody has liars serve nobody the bodies that they announce; else they
 	// serve one half.
-	Withhold bool
+	ServeNobody bool
 	// Stall is the deadline of that name; 0 for never.
 	Stall uint32
+	// FalseHolders makes liars attest slices of masked updates that they do not hold.
+	FalseHolders bool
+	// Withhold, if set, tells whether a liar keeps chunks of an owner's masked update
+	// from a hospital; else those who are told the other story get none.
+	Withhold func(liar, owner, from protocol.Party, chunk int) bool
 	// Evidence, if set, is given what honest hospitals hold against liars.
 	Evidence func(protocol.Evidence)
 }
@@ -69,6 +77,7 @@ type Result struct {
 	Unproved  bool   // evidence does not convince a third party
 	Named     []protocol.Party
 	Bytes     int64 // posted by all hospitals together, each post once
+	Fetched   int64 // bytes of chunks that hospitals fetched, where they fetch some only
 	Messages  int64 // posted
 	Virtual   int64 // milliseconds of virtual time
 	Unopened  int   // rounds that a quorum ended without a set, and whose step was taken again
@@ -141,6 +150,9 @@ func Run(opt Options) (Result, error) {
 			return Result{}, fmt.Errorf("fault %s makes a hospital lie, and this federation tolerates no liar", f)
 		}
 		if err := CheckLie(f, opt.Scheme); err != nil {
+			return Result{}, err
+		}
+		if err := CheckSums(f, opt.Sliced != nil); err != nil {
 			return Result{}, err
 		}
 		if f.Round < first {

@@ -32,7 +32,9 @@ func (e *Engine) active() bool { return !e.Passive && !e.plain }
 // what is wrong: see openProven. All proofs since the beginning come to one
 // number for each prover, of which each party has a point. Here the points are
 // told, each prover's hidden by a random polynomial that is zero there, too,
-// with a hash of all messages. Points that are not on a polynomial of degree t,
+// with a hash of all messages. That polynomial comes from the same hash: points of
+// two honest parties that were told different proofs are of different challenges,
+// and together they would tell a combination of secrets. Points that are not on a polynomial of degree t,
 // zero where it has to be, mean that somebody lies. The honest alone determine
 // it, so that nobody can help a wrong proof by the points that it tells.
 //
@@ -55,9 +57,10 @@ func (e *Engine) Check() error {
 func (e *Engine) compare() error {
 	senders, dealers := append([]wide.Element(nil), e.checker.settled...), e.checker.dealers
 	for _, k := range e.mine {
+		x := wide.NewExpander(seedOf("compared", k.seed[:], e.checker.view[:]), e.checker.openings)
 		for _, i := range e.senders {
 			if !k.has(i) {
-				senders[i] = wide.Add(senders[i], wide.Mul(k.weight, k.uniform.Element()))
+				senders[i] = wide.Add(senders[i], wide.Mul(k.weight, x.Element()))
 			}
 		}
 	}

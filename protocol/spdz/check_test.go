@@ -1,0 +1,60 @@
+package spdz
+
+import (
+	"testing"
+
+	"consilium/protocol/protocoltest/interactivetest"
+	"consilium/sharing/wide"
+)
+
+// "Each prover's hidden by a random polynomial": party 3 proves its last number to
+// party 1, and tells party 2 another proof. What the two tell in the check must not
+// be joined: at place 3 their points would come to a combination of secret shares by
+// challenges of two kinds, which party 3 does not know.
+func TestDividedProofTellsNothing(t *testing.T) {
+	for _, divided := range []bool{false, true} {
+		settled, told := make([]wide.Element, 4), make([]wide.Element, 4)
+		number, last := -1, false
+		code := func(e *Engine) error {
+			x, err := shared(e, 1, 2, []float64{0.5, 0.25}, 1)
+			if err != nil {
+				return err
+			}
+			if e.Self() == 3 {
+				last = true
+			}
+			if _, err = e.one(e.Hadamard(x, x)); err != nil {
+				return err
+			}
+			settled[e.Self()] = e.checker.settled[3]
+			return e.Check()
+		}
+		report := runWith(3, Config{Threshold: 1}, interactivetest.Options{Seed: 7, Tamper: func(from, to, k int, body []byte) ([]byte, bool) {
+			if from == 3 && to == 2 && last && number < 0 {
+				number = k
+				if divided {
+					body = append([]byte(nil), body...)
+					body[len(body)-wide.Size] ^= 1
+				}
+			}
+			if from != 3 && to == 3 && len(body) > 32 {
+				view, at := 32, 3*wide.Size
+				if point := make([]wide.Element, 1); len(body) >= view+at+wide.Size && wide.Decode(point, body[view+at:view+at+wide.Size]) == nil {
+					told[from] = point[0] // of the last message, which is the check's
+				}
+			}
+			return body, true
+		}}, code)
+		if noticed := report.Errors[1] != nil && report.Errors[2] != nil; noticed != divided {
+			t.Fatalf("divided %v: %v", divided, report.Errors)
+		}
+		row, err := wide.Lagrange([]int{1, 2}, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		joined := wide.Dot(row, told[1:3]) == wide.Dot(row, settled[1:3])
+		if joined == divided {
+			t.Errorf("divided %v: what parties 1 and 2 tell comes to what their proofs do: %v", divided, joined)
+		}
+	}
+}
