@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"consilium/model"
+	"consilium/sharing/wide"
 )
 
 // Activation is what a unit makes of its weighted inputs x. The zero value
@@ -197,7 +198,7 @@ func (n Network) hidden(e *Engine, p *pass, a Activation, z *Product, w Weights,
 func (e *Engine) repeated(row *Secret, times int) *Secret {
 	r := e.secret(times, row.Cols, row.Bits, row.Reach)
 	for i := range times {
-		copy(r.share[i*row.Cols:], row.share)
+		each(r, row, func(dst, src []wide.Element) { copy(dst[i*row.Cols:], src) })
 		if row.err != nil {
 			copy(r.err[i*row.Cols:], row.err)
 		}

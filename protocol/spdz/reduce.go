@@ -46,6 +46,9 @@ func (e *Engine) reduce(products []*Product) ([]*Secret, error) {
 	if e.plain {
 		return e.reduceClear(products), nil
 	}
+	if e.backend != nil {
+		return e.reduceOn(products)
+	}
 	if e.strict() {
 		if err := e.Check(); err != nil {
 			return nil, err

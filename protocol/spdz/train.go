@@ -287,6 +287,9 @@ func (r *trainer) update(l int, gradient *Product, rows int) *Product {
 	if shrink := r.Rate * r.L2; shrink > 0 {
 		decay := e.Scale(w, -shrink, min(fineness(shrink), p.bits-w.Bits))
 		clear(decay.share[:w.Cols])
+		if decay.mac != nil {
+			clear(decay.mac[:w.Cols])
+		}
 		if decay.err != nil {
 			clear(decay.err[:w.Cols])
 		}

@@ -12,6 +12,9 @@ import (
 // eighth powers of 64 entries, or of the fourth powers of 16 where eighth powers
 // would not fit, is compared with 1; and where neither fits, each entry is.
 func (e *Engine) AnyNear(list ...*Secret) (bool, error) {
+	if e.backend != nil {
+		return false, ErrNoComparison
+	}
 	total, reach, fraction := 0, 0.0, 0
 	for _, s := range list {
 		total += s.Len()
