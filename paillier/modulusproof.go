@@ -84,12 +84,6 @@ func (k *PrivateKey) modulusRoots(w, y []byte) (root, fourth []byte, flags [2]by
 	return root, power(func(f, _ *factor) []byte { return f.fourthRoot() }, number), flags
 }
 
-// joined is the number mod N that is these mod p and mod q.
-func (k *PrivateKey) joined(atP, atQ []byte) *bigmod.Nat {
-	m := reduced(atP, k.n).Mul(k.unitP, k.n)
-	return m.Add(reduced(atQ, k.n).Mul(k.unitQ, k.n), k.n)
-}
-
 // character is 0 for a square mod p and 1 for another number.
 func (f *factor) character(y []byte) byte {
 	half := new(big.Int).SetBytes(f.minusOne)
