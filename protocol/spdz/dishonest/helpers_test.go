@@ -14,7 +14,7 @@ import (
 	"consilium/protocol/spdz"
 )
 
-const testBits = 1024
+const testBits = 768
 
 // testKeys are made once: of party 1, 2 and 3.
 var testKeys = sync.OnceValue(func() []*paillier.PrivateKey {
