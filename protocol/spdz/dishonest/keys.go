@@ -18,7 +18,6 @@ func (p *party) setUp() error {
 		return err
 	}
 	if p.private = p.Key; p.private == nil {
-		p.tell("make a key", 1)
 		var err error
 		if p.private, err = paillier.GenerateKey(p.Random, p.Bits, p.LeastBits); err != nil {
 			return err

@@ -24,13 +24,6 @@ type Config struct {
 	LeastBits   int                  // paillier.MinBits unless said; tests and demonstrations take paillier.InsecureTestBits
 	Random      io.Reader            // cryptographic
 	Key         *paillier.PrivateKey // of this party alone; nil makes one
-	Tell        func(Progress)       // may be nil
-}
-
-// Progress is told when something that takes long begins or goes on.
-type Progress struct {
-	Step string // "make a key", "triples", "masks"
-	Left int    // how many are still to be made
 }
 
 // party is one party's end.
@@ -96,12 +89,6 @@ func newParty(c *interactive.Channel, cfg Config) (*party, error) {
 	p := &party{Config: cfg, channel: c, self: c.Self(), n: c.Parties(), lanes: lanes, expander: wide.NewExpander(cfg.Seed, 0), stock: newStock()}
 	p.pending.opened = sha256.New()
 	return p, nil
-}
-
-func (p *party) tell(step string, left int) {
-	if p.Tell != nil {
-		p.Tell(Progress{step, left})
-	}
 }
 
 // Sent is what this party has sent.

@@ -89,7 +89,6 @@ func (p *party) moreTriples(missing map[shape]int) error {
 		}
 	}
 	for len(list) > 0 {
-		p.tell("triples", len(list))
 		count := 1
 		for count < len(list) {
 			_, _, answers, factors := p.layouts(list[:count+1])
@@ -138,7 +137,6 @@ func (p *party) needMasks(count int, kind maskKind) error {
 
 func (p *party) moreMasks(count int, kind maskKind) error {
 	for count > 0 {
-		p.tell("masks", count)
 		batch := min(count, masksAtOnce)
 		if err := p.makeMasks(batch, kind); err != nil {
 			return fmt.Errorf("make masks: %w", err)

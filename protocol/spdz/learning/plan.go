@@ -15,12 +15,25 @@ const (
 	RevealPredictions = "predictions" // of each hospital's test rows, to itself
 )
 
+// Who is trusted to follow the protocol.
+const (
+	HonestMajority    = "honest"
+	DishonestMajority = "dishonest"
+)
+
 // Settings are what a study on shares says beside its task.
 type Settings struct {
 	// Threshold says how many hospitals together learn nothing; 0 takes the most,
 	// (n−1)/2. Where hospitals have gone for good it is less, but never below
 	// Least, 1 unless said.
 	Threshold, Least int
+
+	// Majority says how many may deviate: HonestMajority, fewer than half, or
+	// DishonestMajority, all but one (package dishonest): any n−1 learn nothing then,
+	// and it takes a thousand times as long.
+	Majority string
+	KeyBits  int  // of a dishonest majority's Paillier moduli: 2048 unless said, or more
+	Insecure bool // allows shorter ones, for demonstrations
 
 	Passive  bool   // trust that all follow the protocol
 	Deferred bool   // otherwise check them only before something opens: see spdz.Config
@@ -56,6 +69,19 @@ func NewPlan(p *model.Program, parties int, s Settings) (*Plan, error) {
 	if plan.Trainer != "fedsgd" {
 		return nil, fmt.Errorf("train on shares: trainer %q works on sums of updates; on shares it is fedsgd", plan.Trainer)
 	}
+	if s.Majority == "" {
+		s.Majority = HonestMajority
+	}
+	switch s.Majority {
+	case HonestMajority:
+	case DishonestMajority:
+		return newDishonest(p, parties, s)
+	default:
+		return nil, fmt.Errorf("train on shares: majority %q is none of %q, %q", s.Majority, HonestMajority, DishonestMajority)
+	}
+	if s.KeyBits != 0 {
+		return nil, fmt.Errorf("train on shares: key_bits are those of majority %q", DishonestMajority)
+	}
 	most := (parties - 1) / 2
 	if s.Least = max(1, s.Least); most < s.Least || s.Threshold > 0 && s.Threshold < s.Least {
 		return nil, fmt.Errorf("train on shares: %d hospitals and threshold %d, at least %d, which takes %d hospitals", parties, s.Threshold, s.Least, 2*s.Least+1)
@@ -63,6 +89,11 @@ func NewPlan(p *model.Program, parties int, s Settings) (*Plan, error) {
 	if s.Threshold == 0 || s.Threshold > most {
 		s.Threshold = most
 	}
+	return newPlan(p, parties, s)
+}
+
+func newPlan(p *model.Program, parties int, s Settings) (*Plan, error) {
+	plan := p.Plan()
 	if s.Reveal == "" {
 		s.Reveal = RevealWeights
 	}
@@ -89,7 +120,7 @@ func NewPlan(p *model.Program, parties int, s Settings) (*Plan, error) {
 
 // Config is the engine's, but for the seed.
 func (p *Plan) Config() spdz.Config {
-	return spdz.Config{Threshold: p.Threshold, Passive: p.Passive, Deferred: p.Deferred, Fraction: fraction}
+	return spdz.Config{Threshold: p.Threshold, Passive: p.Passive, Deferred: p.Deferred, Fraction: fraction, Dishonest: p.Majority == DishonestMajority}
 }
 
 // networkOf is the task's model on shares.

@@ -55,9 +55,7 @@ func (s *Study) Run(c *interactive.Channel) (*Result, error) {
 	if c.Parties() != s.Parties {
 		return nil, fmt.Errorf("%d hospitals for a plan of %d", c.Parties(), s.Parties)
 	}
-	cfg := s.Config()
-	cfg.Seed = s.Seed
-	e, err := spdz.New(c, cfg)
+	e, err := s.begin(c)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +165,9 @@ func (r *run) train() error {
 	if r.resumed != nil {
 		training = r.resumed.Apply(training)
 	}
-	training.Save = r.keep
+	if r.Majority == HonestMajority {
+		training.Save = r.keep // additive shares stand no dropout
+	}
 	training.Each = func(epoch int, _ spdz.Weights) error {
 		r.tell("train", epoch)
 		return nil

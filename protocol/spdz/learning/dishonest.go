@@ -1,0 +1,67 @@
+package learning
+
+import (
+	"fmt"
+
+	"consilium/model"
+	"consilium/paillier"
+	"consilium/protocol/interactive"
+	"consilium/protocol/spdz"
+	"consilium/protocol/spdz/dishonest"
+	"consilium/sharing/wide"
+)
+
+// newDishonest is NewPlan where all hospitals but one may deviate. There are no
+// comparisons, so no ReLU and no range guard; and products are dear and rounds
+// cheap, so polynomials go by Horner.
+func newDishonest(p *model.Program, parties int, s Settings) (*Plan, error) {
+	if s.Threshold != 0 || s.Least != 0 || s.Passive {
+		return nil, fmt.Errorf("train on shares: with majority %q all hospitals but one may deviate and the threshold is n−1: leave threshold, least and passive out", s.Majority)
+	}
+	s.Threshold = parties - 1
+	if s.KeyBits == 0 {
+		s.KeyBits = dishonest.DefaultBits
+	}
+	if least := s.leastBits(); s.KeyBits < least || s.KeyBits > paillier.MaxBits || s.KeyBits%128 != 0 {
+		return nil, fmt.Errorf("train on shares: key_bits %d: a multiple of 128 from %d to %d", s.KeyBits, least, paillier.MaxBits)
+	}
+	if _, err := paillier.NewLanes(s.KeyBits, wide.Bits); err != nil {
+		return nil, fmt.Errorf("train on shares: key_bits: %w", err)
+	}
+	r, err := newPlan(p, parties, s)
+	if err != nil {
+		return nil, err
+	}
+	t := &r.Training
+	if t.Activation.Rectifier {
+		return nil, fmt.Errorf("train on shares: %w; choose another activation", spdz.ErrNoComparison)
+	}
+	t.Activation.How, t.Output.How = spdz.Horner, spdz.Horner
+	t.Guard, t.Every = spdz.Unsafe, 1
+	return r, nil
+}
+
+func (s Settings) leastBits() int {
+	if s.Insecure {
+		return paillier.InsecureTestBits
+	}
+	return paillier.MinBits
+}
+
+// begin sets up the engine.
+func (s *Study) begin(c *interactive.Channel) (*spdz.Engine, error) {
+	cfg := s.Config()
+	if s.Majority == DishonestMajority {
+		return dishonest.New(c, dishonest.Config{Config: cfg, Bits: s.KeyBits, LeastBits: s.leastBits(), Random: source{wide.NewExpander(s.Seed, 0)}})
+	}
+	cfg.Seed = s.Seed
+	return spdz.New(c, cfg)
+}
+
+// source is a seed's keystream as a reader.
+type source struct{ *wide.Expander }
+
+func (s source) Read(p []byte) (int, error) {
+	s.Bytes(p)
+	return len(p), nil
+}
