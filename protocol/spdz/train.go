@@ -111,6 +111,29 @@ type trainer struct {
 	watched   []*Secret
 	spread    float64 // in the clear: bounds the length of the difference to the weights on shares
 	outcome   *Outcome
+	steps     int // behind
+}
+
+// rowsAhead is for how many rows a Backend makes ready at once: its proofs cost
+// little more for many than for few.
+const rowsAhead = 512
+
+// prepare is called after a step, when it is known what one takes. It makes ready
+// the rest of the first epoch; or, with a Backend, the next steps of any.
+func (r *trainer) prepare(steps int) error {
+	r.steps++
+	times := 0
+	switch total, period := steps*(r.Epochs-r.First), max(1, rowsAhead/r.Batch); {
+	case r.engine.backend == nil && r.steps > 1:
+		return nil
+	case r.engine.backend == nil:
+		times = steps - 1
+	case r.steps == 1:
+		times = min(period, total) - 1
+	case r.steps%period == 0:
+		times = min(period, total-r.steps)
+	}
+	return r.engine.Refill(times)
 }
 
 // epoch goes once through the rows. It returns the epoch it went through, or the
@@ -127,10 +150,8 @@ func (r *trainer) epoch(epoch int) (int, error) {
 		if err := r.step(x, y); err != nil {
 			return epoch, err
 		}
-		if from == 0 && r.outcome.Epochs == 0 { // now it is known what a step takes
-			if err := r.engine.Refill(steps - 1); err != nil {
-				return epoch, err
-			}
+		if err := r.prepare(steps); err != nil {
+			return epoch, err
 		}
 	}
 	r.outcome.Epochs++
