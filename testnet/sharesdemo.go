@@ -11,6 +11,7 @@ import (
 	"consilium/model"
 	"consilium/node"
 	"consilium/node/study"
+	"consilium/paillier"
 	"consilium/protocol/interactive"
 	"consilium/protocol/spdz"
 	"consilium/protocol/spdz/learning"
@@ -21,6 +22,8 @@ type SharesResult struct {
 	Security       string       `json:"security"`
 	Reveal         string       `json:"reveal"`
 	Threshold      int          `json:"threshold"` // so many hospitals together learn nothing
+	Majority       string       `json:"majority"`  // who may deviate: fewer than half, or with a dishonest one all but one
+	KeyBits        int          `json:"key_bits"`  // of a dishonest majority's moduli
 	Halvings       int          `json:"halvings"`  // of the rate, by the range guard
 	Rounds         int          `json:"rounds"`    // messages that had to follow each other
 	RoundsPerEpoch float64      `json:"rounds_per_epoch"`
@@ -37,17 +40,59 @@ func (s *scenario) planShares() (err error) {
 	if s.mode != InProcess {
 		return fmt.Errorf("scheme %s runs in mode %s; the mode is %s", study.SchemeShares, InProcess, s.mode)
 	}
-	s.shares, err = s.study.SharesPlan(s.program, len(s.hospitals))
+	settings := s.study.SharesSettings()
+	if s.dishonest() && s.keyBits != 0 {
+		settings.KeyBits, settings.Insecure = s.keyBits, true
+	}
+	s.shares, err = learning.NewPlan(s.program, len(s.hospitals), settings)
 	return err
 }
 
+// dishonest says that all hospitals but one may deviate.
+func (s *scenario) dishonest() bool {
+	return s.study.Shares != nil && s.study.Shares.Majority == learning.DishonestMajority
+}
+
 func (s *scenario) sharesSummary() string {
+	if s.dishonest() {
+		return s.dishonestSummary()
+	}
 	return fmt.Sprintf("%d hospitals (%s), scheme %s, %s: rows are shared, any %d hospitals learn nothing, %s open in the end",
 		len(s.hospitals), strings.Join(s.names(), ", "), s.study.Scheme, securityOf(s.shares.Config()), s.shares.Threshold, s.shares.Reveal)
 }
 
+// dishonestSummary says what is withstood, and how slow that is.
+func (s *scenario) dishonestSummary() string {
+	key := fmt.Sprintf("%d bits", s.shares.KeyBits)
+	if s.shares.KeyBits < paillier.MinBits {
+		key += ", SHORT: IT PROTECTS NOTHING"
+	}
+	rows := 0
+	for _, split := range s.splits {
+		rows += split.Train.Rows()
+	}
+	return fmt.Sprintf("%d hospitals (%s), scheme %s, %s: rows are shared, any %d hospitals learn nothing, whatever they send\n"+
+		"(Damgård, Pastro, Smart, Zakarias 2012); %s open in the end. Any one hospital can stop it, without being named; there is no\n"+
+		"range guard and no going on without a hospital. Each makes its own Paillier key (%s).\n"+
+		"It is slow: %d rows take some %d products and truncations a step, each of which costs every pair of hospitals powers mod N².",
+		len(s.hospitals), strings.Join(s.names(), ", "), s.study.Scheme, securityOf(s.shares.Config()), s.shares.Threshold, s.shares.Reveal, key,
+		rows, 6*rows*max(1, 1+sum(s.shares.Training.Hidden)))
+}
+
+func sum(list []int) int {
+	total := 0
+	for _, v := range list {
+		total += v
+	}
+	return total
+}
+
 func securityOf(c spdz.Config) string {
 	switch {
+	case c.Dishonest && c.Deferred:
+		return "n-1 malicious, with abort, checked at openings"
+	case c.Dishonest:
+		return "n-1 malicious, with abort"
 	case c.Passive:
 		return "passive"
 	case c.Deferred:
@@ -151,6 +196,7 @@ func (s *scenario) replayShares(v *verdict, results []*learning.Result) error {
 func (s *scenario) sharesResult(results []*learning.Result, costs []node.ComputeReport) *SharesResult {
 	r := &SharesResult{
 		Security: securityOf(s.shares.Config()), Reveal: s.shares.Reveal, Threshold: s.shares.Threshold,
+		Majority: s.shares.Majority, KeyBits: s.shares.KeyBits,
 		Halvings: results[1].Halvings, Ranges: results[1].Ranges,
 	}
 	for _, c := range costs[1:] {
