@@ -1,6 +1,7 @@
 package testnet
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -10,8 +11,11 @@ import (
 	"time"
 
 	"consilium/model"
+	"consilium/paillier"
 	"consilium/protocol/interactive"
 	"consilium/protocol/spdz"
+	"consilium/protocol/spdz/dishonest"
+	"consilium/protocol/spdz/learning"
 )
 
 // SharesBenchOptions say what to measure.
@@ -19,7 +23,9 @@ type SharesBenchOptions struct {
 	Parties, Threshold int
 	Rows, Features     int
 	Batch              int
-	Repeat             int // runs of each job; the fastest counts
+	Repeat             int    // runs of each job; the fastest counts
+	Majority           string // learning.HonestMajority or DishonestMajority: their jobs only; both unless said
+	KeyBits            int    // of a dishonest majority's moduli: 2048 unless said; shorter ones protect nothing
 	Logger             *slog.Logger
 	Tell               func(job string)
 }
@@ -50,6 +56,22 @@ type SharesBenched struct {
 	WeightsBound   *float64     `json:"weights_bound"`     // what truncation can make of it; null where no bound is known
 	Ranges         []spdz.Range `json:"ranges"`            // of intermediate results
 	Yardstick      *Yardstick   `json:"mp_spdz,omitempty"` // the same job there
+	Measured       *Measured    `json:"measured,omitempty"`
+}
+
+// Measured is what was run where an epoch takes too long: one step. All costs of
+// the job but these are extrapolated then: what comes before the step once, and
+// the step for each of the epoch. That is more than the epoch takes, because what
+// several steps need is made at once.
+type Measured struct {
+	KeyBits         int     `json:"key_bits"`
+	Rows            int     `json:"rows"`
+	SetUpSeconds    float64 `json:"set_up_seconds"` // keys and their proofs
+	SetUpCPUSeconds float64 `json:"set_up_cpu_seconds"`
+	Seconds         float64 `json:"seconds"` // in all, opening included
+	CPUSeconds      float64 `json:"cpu_seconds"`
+	Rounds          int     `json:"rounds"`
+	Bytes           int64   `json:"bytes_sent"`
 }
 
 // Yardstick is MP-SPDZ on a machine of this kind: Shamir, three parties,
@@ -62,8 +84,8 @@ type Yardstick struct {
 
 type sharesJob struct {
 	SharesBenched
-	training          spdz.Training
-	passive, deferred bool
+	training                     spdz.Training
+	passive, deferred, dishonest bool
 }
 
 func sharesJobs(opt SharesBenchOptions) []sharesJob {
@@ -85,6 +107,15 @@ func sharesJobs(opt SharesBenchOptions) []sharesJob {
 			job.deferred = true
 			list = append(list, job)
 		}
+	}
+	dear := sharesJob{SharesBenched: SharesBenched{Name: "logistic", Activation: degree7}, training: spdz.Training{Network: logistic, Guard: spdz.Unsafe}, dishonest: true}
+	dear.training.Output.How = spdz.Horner
+	switch opt.Majority {
+	case learning.HonestMajority:
+	case learning.DishonestMajority:
+		list = []sharesJob{dear}
+	default:
+		list = append(list, dear)
 	}
 	for i := range list {
 		t := &list[i].training
@@ -113,6 +144,14 @@ func SharesBench(ctx context.Context, opt SharesBenchOptions) (*SharesBenchRepor
 		if opt.Tell != nil {
 			opt.Tell(job.Name + ", " + job.Security)
 		}
+		if job.dishonest {
+			done, err := bench.runStep(ctx, job)
+			if err != nil {
+				return report, fmt.Errorf("%s, %s: %w", job.Name, job.Security, err)
+			}
+			report.Jobs = append(report.Jobs, *done)
+			continue
+		}
 		var best *SharesBenched
 		for range max(1, opt.Repeat) {
 			done, err := bench.run(ctx, job)
@@ -129,9 +168,11 @@ func SharesBench(ctx context.Context, opt SharesBenchOptions) (*SharesBenchRepor
 }
 
 type sharesBench struct {
-	opt     SharesBenchOptions
-	parties *parties
-	x, y    []float64
+	opt      SharesBenchOptions
+	parties  *parties
+	x, y     []float64
+	began    time.Time // when party 1 was set up
+	beganCPU time.Duration
 }
 
 // inventRows draws features in [−1, 1] and labels by a noisy line, the same
@@ -158,7 +199,7 @@ func inventRows(count, features int) (x, y []float64) {
 }
 
 func (j sharesJob) config() spdz.Config {
-	return spdz.Config{Passive: j.passive, Deferred: j.deferred}
+	return spdz.Config{Passive: j.passive, Deferred: j.deferred, Dishonest: j.dishonest}
 }
 
 func (b *sharesBench) config(job sharesJob) (spdz.Config, error) {
@@ -166,6 +207,43 @@ func (b *sharesBench) config(job sharesJob) (spdz.Config, error) {
 	cfg.Threshold = b.opt.Threshold
 	_, err := rand.Read(cfg.Seed[:])
 	return cfg, err
+}
+
+// begin sets up an engine.
+func (b *sharesBench) begin(c *interactive.Channel, job sharesJob) (*spdz.Engine, error) {
+	if job.dishonest {
+		return dishonest.New(c, dishonest.Config{Bits: b.keyBits(), LeastBits: min(b.keyBits(), paillier.MinBits), Random: rand.Reader})
+	}
+	cfg, err := b.config(job)
+	if err != nil {
+		return nil, err
+	}
+	return spdz.New(c, cfg)
+}
+
+func (b *sharesBench) keyBits() int { return cmp.Or(b.opt.KeyBits, dishonest.DefaultBits) }
+
+// runStep runs one step, and extrapolates to the epoch.
+func (b *sharesBench) runStep(ctx context.Context, job sharesJob) (*SharesBenched, error) {
+	small := *b
+	small.opt.Rows = max(b.opt.Parties, min(b.opt.Batch, b.opt.Rows))
+	small.x, small.y = b.x[:small.opt.Rows*b.opt.Features], b.y[:small.opt.Rows]
+	started, cpu := time.Now(), processorTime()
+	done, err := small.run(ctx, job)
+	if err != nil {
+		return nil, err
+	}
+	m := &Measured{
+		KeyBits: b.keyBits(), Rows: small.opt.Rows, Seconds: done.Seconds, CPUSeconds: done.CPUSeconds, Rounds: done.Rounds, Bytes: done.Bytes,
+		SetUpSeconds: small.began.Sub(started).Seconds(), SetUpCPUSeconds: (small.beganCPU - cpu).Seconds(),
+	}
+	steps := (b.opt.Rows + b.opt.Batch - 1) / b.opt.Batch
+	done.Measured = m
+	done.Seconds += float64(steps-1) * (m.Seconds - m.SetUpSeconds)
+	done.CPUSeconds += float64(steps-1) * (m.CPUSeconds - m.SetUpCPUSeconds)
+	done.Rounds, done.Bytes = done.Rounds*steps, done.Bytes*int64(steps)
+	done.SecondsAt20ms = done.Seconds + float64(done.Rounds)*(20*time.Millisecond/2).Seconds()
+	return done, nil
 }
 
 // start are the weights to begin with.
@@ -183,13 +261,12 @@ func (b *sharesBench) run(ctx context.Context, job sharesJob) (*SharesBenched, e
 	cpu := processorTime()
 	reports, err := b.parties.compute(ctx, "bench", func(party int) interactive.Program {
 		return func(c *interactive.Channel) (err error) {
-			cfg, err := b.config(job)
+			e, err := b.begin(c, job)
 			if err != nil {
 				return err
 			}
-			e, err := spdz.New(c, cfg)
-			if err != nil {
-				return err
+			if party == 1 {
+				b.began, b.beganCPU = time.Now(), processorTime()
 			}
 			weights[party], err = b.train(e, job)
 			if party == 1 {
@@ -248,7 +325,7 @@ func (b *sharesBench) fit(e *spdz.Engine, job sharesJob, x, y *spdz.Secret) ([]f
 
 // compare trains in the clear, and compares.
 func (b *sharesBench) compare(job sharesJob, weights [][]float64, done *SharesBenched) error {
-	e, err := spdz.Clear(b.opt.Parties, spdz.Config{Threshold: b.opt.Threshold, Passive: job.passive})
+	e, err := spdz.Clear(b.opt.Parties, spdz.Config{Threshold: b.opt.Threshold, Passive: job.passive, Dishonest: job.dishonest})
 	if err != nil {
 		return err
 	}
