@@ -41,6 +41,7 @@ type party struct {
 	deltas *dealt       // all parts, each under its owner's key
 
 	digest   digest // of all that was broadcast
+	pairwise pairwise
 	pending  pending
 	stock    stock
 	bytes    int64
@@ -86,7 +87,7 @@ func newParty(c *interactive.Channel, cfg Config) (*party, error) {
 	if _, err := io.ReadFull(cfg.Random, cfg.Seed[:]); err != nil {
 		return nil, fmt.Errorf("read randomness: %w", err)
 	}
-	p := &party{Config: cfg, channel: c, self: c.Self(), n: c.Parties(), lanes: lanes, expander: wide.NewExpander(cfg.Seed, 0), stock: newStock()}
+	p := &party{Config: cfg, channel: c, self: c.Self(), n: c.Parties(), lanes: lanes, pairwise: byPaillier{}, expander: wide.NewExpander(cfg.Seed, 0), stock: newStock()}
 	p.pending.opened = sha256.New()
 	return p, nil
 }

@@ -129,15 +129,15 @@ func (p *party) products(list []layout, a, b *dealt) ([]wide.Element, error) {
 	for j := range same {
 		same[j] = terms
 	}
-	got, masks, err := p.answers("triples", a, b, same)
+	got, masks, err := p.pairwise.answers(p, "triples", a, b, same)
 	if err != nil {
 		return nil, err
 	}
 	lanes := make([]wide.Element, len(terms)*p.lanes.Count)
 	for j := 1; j <= p.n; j++ {
 		if j != p.self {
-			wide.AddTo(lanes, elements(got[j]))
-			wide.SubTo(lanes, elements(masks[j]))
+			wide.AddTo(lanes, got[j])
+			wide.SubTo(lanes, masks[j])
 		}
 	}
 	var out []wide.Element
