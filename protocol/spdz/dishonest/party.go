@@ -80,6 +80,9 @@ func newParty(c *interactive.Channel, cfg Config) (*party, error) {
 	if cfg.Random == nil {
 		return nil, fmt.Errorf("begin computing: no source of randomness")
 	}
+	if _, err := spdz.Clear(c.Parties(), cfg.Config); err != nil {
+		return nil, err // before keys are made
+	}
 	lanes, err := paillier.NewLanes(cfg.Bits, wide.Bits)
 	if err != nil {
 		return nil, fmt.Errorf("begin computing: %w", err)
