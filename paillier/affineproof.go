@@ -68,7 +68,7 @@ func (a *Affine) Prove(random io.Reader, multipliers *LaneWitness, w *AffineWitn
 	l, m := a.Lanes, a.Key.modulus
 	digest := a.statement()
 	nonce := newTranscript("affine proof nonce", seed, digest, bytes.Join(w.roots, nil), bytes.Join(multipliers.roots, nil),
-		fixedBytes(w.lanes, bytesFor(l.masked())), fixedBytes(multipliers.lanes, bytesFor(l.Value)))
+		fixedBytes(w.lanes, bytesFor(l.width())), fixedBytes(multipliers.lanes, bytesFor(l.Value)))
 	noise := bytes.NewReader(nonce.expand(a.nonceSize()))
 
 	p := &AffineProof{}
