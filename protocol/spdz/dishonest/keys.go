@@ -60,6 +60,8 @@ func (p *party) exchangeKeys() error {
 		if p.keys[j], p.pairs[j], err = p.openKey(before, j, heard[j]); err != nil {
 			return cheat(j, "sent a key that is none", err)
 		}
+	}
+	for j := 1; j <= p.n; j++ {
 		for i := 1; i < j; i++ {
 			if p.keys[i].Equal(p.keys[j]) {
 				return cheat(0, fmt.Sprintf("took another's key: parties %d and %d have the same", i, j), nil)
