@@ -3,6 +3,7 @@ package model
 import (
 	"errors"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/integrate/quad"
 	"gonum.org/v1/gonum/mat"
@@ -49,7 +50,10 @@ func legendre(k int, u float64) float64 {
 }
 
 // errNoExchange says that Remez's algorithm went nowhere.
-var errNoExchange = errors.New("the minimax polynomial was not found; take least-squares, or a narrower interval")
+var errNoExchange = errors.New("the minimax polynomial was not found; take least-squares, another degree or another interval")
+
+// exactEnough is an error that only rounding makes, of curves of order one.
+const exactEnough = 1e-13
 
 // exchange gives the Chebyshev coefficients of the polynomial whose largest error
 // is least (Remez 1934): it is level, with alternating sign, at degree+2 places
@@ -70,6 +74,9 @@ func exchange(f func(float64) float64, degree int) ([]float64, error) {
 		}
 		e := func(u float64) float64 { return f(u) - chebyshevSum(c, u) }
 		peaks := alternatingPeaks(e, 400*count)
+		if !slices.ContainsFunc(peaks, func(u float64) bool { return math.Abs(e(u)) > exactEnough }) {
+			return c, nil // the curve is a polynomial, or as good as one
+		}
 		if len(peaks) < count {
 			return nil, errNoExchange
 		}

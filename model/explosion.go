@@ -169,11 +169,12 @@ type explosionState struct {
 	clipped int
 	widest  float64 // the largest |weighted sum| of the last pass, before the guard
 	chance  uint64
+	units   float64 // 2^FractionBits
 }
 
 func newExplosionState(e Explosion, train Design) *explosionState {
 	m := MLP{Features: train.X.Cols - 1, Hidden: e.Hidden, Activation: e.Activation, Seed: e.Seed, Binary: true}
-	t := &explosionState{Explosion: e, layers: m.layers(), weights: m.Start(), chance: e.Seed}
+	t := &explosionState{Explosion: e, layers: m.layers(), weights: m.Start(), chance: e.Seed, units: math.Ldexp(1, e.FractionBits)}
 	t.round(t.weights)
 	return t
 }
@@ -194,7 +195,7 @@ func (t *explosionState) round(values []float64) {
 func (t *explosionState) rounded(x float64) float64 {
 	t.chance++
 	by := float64(splitMix64(t.Seed, t.chance)>>11) * 0x1p-53
-	return math.Ldexp(math.Floor(math.Ldexp(x, t.FractionBits)+by), -t.FractionBits)
+	return math.Floor(x*t.units+by) / t.units
 }
 
 // forward runs the network and returns the largest |weighted sum|, after the
@@ -247,7 +248,7 @@ func (t *explosionState) activate(z float64) (value, slope float64) {
 	}
 	scaled := t.rounded(z / p.Interval)
 	for i := len(p.Coefficients) - 1; i >= 0; i-- {
-		if i > 0 {
+		if t.TrueSlope && i > 0 {
 			slope = t.rounded(slope*scaled) + float64(i)*p.Coefficients[i]/p.Interval
 		}
 		value = t.rounded(value*scaled) + p.Coefficients[i]

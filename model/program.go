@@ -221,6 +221,39 @@ func (p *Program) checkColumns(d *Dataset) error {
 	return nil
 }
 
+// Again is the state after a round that ended before anything of it was opened: its
+// step is taken again, whatever it is, since nobody has seen what was added.
+func (p *Program) Again(s State) (State, error) {
+	if _, err := p.step(s); err != nil {
+		return State{}, fmt.Errorf("take a step again: %w", err)
+	}
+	s.Unopened++
+	s.Tries++
+	return s, nil
+}
+
+// Skip is the state after the coming round when its sum cannot be used, because
+// somebody contributed a false update: the study goes on from the same model. A
+// step that opens something once, and no other like it, is not skipped: who adds
+// the same to another sum would be seen in the difference. That is an error, the
+// same everywhere.
+func (p *Program) Skip(s State) (State, error) {
+	step, err := p.step(s)
+	if err != nil {
+		return State{}, fmt.Errorf("skip a round: %w", err)
+	}
+	if step.Name == StepStandardise || step.Name == StepTrain && p.plan.Trainer == "newton" {
+		what := step.Name
+		if what == StepTrain {
+			what = "a step of newton"
+		}
+		return State{}, fmt.Errorf("skip round %d: %s is not repeated: what the hospitals added must not be added to a sum over others", s.Round, what)
+	}
+	s.Round++
+	s.Tries = 0
+	return s, nil
+}
+
 // Apply is the state after the coming round, given the sum of the included
 // hospitals' vectors. It is the same, bit for bit, wherever it is computed.
 func (p *Program) Apply(s State, sum []float64) (State, error) {
@@ -247,7 +280,7 @@ func (p *Program) Apply(s State, sum []float64) (State, error) {
 	if err != nil {
 		return State{}, fmt.Errorf("apply sum: round %d, %s: %w", s.Round, step.Name, err)
 	}
-	next.Round = s.Round + 1
+	next.Round, next.Tries = s.Round+1, 0
 	if _, err := next.MarshalBinary(); err != nil {
 		return State{}, fmt.Errorf("apply sum: round %d, %s: the model diverged, lower the learning rate: %w", s.Round, step.Name, err)
 	}

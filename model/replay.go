@@ -10,8 +10,8 @@ type Split struct {
 
 // Replay runs a program in the clear, in float64 and without fixed point, over
 // the data of all hospitals: what the secure run is compared with. included
-// lists the hospitals, from 0, whose vectors enter the sum of a round; nil
-// includes all of them in every round. Replay over one hospital is that
+// lists the hospitals, from 0, whose vectors enter the sum of a round, and none of
+// a round that is skipped; nil includes all of them in every round. Replay over one hospital is that
 // hospital learning alone, over [Pool] it is pooled training, in which the
 // task's max_rows does not count.
 func Replay(p *Program, hospitals []Split, included func(round int) []int) (State, error) {
@@ -28,8 +28,16 @@ func Replay(p *Program, hospitals []Split, included func(round int) []int) (Stat
 		if !more {
 			return s, nil
 		}
+		set := included(step.Round)
+		var err error
+		if set == nil {
+			if s, err = p.Skip(s); err != nil {
+				return State{}, fmt.Errorf("replay: %w", err)
+			}
+			continue
+		}
 		sum := make([]float64, step.Length)
-		for _, h := range included(step.Round) {
+		for _, h := range set {
 			if h < 0 || h >= len(hospitals) {
 				return State{}, fmt.Errorf("replay round %d: hospital %d of %d does not exist", step.Round, h, len(hospitals))
 			}
@@ -41,7 +49,6 @@ func Replay(p *Program, hospitals []Split, included func(round int) []int) (Stat
 				sum[i] += x
 			}
 		}
-		var err error
 		if s, err = p.Apply(s, sum); err != nil {
 			return State{}, fmt.Errorf("replay: %w", err)
 		}

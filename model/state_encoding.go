@@ -14,12 +14,14 @@ const (
 	maxStateWeights  = 1 << 24
 	maxStateRound    = maxRounds + 2 // standardise and evaluate besides training
 	maxSlow          = 255
+	maxUnopened      = 1 << 30
 )
 
 // What may follow behind the weights.
 const (
-	metricsFollow = 1
-	fitFollows    = 2
+	metricsFollow  = 1
+	fitFollows     = 2
+	unopenedFollow = 4
 )
 
 // MarshalBinary encodes the state canonically: equal states, bit for bit, have
@@ -27,8 +29,8 @@ const (
 // the header; round (4 bytes); one byte that says whether a standardiser
 // follows, then its rows (8), the number of features (4), means and standard
 // deviations (8 each); the number of weights (4) and the weights (8 each);
-// training rows (8); one byte in which 1 says that metrics follow, and 2 that a
-// fit does. Metrics are rows (8), one byte with a bit for each value that is
+// training rows (8); one byte in which 1 says that metrics follow, 2 that a fit
+// does, and 4 that the numbers of rounds do that came to nothing (4 each). Metrics are rows (8), one byte with a bit for each value that is
 // defined, and those values (8 each). A fit is outcome (1), rounds (4), loss and
 // decrement (8 each), slow steps (1), and the numbers of weights in the point to
 // go back to, of standard errors, and of columns (4 each), each followed by what
@@ -42,6 +44,9 @@ func (s State) MarshalBinary() ([]byte, error) {
 	}
 	if f := s.Fit; f != nil && (f.Slow < 0 || f.Slow > maxSlow) {
 		return nil, fmt.Errorf("encode state: %d slow steps, the limit is %d", f.Slow, maxSlow)
+	}
+	if s.Unopened < 0 || s.Unopened > maxUnopened || s.Tries < 0 || s.Tries > s.Unopened {
+		return nil, fmt.Errorf("encode state: %d rounds that came to nothing, %d of them of late; the limit is %d", s.Unopened, s.Tries, maxUnopened)
 	}
 	encoded := s.encode()
 	if _, err := decodeState(encoded); err != nil {
@@ -75,6 +80,11 @@ func (s State) encode() []byte {
 	if s.Fit != nil {
 		b[follows] |= fitFollows
 		b = s.Fit.append(b)
+	}
+	if s.Unopened > 0 {
+		b[follows] |= unopenedFollow
+		b = binary.BigEndian.AppendUint32(b, uint32(s.Unopened))
+		b = binary.BigEndian.AppendUint32(b, uint32(s.Tries))
 	}
 	return b
 }
@@ -174,12 +184,18 @@ func (d *stateDecoder) state() State {
 	}
 	s.Weights = d.floats("weight", int(d.integer("number of weights", 4, maxStateWeights)))
 	s.TrainRows = int64(d.integer("number of training rows", 8, 1<<53))
-	follows := d.integer("set of what follows", 1, metricsFollow|fitFollows)
+	follows := d.integer("set of what follows", 1, metricsFollow|fitFollows|unopenedFollow)
 	if follows&metricsFollow != 0 {
 		s.Metrics = d.metrics()
 	}
 	if follows&fitFollows != 0 {
 		s.Fit = d.fit()
+	}
+	if follows&unopenedFollow != 0 {
+		if s.Unopened = int(d.integer("number of rounds that came to nothing", 4, maxUnopened)); s.Unopened == 0 {
+			d.fail("no rounds that came to nothing, and they are mentioned")
+		}
+		s.Tries = int(d.integer("number of tries", 4, uint64(s.Unopened)))
 	}
 	return s
 }

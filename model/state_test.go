@@ -150,7 +150,9 @@ func TestStatesThatAreRefused(t *testing.T) {
 		{"infinity", encode(State{Weights: []float64{math.Inf(-1)}}, func([]byte) {}), "decode state: weight 0 is -Inf; it must be finite"},
 		{"negative spread", encode(State{Standardiser: &Standardiser{Mean: []float64{0}, SD: []float64{-1}}}, func([]byte) {}), "decode state: standard deviation 0 is negative"},
 		{"negative zero spread", encode(State{Standardiser: &Standardiser{Mean: []float64{0}, SD: []float64{math.Copysign(0, -1)}}}, func([]byte) {}), "decode state: standard deviation 0 is negative"},
-		{"what follows", encode(small, func(b []byte) { b[len(b)-1] = 4 }), "decode state: set of what follows is 4, the limit is 3"},
+		{"what follows", encode(small, func(b []byte) { b[len(b)-1] = 8 }), "decode state: set of what follows is 8, the limit is 7"},
+		{"no tries", encode(State{Unopened: 2, Tries: 1}, func(b []byte) { b[len(b)-5] = 0 }), "decode state: no rounds that came to nothing, and they are mentioned"},
+		{"more tries than rounds", encode(State{Unopened: 2, Tries: 1}, func(b []byte) { b[len(b)-1] = 3 }), "decode state: number of tries is 3, the limit is 2"},
 		{"outcome", State{Fit: &Fit{Outcome: 9}}.encode(), "decode state: outcome is 9, the limit is 6"},
 		{"columns", append(State{Fit: &Fit{Outcome: Singular, Columns: []int{1}}}.encode(), 1), "decode state: 1 bytes left over"},
 		{"missing columns", encode(State{Fit: &Fit{Outcome: Singular, Columns: []int{1}}}, func(b []byte) { b[len(b)-5] = 2 }), "decode state: 4 bytes are missing"},
@@ -171,6 +173,8 @@ func TestMarshalRefusesStatesThatCannotBe(t *testing.T) {
 	checkError(t, err, "encode state: 1 means but 0 standard deviations")
 	_, err = State{TrainRows: -1}.MarshalBinary()
 	checkError(t, err, "encode state: number of training rows is 18446744073709551615, the limit is 9007199254740992")
+	_, err = State{Unopened: 1, Tries: 2}.MarshalBinary()
+	checkError(t, err, "encode state: 1 rounds that came to nothing, 2 of them of late; the limit is 1073741824")
 	_, err = State{Fit: &Fit{Outcome: Searching, Slow: 256}}.MarshalBinary()
 	checkError(t, err, "encode state: 256 slow steps, the limit is 255")
 	_, err = State{Weights: []float64{math.NaN()}}.MarshalBinary()

@@ -3,9 +3,9 @@ package node
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -52,6 +52,23 @@ func BenchmarkPaillierRound(b *testing.B) {
 	}
 }
 
+// BenchmarkJointPaillierRound is the same with 10,000 values of 28 bits and a
+// published key with shares as its holders make them together. Of ten hospitals
+// with two liars, seven decrypt.
+func BenchmarkJointPaillierRound(b *testing.B) {
+	for _, bits := range []int{2048, 3072} {
+		b.Run(fmt.Sprintf("n=10/k=7/d=10000/bits=%d", bits), func(b *testing.B) {
+			f := newFederationOf(b, 10, 2, study.Study{Scheme: protocol.SchemePaillier, Deadlines: patient})
+			m := measuring{b: b, f: f, way: way{scheme: protocol.SchemePaillier}, length: 10_000, limit: 1 << 27, bits: bits, rounds: b.N}
+			m.begin, m.end = b.ResetTimer, b.StopTimer
+			if err := m.run(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+			m.report()
+		})
+	}
+}
+
 // stopwatch adds up how long a node is in each phase.
 type stopwatch struct {
 	mu    sync.Mutex
@@ -70,14 +87,19 @@ func (s *stopwatch) note(p Progress) {
 	s.phase, s.since = p.Phase, now
 }
 
-// testKeys are published keys, for the scheme that needs them.
-func testKeys(b *testing.B, scheme string, t protocol.Thresholds) []*protocol.PaillierKey {
+// testKeys are published keys, for the scheme that needs them; of 0 bits, a dealt
+// one of 2048.
+func testKeys(b *testing.B, scheme string, bits int, t protocol.Thresholds) []*protocol.PaillierKey {
 	b.Helper()
 	keys := make([]*protocol.PaillierKey, t.Parties)
 	if scheme != protocol.SchemePaillier {
 		return keys
 	}
-	public, shares, err := testkey.Deal(2048, protocol.Holders(t), protocol.HolderThreshold(t))
+	share := testkey.Joint
+	if bits == 0 {
+		share, bits = testkey.Deal, 2048
+	}
+	public, shares, err := share(bits, protocol.Holders(t), protocol.HolderThreshold(t))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -90,90 +112,142 @@ func testKeys(b *testing.B, scheme string, t protocol.Thresholds) []*protocol.Pa
 }
 
 func benchmarkRound(b *testing.B, n, length int, scheme string) {
-	s := study.Study{Scheme: scheme, Deadlines: study.Deadlines{Commit: 3000, Deal: 3000, Attest: 3000, View: 500}}
+	s := study.Study{Scheme: scheme, Deadlines: patient}
 	if length >= 1_000_000 {
 		s.Tick = "200ms" // an exchange of what is held every ten ticks must not count
 	}
-	f := newFederation(b, n, s)
-	keys := testKeys(b, scheme, f.roster.Thresholds())
-	watch := &stopwatch{spent: map[protocol.Phase]time.Duration{}}
-	ctx, cancel := context.WithCancel(b.Context())
+	w := ways[slices.IndexFunc(ways, func(w way) bool { return w.scheme == scheme })]
+	m := measuring{b: b, f: newFederation(b, n, s), way: w, length: length, rounds: b.N}
+	m.begin, m.end = b.ResetTimer, b.StopTimer
+	if err := m.run(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	m.report()
+}
+
+// patient deadlines leave nobody out.
+var patient = study.Deadlines{Commit: 3000, Deal: 3000, Attest: 3000, View: 500}
+
+// measuring runs rounds of real nodes and looks at what they cost. Round 0
+// connects everybody and does not count.
+type measuring struct {
+	b          *testing.B
+	f          *federation
+	way        way
+	length     int
+	limit      int64 // of a value; 0: that of numbers, or of 32 bits
+	bits       int   // of a Paillier key that was made together; 0: dealt
+	rounds     int
+	begin, end func()
+
+	nodes   []*Node
+	watch   stopwatch
+	elapsed time.Duration // virtual where time is
+	cpu     time.Duration // of all nodes
+	sent    int64         // by all nodes
+	gossip  int64         // of that
+	peak    uint64        // heap of all nodes
+}
+
+func (m *measuring) run(ctx context.Context) error {
+	n := len(m.f.homes)
+	m.watch.spent = map[protocol.Phase]time.Duration{}
+	keys := testKeys(m.b, m.way.scheme, m.bits, m.f.roster.Thresholds())
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	started := make(chan struct{})
 	var ready, complete, all sync.WaitGroup
 	ready.Add(n)
 	complete.Add(n)
-	nodes := make([]*Node, n)
-	for i := range nodes {
-		w := numbers{party: i + 1, rounds: b.N + 1, length: length}
-		if scheme == protocol.SchemeMasked {
+	m.nodes = make([]*Node, n)
+	for i := range m.nodes {
+		w := numbers{party: i + 1, rounds: m.rounds + 1, length: m.length, limit: m.limit}
+		if m.way.bits == 32 {
 			w.limit = 1 << 20 // sums in 32 bits
 		}
-		f.work[i] = w
-		cfg := f.config(i)
-		cfg.Linger, cfg.Logger = time.Minute, slog.New(slog.NewTextHandler(io.Discard, nil))
-		cfg.Hooks.BeforeRound = func(_ context.Context, round uint64) error {
-			if round == 1 { // round 0 connects everybody
+		m.f.work[i] = w
+		cfg := m.f.config(i)
+		cfg.Linger, cfg.Logger, cfg.Paillier = time.Minute, slog.New(slog.DiscardHandler), keys[i]
+		cfg.Hooks.BeforeRound = func(ctx context.Context, round uint64) error {
+			if round == 1 {
 				ready.Done()
 				<-started
 			}
 			return nil
 		}
-		cfg.Paillier = keys[i]
 		cfg.Progress = func(p Progress) {
 			if i == 0 && p.Round > 0 {
-				watch.note(p)
+				m.watch.note(p)
 			}
 			if p.Complete {
 				complete.Done()
 			}
 		}
 		var err error
-		if nodes[i], err = New(cfg); err != nil {
-			b.Fatal(err)
+		if m.nodes[i], err = New(cfg); err != nil {
+			return err
 		}
-		f.nodes[i] = nodes[i]
+		m.f.nodes[i] = m.nodes[i]
 	}
-	for _, node := range nodes {
+	errs := make(chan error, n)
+	for _, node := range m.nodes {
 		all.Go(func() {
 			if _, err := node.Run(ctx); err != nil && ctx.Err() == nil {
-				b.Error(err)
+				errs <- err
+				panic(err) // the others would wait for ever
 			}
 		})
 	}
 	ready.Wait()
-	before := sent(nodes)
-	peak := watchHeap(ctx)
-	b.ResetTimer()
+	runtime.GC()
+	gossip, before := sent(m.nodes)
+	cpu, peak := processorTime(), watchHeap(ctx)
+	began := time.Now()
+	m.begin()
 	close(started)
 	complete.Wait()
-	b.StopTimer()
-	defer all.Wait()
-	for phase, spent := range watch.spent {
-		b.ReportMetric(spent.Seconds()*1000/float64(b.N), "ms-"+phase.String())
-	}
-	if scheme == protocol.SchemePaillier {
-		return
-	}
-	// What must travel: shares for the others, but for the k−1 that are sent as
-	// seeds, and of openings as many as it takes; or a masked update to everybody.
-	useful := float64(4 * length * (n - 1))
-	if scheme == protocol.SchemeShamir {
-		k := f.roster.Thresholds().Openings()
-		useful = float64(8*length) * (float64((n-k+1)*(n-1))/float64(n) + float64(k-1))
-	}
-	b.ReportMetric(float64(sent(nodes)-before)/float64(n)/float64(b.N)/1e6, "MB-sent/hospital")
-	b.ReportMetric(useful/1e6, "MB-useful/hospital")
-	b.ReportMetric(float64(peak.Load())/1e6, "MB-heap")
-	b.ReportMetric(float64(peak.Load())/float64(n*8*length), "vectors/hospital")
+	m.end()
+	m.elapsed, m.cpu, m.peak = time.Since(began), processorTime()-cpu, peak.Load()
+	m.gossip, m.sent = sent(m.nodes)
+	m.gossip, m.sent = m.gossip-gossip, m.sent-before
+	cancel()
+	all.Wait()
+	return nil
 }
 
-func sent(nodes []*Node) (bytes int64) {
+func (m *measuring) report() {
+	n, rounds := float64(len(m.nodes)), float64(m.rounds)
+	for phase, spent := range m.watch.spent {
+		m.b.ReportMetric(spent.Seconds()*1000/rounds, "ms-"+phase.String())
+	}
+	m.b.ReportMetric(m.cpu.Seconds()/n/rounds, "cpu-s/hospital")
+	m.b.ReportMetric(float64(m.sent)/n/rounds/1e6, "MB-sent/hospital")
+	m.b.ReportMetric(float64(m.gossip)/n/rounds/1e6, "MB-gossip/hospital")
+	m.b.ReportMetric(float64(m.peak)/1e6, "MB-heap")
+	m.b.ReportMetric(float64(m.peak)/(n*8*float64(m.length)), "vectors/hospital")
+	if m.way.scheme != protocol.SchemePaillier {
+		m.b.ReportMetric(m.useful()/1e6, "MB-useful/hospital")
+	}
+}
+
+// useful is what must travel: shares for the n−k others that are not sent a seed
+// and the openings that k−1 others make do with, or a masked update to everybody.
+func (m *measuring) useful() float64 {
+	n, k, packing := len(m.nodes), m.f.roster.Thresholds().Openings(), int(m.f.study.Packing)
+	if m.way.scheme == protocol.SchemeShamir {
+		packing = max(1, packing)
+		return float64(8 * (m.length + packing - 1) / packing * (n - 1 - (k - packing) + k - 1))
+	}
+	return float64(m.way.bits / 8 * m.length * (n - 1))
+}
+
+func sent(nodes []*Node) (gossip, all int64) {
 	for _, n := range nodes {
 		t := n.Traffic()
-		bytes += t.GossipBytes + t.StreamBytes
+		gossip += t.GossipBytes
+		all += t.GossipBytes + t.StreamBytes
 	}
-	return bytes
+	return gossip, all
 }
 
 func watchHeap(ctx context.Context) *atomic.Uint64 {

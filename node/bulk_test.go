@@ -62,6 +62,12 @@ func (w numbers) Apply(state []byte, sum protocol.Vector) ([]byte, error) {
 	return binary.BigEndian.AppendUint64(nil, round+1), nil
 }
 
+func (w numbers) Again(state []byte) ([]byte, error) { return w.Skip(state) }
+
+func (w numbers) Skip(state []byte) ([]byte, error) {
+	return binary.BigEndian.AppendUint64(nil, binary.BigEndian.Uint64(state)+1), nil
+}
+
 func (f *federation) sumNumbers(rounds, length int) *sync.Map {
 	sums := &sync.Map{}
 	for i := range f.work {

@@ -19,7 +19,7 @@ const (
 	spansAtOnce  = 2 // requests to one hospital that are not answered: what a cut costs at most
 	sourcesFrom  = 4 << 20
 	sources      = 4               // hospitals that a part of sourcesFrom bytes and more is fetched from at once
-	askElsewhere = 5 * time.Second // after which a chunk that does not come is asked for from another
+	askElsewhere = 5 * time.Second // after which what does not come is asked for from another
 	askAgain     = 300 * time.Millisecond
 	idleAsks     = 5 // to a hospital that has nothing new
 )
@@ -30,10 +30,12 @@ type download struct {
 	node *Node
 	from protocol.Party // who announced it, and has all of it; 0: nobody
 	ref  protocol.Ref
+	turn *turn
 
 	mu     sync.Mutex
 	w      *store.Writer // nil: no index yet
 	asked  []time.Time   // by chunk: when it was last asked for; zero: not, or in vain
+	liars  protocol.Set  // gave what is not of the part
 	failed error         // this hospital's disk
 }
 
@@ -41,8 +43,9 @@ type download struct {
 type span struct{ first, count int }
 
 // run asks the candidates until the part is here, or each was asked. What came
-// is kept for the next time. For a large part, others are asked beside the first:
-// again and again, since they may be fetching it, too.
+// is kept for the next time. Others are asked beside the first: of a large part
+// several, again and again, since they may be fetching it, too; of a small one
+// when it takes too long.
 func (d *download) run(ctx context.Context, candidates []protocol.Party) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -56,12 +59,12 @@ func (d *download) run(ctx context.Context, candidates []protocol.Party) {
 			}
 		}
 	})
-	if d.ref.Size >= sourcesFrom && len(candidates) > 1 {
+	if len(candidates) > 1 {
 		others := make(chan protocol.Party, len(candidates))
 		for _, party := range candidates[1:] {
 			others <- party
 		}
-		for range min(sources, len(candidates)) - 1 {
+		for range d.sources(len(candidates)) - 1 {
 			all.Go(func() {
 				defer cancel()
 				d.askOthers(ctx, others)
@@ -71,15 +74,26 @@ func (d *download) run(ctx context.Context, candidates []protocol.Party) {
 	all.Wait()
 }
 
-// askOthers asks one after the other of a circle, when there is an index.
+func (d *download) isLarge() bool { return d.ref.Size >= sourcesFrom }
+
+// sources are how many hospitals are asked at a time.
+func (d *download) sources(candidates int) int {
+	if d.isLarge() {
+		return min(sources, candidates)
+	}
+	return 2
+}
+
+// askOthers asks one after the other of a circle: at once when the part is large
+// and there is an index, and in any case when the first that was asked is slow.
 func (d *download) askOthers(ctx context.Context, others chan protocol.Party) {
-	for !d.isOver() {
+	for began := time.Now(); !d.isOver(); {
 		select {
 		case <-time.After(askAgain):
 		case <-ctx.Done():
 			return
 		}
-		if d.hasIndex() {
+		if d.isLarge() && d.hasIndex() || time.Since(began) >= askElsewhere {
 			party := <-others
 			d.attempt(ctx, party)
 			others <- party
@@ -113,7 +127,7 @@ func (d *download) missing() int {
 func (d *download) result() (*store.Part, error) {
 	switch {
 	case d.failed != nil:
-		d.abort()
+		d.suspend()
 		return nil, d.failed
 	case d.w != nil && d.w.Done():
 		return d.w.Finish()
@@ -121,20 +135,50 @@ func (d *download) result() (*store.Part, error) {
 	return nil, nil
 }
 
-func (d *download) abort() {
+// suspend leaves on the disk what came, for the next start.
+func (d *download) suspend() {
 	if d.w != nil {
-		d.w.Abort()
+		d.w.Suspend()
 	}
 }
 
-// attempt fetches what one hospital gives.
+// attempt fetches what one hospital gives, unless that was wrong before.
 func (d *download) attempt(ctx context.Context, party protocol.Party) {
+	d.mu.Lock()
+	lied := d.liars.Has(party)
+	d.mu.Unlock()
+	if lied {
+		return
+	}
 	if err := d.fetchFrom(ctx, party); err != nil && !d.isOver() {
 		d.node.cfg.Logger.Debug("fetch a part", "hospital", d.node.cfg.Roster.Name(party), "error", err)
 	}
 }
 
+// blame leaves a hospital out of this download.
+func (d *download) blame(party protocol.Party, why string) {
+	d.node.refused(party, why)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.liars.Add(party)
+}
+
+// fetchFrom asks for the index first, and waits for its turn when that has come:
+// who has nothing to give takes nobody's place.
 func (d *download) fetchFrom(ctx context.Context, party protocol.Party) error {
+	if !d.hasIndex() {
+		if err := d.talk(ctx, party, d.readIndex); err != nil {
+			return err
+		}
+	}
+	if err := d.turn.take(ctx, d.missing); err != nil {
+		return err
+	}
+	return d.talk(ctx, party, func(s network.Stream, party protocol.Party) error { return d.readChunks(ctx, s, party) })
+}
+
+// talk opens a stream for f.
+func (d *download) talk(ctx context.Context, party protocol.Party, f func(network.Stream, protocol.Party) error) error {
 	s, err := d.node.host.NewStream(ctx, d.node.members.ids[party], partProtocol)
 	if err != nil {
 		return err
@@ -142,20 +186,21 @@ func (d *download) fetchFrom(ctx context.Context, party protocol.Party) error {
 	defer s.Reset()
 	stop := context.AfterFunc(ctx, func() { _ = s.Reset() })
 	defer stop()
-	if !d.hasIndex() {
-		if err := d.readIndex(s, party); err != nil {
-			return err
-		}
-	}
+	return f(s, party)
+}
+
+// readChunks asks one hospital until it has nothing new.
+func (d *download) readChunks(ctx context.Context, s network.Stream, party protocol.Party) error {
 	for idle := 0; !d.isOver() && idle < idleAsks; {
 		var held []bool // nil: everything
 		if party != d.from {
+			var err error
 			if held, err = d.readHeld(s, party); err != nil {
 				return err
 			}
 		}
 		came, err := d.pull(s, party, held)
-		if err != nil {
+		if err != nil || d.isOver() {
 			return err
 		}
 		if idle++; came {
@@ -189,28 +234,31 @@ func (d *download) readIndex(s network.Stream, party protocol.Party) error {
 	}
 	x, err := store.DecodeIndex(d.ref, data)
 	if err != nil {
-		d.node.refused(party, "an index of another part than asked for")
+		d.blame(party, "an index of another part than asked for")
 		return err
 	}
-	w, err := d.node.parts.Create(d.ref, x)
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.w != nil {
+		return nil // somebody else was quicker
+	}
+	w, err := d.node.parts.Create(d.ref, x)
 	if err != nil {
 		d.failed = err
 		return err
 	}
-	d.w, d.asked = w, make([]time.Time, len(x.Leaves))
 	for i, length := range x.Lengths {
 		if length > 0 {
 			continue
 		}
 		if err := w.Write(i, nil); err != nil { // an empty frame would say something else
-			d.node.refused(party, "an index with an empty chunk that has content")
 			w.Abort()
-			d.w = nil
+			d.liars.Add(party)
+			d.node.refused(party, "an index with an empty chunk that has content")
 			return err
 		}
 	}
+	d.w, d.asked = w, make([]time.Time, len(x.Leaves))
 	return nil
 }
 
@@ -227,7 +275,7 @@ func (d *download) readHeld(s network.Stream, party protocol.Party) ([]bool, err
 	}
 	held, err := frame.DecodeHeld(int(d.ref.Chunks), data)
 	if err != nil {
-		d.node.refused(party, "a list of chunks that cannot be decoded")
+		d.blame(party, "a list of chunks that cannot be decoded")
 	}
 	return held, err
 }
@@ -278,7 +326,7 @@ func (d *download) receive(s network.Stream, party protocol.Party, i int, room [
 	}
 	err = d.w.Write(i, chunk)
 	if errors.Is(err, store.ErrMismatch) {
-		d.node.refused(party, "a chunk of another part than asked for")
+		d.blame(party, "a chunk of another part than asked for")
 	} else if err != nil {
 		d.mu.Lock()
 		d.failed = err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"consilium/protocol"
@@ -64,6 +65,27 @@ func (n *Node) handle(ctx context.Context, e protocol.Event) error {
 	if err := n.noteRefusals(err); err != nil {
 		return err
 	}
+	return n.handled(ctx, e, effects, err)
+}
+
+// handlePassedOn is handle for a message that another hospital than its sender has
+// brought. What its sender did not sign is that one's.
+func (n *Node) handlePassedOn(ctx context.Context, by protocol.Party, m protocol.Message, unsigned *atomic.Int32) error {
+	e := protocol.Received{Message: m}
+	effects, err := n.session.Step(e)
+	if refusal := (*protocol.Refusal)(nil); errors.As(err, &refusal) && refusal.Unsigned {
+		unsigned.Add(1)
+		n.refused(by, fmt.Sprintf("it passes on what hospital %d did not sign", refusal.From))
+		return nil
+	}
+	if err := n.noteRefusals(err); err != nil {
+		return err
+	}
+	return n.handled(ctx, e, effects, err)
+}
+
+// handled carries out what an event led to.
+func (n *Node) handled(ctx context.Context, e protocol.Event, effects protocol.Effects, err error) error {
 	if err := n.keepEvidence(); err != nil {
 		return err
 	}

@@ -2,8 +2,10 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -19,7 +21,7 @@ const (
 	exchangeProtocol = "/consilium/exchange/1"
 	exchangeTimeout  = 20 * time.Second
 	maxExchange      = 64 << 20 // bytes of messages in one direction
-	maxQueryFrame    = 1 << 20
+	maxUnsigned      = 16       // messages in an answer that nobody signed, before it is read no further
 )
 
 // exchangeWith compares with one hospital. Failures are normal: there will be
@@ -64,7 +66,7 @@ func (n *Node) exchange(ctx context.Context, s network.Stream, party protocol.Pa
 	if err := n.writeFrame(s, mine.Encode()); err != nil {
 		return err
 	}
-	data, err := frame.Read(s, maxQueryFrame)
+	data, err := frame.Read(s, protocol.MaxQuery(len(n.members.ids)-1))
 	if err != nil {
 		return err
 	}
@@ -106,6 +108,7 @@ func (n *Node) answer(ctx context.Context, w io.Writer, party protocol.Party, q 
 
 // takeAnswer hands what the other sends to the driver.
 func (n *Node) takeAnswer(ctx context.Context, r io.Reader, party protocol.Party) error {
+	unsigned := new(atomic.Int32)
 	for total := 0; ; {
 		data, err := frame.Read(r, protocol.MaxMessage)
 		if err != nil {
@@ -118,12 +121,15 @@ func (n *Node) takeAnswer(ctx context.Context, r io.Reader, party protocol.Party
 			n.refused(party, "an endless answer")
 			return fmt.Errorf("more than %d bytes", maxExchange)
 		}
+		if unsigned.Load() > maxUnsigned {
+			return errors.New("an answer of messages that nobody signed")
+		}
 		m, err := protocol.DecodeMessage(data)
 		if err != nil {
 			n.refused(party, "an answer that cannot be decoded")
 			return err
 		}
-		n.post(ctx, func(ctx context.Context) error { return n.handle(ctx, protocol.Received{Message: m}) })
+		n.post(ctx, func(ctx context.Context) error { return n.handlePassedOn(ctx, party, m, unsigned) })
 	}
 }
 

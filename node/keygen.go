@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"consilium/node/ceremony"
 	"consilium/node/roster"
@@ -42,29 +43,49 @@ func (m *Mesh) MakeKey(ctx context.Context, c *ceremony.Ceremony, report func(ke
 		if ctx.Err() != nil || !errors.As(err, &restarted) && !errors.As(err, &ended) {
 			return nil, r, m.named(err)
 		}
-		again(err)
+		if restarted != nil {
+			again(restarted)
+		} else {
+			again(ended)
+		}
 		if err := c.Reload(); err != nil {
 			return nil, r, err
 		}
 	}
 }
 
-// named says the names of parties that an error of a ceremony has by number.
+// ceremonyError is an error of a ceremony with names in the place of numbers.
+type ceremonyError struct {
+	text  string
+	cause error
+}
+
+func (e *ceremonyError) Error() string { return e.text }
+func (e *ceremonyError) Unwrap() error { return e.cause }
+
 func (m *Mesh) named(err error) error {
 	cheat, dispute := (*keygen.CheatError)(nil), (*keygen.DisputeError)(nil)
 	mismatch, different := (*keygen.MismatchError)(nil), (*interactive.DifferentError)(nil)
 	name := func(party int) string { return m.roster.Name(protocol.Party(party)) }
+	text := ""
 	switch {
 	case errors.As(err, &cheat):
-		return fmt.Errorf("%s deviated from the ceremony: %w", name(cheat.Party), err)
+		text = fmt.Sprintf("%s deviated from the ceremony (%s): %s", name(cheat.Party), cheat.Step, cheat.Why)
 	case errors.As(err, &dispute):
-		return fmt.Errorf("%s or %s deviated from the ceremony: %w", name(dispute.By), name(dispute.Accused), err)
+		text = fmt.Sprintf("%s says that %s sent it something wrong (%s): one of the two deviated from the ceremony",
+			name(dispute.By), name(dispute.Accused), dispute.Step)
 	case errors.As(err, &mismatch):
-		return fmt.Errorf("%s makes another key: %w", name(mismatch.Party), err)
+		var names []string
+		for _, party := range mismatch.Parties {
+			names = append(names, name(party))
+		}
+		text = fmt.Sprintf("started for another key than here: %s: compare --bits, the roster and the version of hospital-node", strings.Join(names, ", "))
 	case errors.As(err, &different):
-		return fmt.Errorf("%s was told something else, or says so: %w", name(different.Party), err)
+		text = fmt.Sprintf("%s was told something else in a broadcast, or says so: somebody told two things, or %s lies", name(different.Party), name(different.Party))
+	default:
+		return err
 	}
-	return err
+	return &ceremonyError{text, err}
 }
 
 func (r *ComputeReport) add(other ComputeReport) {

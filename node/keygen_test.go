@@ -4,8 +4,10 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"consilium/node/ceremony"
@@ -87,4 +89,54 @@ func TestHospitalsMakeAKeyAndOneIsKilled(t *testing.T) {
 	if reports[1].Attempts < 2 || reports[2].Result.Products != found {
 		t.Errorf("%d attempts; %d candidates when the hospital was killed, %d in the end", reports[1].Attempts, found, reports[2].Result.Products)
 	}
+}
+
+// Hospitals make a key on a simulated network, in virtual time: a message takes
+// 20 ms. With CONSILIUM_KEY_BITS they are ten, and the key has so many bits.
+func TestVirtualHospitalsMakeAKey(t *testing.T) {
+	n, bits := 4, paillier.InsecureTestBits
+	if s := os.Getenv("CONSILIUM_KEY_BITS"); s != "" {
+		parsed, err := strconv.Atoi(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, bits = 10, parsed
+	}
+	synctest.Test(t, func(t *testing.T) {
+		net, newHost := simulated()
+		t.Cleanup(net.Close) // after the meshes
+		p := newParties(t, n)
+		p.host = newHost
+		for party := 1; party <= n; party++ {
+			p.begin(party)
+		}
+		next := make([]*roster.Roster, n+1)
+		began := time.Now()
+		var all sync.WaitGroup
+		for party := 1; party <= n; party++ {
+			all.Go(func() {
+				c, err := ceremony.Open(p.homes[party-1], p.ids[party-1], p.roster, bits, true)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				made, report, err := p.meshes[party].MakeKey(t.Context(), c, nil, func(error) {})
+				if err != nil {
+					t.Errorf("hospital %d: %v", party, err)
+					return
+				}
+				next[party] = made
+				if party == 1 {
+					t.Logf("%d hospitals, %d bits: %v of virtual time, %d candidates, %d tested, %d rounds, %.1f MB sent", n, bits, time.Since(began).Round(time.Millisecond),
+						report.Result.Products, report.Result.Tested, report.Cost.Rounds, float64(report.Cost.BytesSent)/1e6)
+				}
+			})
+		}
+		all.Wait()
+		for party := 1; party <= n && !t.Failed(); party++ {
+			if missing, err := next[party].Unsigned(); err != nil || len(missing) > 0 || next[party].Hash() != next[1].Hash() {
+				t.Errorf("hospital %d: %v are missing, %v", party, missing, err)
+			}
+		}
+	})
 }

@@ -32,12 +32,14 @@ import (
 type Mesh struct {
 	host     host.Host
 	ownHost  bool
+	gate     *gate // of a host of its own
 	self     protocol.Party
 	members  *members
 	roster   *roster.Roster
 	logger   *slog.Logger
 	dial     func(protocol.Party) []multiaddr.Multiaddr
 	complain func(party protocol.Party, why string)
+	refusals sync.Map // by party: why its streams are refused, as long as it was not met
 
 	incarnation uint64
 	links       []*link // by party; 0 and self are nil
@@ -99,12 +101,13 @@ func OpenMesh(cfg MeshConfig) (*Mesh, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, err := cfg.NewHost(key, &gate{members: members})
+	admission := &gate{members: members}
+	h, err := cfg.NewHost(key, admission)
 	if err != nil {
 		return nil, fmt.Errorf("make a libp2p host: %w", err)
 	}
 	m := newMesh(h, self, members, cfg.Roster, cfg.Logger)
-	m.ownHost = true
+	m.ownHost, m.gate = true, admission
 	m.dial = func(party protocol.Party) []multiaddr.Multiaddr { return addressesOf(cfg.Roster, cfg.Dial, party) }
 	if err := listen(h, cfg.Listen); err != nil {
 		m.Close()
@@ -123,7 +126,9 @@ func newMesh(h host.Host, self protocol.Party, members *members, r *roster.Roste
 		runs: map[string]lastRun{}, open: map[runKey]*computation{}, waiting: map[string]time.Time{},
 	}
 	m.complain = func(party protocol.Party, why string) {
-		logger.Warn("refused a stream of a computation", "from", m.name(party), "why", why)
+		if before, _ := m.refusals.Swap(party, why); before != why { // it tries again and again
+			logger.Warn("refused a stream of a computation", "from", m.name(party), "why", why)
+		}
 	}
 	m.life, m.stop = context.WithCancel(context.Background())
 	for party := range m.links {
@@ -195,6 +200,27 @@ func (m *Mesh) start() {
 	}
 }
 
+// Abandon ends what runs without a last word to anybody, as a process that is
+// killed does; Close is still due. A testnet does so.
+func (m *Mesh) Abandon() { m.stop() }
+
+// Isolate cuts a mesh with a host of its own off from the network, or lets it
+// back. A testnet does so.
+func (m *Mesh) Isolate(cut bool) {
+	m.gate.closed.Store(cut)
+	if !cut {
+		for _, l := range m.links {
+			if l != nil {
+				l.connected()
+			}
+		}
+		return
+	}
+	for _, c := range m.host.Network().Conns() {
+		_ = c.Close()
+	}
+}
+
 const lastWords = 5 * time.Second // for what others have not acknowledged yet
 
 // Close waits a moment until the others have what was sent to them, and ends
@@ -249,6 +275,7 @@ func (m *Mesh) meet(party protocol.Party, incarnation uint64) {
 	before, old := m.met[party], network.Stream(nil)
 	if before != incarnation {
 		m.met[party] = incarnation
+		m.refusals.Delete(party)
 		close(m.changed)
 		m.changed = make(chan struct{})
 		if before != 0 {
@@ -289,7 +316,8 @@ type Wait struct {
 	Computation string
 	Party       protocol.Party
 	Hospital    string
-	Connected   bool // there is a connection to it now
+	Connected   bool   // there is a connection to it now
+	Refused     string // why what it sends is refused; empty: it is not
 	Since       time.Time
 }
 
@@ -301,7 +329,9 @@ func (m *Mesh) Waiting() []Wait {
 	var list []Wait
 	add := func(name string, party protocol.Party, since time.Time) {
 		connected := m.host.Network().Connectedness(m.members.ids[party]) == network.Connected
-		list = append(list, Wait{name, party, m.name(party), connected, since})
+		why, _ := m.refusals.Load(party)
+		refused, _ := why.(string)
+		list = append(list, Wait{name, party, m.name(party), connected, refused, since})
 	}
 	_, missing := m.incarnations()
 	for name, since := range m.waiting {

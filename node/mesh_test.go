@@ -24,6 +24,7 @@ type parties struct {
 	ids    []*identity.Identity
 	roster *roster.Roster
 	listen string
+	host   hostMaker // nil: real ones
 
 	mu     sync.Mutex
 	meshes []*Mesh // by party
@@ -72,8 +73,12 @@ func (p *parties) begin(party int) *Mesh {
 	if os.Getenv("VERBOSE") != "" {
 		level = slog.LevelDebug
 	}
+	listen := p.listen
+	if p.host != nil {
+		listen = virtualAddress(party)
+	}
 	m, err := OpenMesh(MeshConfig{
-		Identity: p.ids[party-1], Roster: p.roster, Listen: []string{p.listen}, Dial: p.addresses,
+		Identity: p.ids[party-1], Roster: p.roster, Listen: []string{listen}, Dial: p.addresses, NewHost: p.host,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})).With("mesh", party),
 	})
 	if err != nil {

@@ -66,6 +66,8 @@ type Hooks struct {
 	BeforePhase func(ctx context.Context, round uint64, phase protocol.Phase) error
 	// Outgoing replaces what is published by nothing, something else, or more.
 	Outgoing func(data []byte) [][]byte
+	// Round changes what a round is made of: in a hospital that is to lie.
+	Round func(cfg *protocol.Config, scheme protocol.Scheme) protocol.Scheme
 	// Connected is told who is connected, whenever that changes, in order.
 	Connected func([]protocol.Party)
 }
@@ -91,6 +93,7 @@ type RoundReport struct {
 	Set      protocol.Hash    `json:"-"`
 	Started  time.Time        `json:"started"`
 	Seconds  float64          `json:"seconds"`
+	Skipped  string           `json:"skipped,omitempty"` // why its sum was not used, or empty
 }
 
 // Node is one running hospital.
@@ -111,7 +114,8 @@ type Node struct {
 	signer  *identity.Signer
 	traffic traffic
 
-	board board
+	board   board
+	skipped []RoundReport // rounds that were not used
 
 	proved map[string]bool // evidence that is on the disk
 
@@ -157,7 +161,7 @@ func New(cfg Config) (_ *Node, err error) {
 	if n.parts, err = store.OpenParts(filepath.Join(n.dir, "parts")); err != nil {
 		return nil, err
 	}
-	if err := n.loadState(); err != nil {
+	if err := errors.Join(n.loadState(), n.recallSkipped(), n.loadEnd()); err != nil {
 		return nil, err
 	}
 	make := newHost
@@ -191,11 +195,15 @@ func (n *Node) open() error {
 	n.comparing = make([]atomic.Bool, size)
 	n.kept, n.refusals.count = map[protocol.Hash]uint64{}, make([]int, size)
 	n.proved = map[string]bool{}
+	next := n.step.Round
+	if n.aborted != nil {
+		next++
+	}
 	n.session = protocol.NewSession(protocol.SessionConfig{
 		Self: n.self, Federation: n.cfg.Roster.Federation, Epoch: n.cfg.Roster.Epoch,
 		Thresholds: n.cfg.Roster.Thresholds(), Signer: n.signer, Patience: patience,
-	}, n.step.Round)
-	if err := n.recallPosts(); err != nil {
+	}, next)
+	if err := n.recallPosts(next - 1); err != nil {
 		return err
 	}
 	n.host.SetStreamHandler(partProtocol, n.servePart)

@@ -45,6 +45,12 @@ type federation struct {
 
 func newFederation(t testing.TB, n int, s study.Study) *federation {
 	t.Helper()
+	return newFederationOf(t, n, 0, s)
+}
+
+// newFederationOf stands liars, too.
+func newFederationOf(t testing.TB, n, liars int, s study.Study) *federation {
+	t.Helper()
 	f := &federation{t: t, listen: "/ip4/127.0.0.1/tcp/0", nodes: make([]*Node, n)}
 	s.Task = "synthetic"
 	if s.Tick == "" {
@@ -71,7 +77,7 @@ func newFederation(t testing.TB, n int, s study.Study) *federation {
 		}
 		f.homes, ids, cards = append(f.homes, home), append(ids, id), append(cards, card)
 	}
-	if f.roster, err = roster.New("test", cards, 0, protocol.MostDropouts(n, 0)); err != nil {
+	if f.roster, err = roster.New("test", cards, liars, protocol.MostDropouts(n, liars)); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range ids {

@@ -35,8 +35,7 @@ func (n *Node) keepPosts() error {
 
 // recallPosts takes up after a restart what was posted in the round before.
 // Only others need it: what is damaged is left out.
-func (n *Node) recallPosts() error {
-	before := n.number() - 1
+func (n *Node) recallPosts(before uint64) error {
 	posts, err := store.ReadPosts(n.dir, before)
 	if damaged := (*store.DamagedError)(nil); errors.As(err, &damaged) {
 		n.cfg.Logger.Warn("cannot help others with the round before", "round", before, "why", damaged)

@@ -2,11 +2,8 @@ package node
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,9 +30,10 @@ type rounds struct {
 	started  time.Time
 	begun    int // rounds begun since the start
 	finished bool
-	done     time.Time // when it finished
-	farewell int       // ticks since all others were known to have finished
-	follows  uint64    // the round that is being fetched to follow to
+	aborted  *AbortedError // why it ended before its end
+	done     time.Time     // when it finished
+	farewell int           // ticks since all others were known to have finished
+	follows  uint64        // the round that is being fetched to follow to
 
 	heard     []uint64 // by party: the latest round of a message
 	reached   []uint64 // by party: the round that it says it is in
@@ -59,6 +57,9 @@ func (n *Node) number() uint64 { return n.step.Round }
 // study is finished. A testnet may hold the beginning up; the driver goes on
 // answering the others meanwhile.
 func (n *Node) beginRound(ctx context.Context) error {
+	if n.aborted != nil { // before a restart
+		return n.endStudy()
+	}
 	if !n.more {
 		n.finished, n.done = true, time.Now()
 		n.tell(Progress{Round: n.number(), Phase: protocol.Done, Complete: true, State: n.state})
@@ -119,7 +120,7 @@ func (n *Node) describe() (protocol.Description, error) {
 	d := protocol.Description{
 		Federation: r.Federation, Epoch: r.Epoch, Roster: r.Hash(), Study: s.Hash(),
 		Round: n.step.Round, Step: n.step.Name, State: ref, Scheme: s.Scheme, Thresholds: r.Thresholds(),
-		Length: uint64(n.step.Length), Limit: uint64(n.step.Limit), FractionBits: uint32(n.step.FractionBits), Deadlines: s.RoundDeadlines(),
+		Length: uint64(n.step.Length), Limit: uint64(n.step.Limit), FractionBits: uint32(n.step.FractionBits), Deadlines: s.RoundDeadlines().Again(n.step.Tries, r.Thresholds()),
 	}
 	d.Packing = s.Packing
 	d.Modulus = protocol.Modulus(d.Scheme, d.Thresholds, d.Limit)
@@ -148,6 +149,7 @@ func (n *Node) restore(d protocol.Description) (*protocol.Round, error) {
 	if err != nil {
 		return nil, err
 	}
+	cfg, scheme := n.roundConfig(d, scheme)
 	if err := store.EndRounds(n.dir, d.Round); err != nil {
 		return nil, fmt.Errorf("erase the secrets of earlier rounds: %w", err)
 	}
@@ -155,7 +157,7 @@ func (n *Node) restore(d protocol.Description) (*protocol.Round, error) {
 	damaged := (*store.DamagedError)(nil)
 	if errors.As(err, &damaged) && n.cfg.SitOut {
 		n.cfg.Logger.Warn("sitting out a round", "round", d.Round, "why", damaged.Why)
-		return protocol.Follow(n.roundConfig(d), scheme)
+		return protocol.Follow(cfg, scheme)
 	}
 	if err != nil {
 		return nil, err
@@ -173,11 +175,15 @@ func (n *Node) restore(d protocol.Description) (*protocol.Round, error) {
 	if len(kept.Records) > 0 {
 		n.cfg.Logger.Info("going on with a round", "round", d.Round, "records", len(kept.Records))
 	}
-	return protocol.Restore(n.roundConfig(d), scheme, kept.Records)
+	return protocol.Restore(cfg, scheme, kept.Records)
 }
 
-func (n *Node) roundConfig(d protocol.Description) protocol.Config {
-	return protocol.Config{Self: n.self, Description: d, Signer: n.signer, Sealer: identity.Sealer{}, Random: rand.Reader, Spool: n.spool}
+func (n *Node) roundConfig(d protocol.Description, scheme protocol.Scheme) (protocol.Config, protocol.Scheme) {
+	cfg := protocol.Config{Self: n.self, Description: d, Signer: n.signer, Sealer: identity.Sealer{}, Random: rand.Reader, Spool: n.spool}
+	if hook := n.cfg.Hooks.Round; hook != nil {
+		scheme = hook(&cfg, scheme)
+	}
+	return cfg, scheme
 }
 
 // spool keeps the large parts of this hospital's posts on the disk. They are
@@ -219,15 +225,18 @@ func (n *Node) train(ctx context.Context) {
 // was secret, and begins the next round.
 func (n *Node) conclude(ctx context.Context, o protocol.Outcome) error {
 	if o.Aborted != "" {
-		return &AbortedError{n.number(), o.Aborted}
+		return n.abort(o.Aborted)
 	}
-	next, err := n.cfg.Work.Apply(n.state, o.Sum)
+	next, skipped, err := n.apply(o)
 	if err != nil {
 		return err
 	}
+	if next == nil {
+		return n.abort(skipped)
+	}
 	report := RoundReport{
 		Round: n.number(), Step: n.step.Name, Included: o.Included, Sum: o.Sum, Set: o.Set,
-		Started: n.started.UTC(), Seconds: time.Since(n.started).Seconds(),
+		Started: n.started.UTC(), Seconds: time.Since(n.started).Seconds(), Skipped: skipped,
 	}
 	if err := n.appendHistory(report); err != nil {
 		return err
@@ -242,13 +251,28 @@ func (n *Node) conclude(ctx context.Context, o protocol.Outcome) error {
 	return n.beginRound(ctx)
 }
 
-// AbortedError says that a quorum ended a round without a result.
-type AbortedError struct {
-	Round uint64
-	Why   string
+// apply is the state after a round, or the same again and why: no sum, or one
+// that the work cannot use. Where hospitals may lie, that is a false update; where
+// none does, it is the study's own failure. There is no state when the round
+// cannot be skipped either.
+func (n *Node) apply(o protocol.Outcome) (next []byte, skipped string, err error) {
+	if o.Unopened != "" {
+		n.cfg.Logger.Warn("the round came to nothing, and its step is taken again", "round", n.number(), "why", o.Unopened)
+		next, err = n.cfg.Work.Again(n.state)
+		return next, o.Unopened, err
+	}
+	if skipped = o.Spoiled; skipped == "" {
+		if next, err = n.cfg.Work.Apply(n.state, o.Sum); err == nil || n.cfg.Roster.Liars == 0 {
+			return next, "", err
+		}
+		skipped = err.Error()
+	}
+	n.cfg.Logger.Warn("skipping a round: somebody contributed a false update", "round", n.number(), "why", skipped)
+	if next, err = n.cfg.Work.Skip(n.state); err != nil {
+		return nil, fmt.Sprintf("%s; %v", skipped, err), nil
+	}
+	return next, skipped, nil
 }
-
-func (e *AbortedError) Error() string { return fmt.Sprintf("round %d was aborted: %s", e.Round, e.Why) }
 
 // turnTo makes a state the one to go on from: first it is durable, then the
 // secrets of the round before go.
@@ -348,24 +372,28 @@ func (n *Node) readState(part *store.Part, d protocol.Description) ([]byte, erro
 // that all have finished stays a moment, so that the others learn it too and
 // need not wait for the one that left.
 func (n *Node) lingering(ctx context.Context) error {
-	if !n.cfg.Serve && time.Since(n.done) >= n.cfg.Linger {
-		return errFinished
+	end, serve, reached := errFinished, n.cfg.Serve, n.number()
+	if n.aborted != nil {
+		end, serve, reached = n.aborted, false, n.number()+1
+	}
+	if !serve && time.Since(n.done) >= n.cfg.Linger {
+		return end
 	}
 	slower := 0
 	for party := range n.members.ids {
-		if p := protocol.Party(party); p != 0 && p != n.self && n.reached[p] < n.number() {
+		if p := protocol.Party(party); p != 0 && p != n.self && n.reached[p] < reached {
 			slower++
 			if n.peers.isConnected(p) {
 				n.compare(ctx, p)
 			}
 		}
 	}
-	if slower > 0 || n.cfg.Serve {
+	if slower > 0 || serve {
 		n.farewell = 0
 		return nil
 	}
 	if n.farewell++; n.farewell > farewell {
-		return errFinished
+		return end
 	}
 	return nil
 }
@@ -382,18 +410,4 @@ func (n *Node) showProgress() {
 	}
 	n.shown = status
 	n.tell(Progress{Round: n.number(), Step: n.step.Name, Phase: status.Phase, Status: status})
-}
-
-// appendHistory keeps who was in which sum.
-func (n *Node) appendHistory(r RoundReport) error {
-	line, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
-	f, err := os.OpenFile(filepath.Join(n.dir, "history.jsonl"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(line, '\n'))
-	return errors.Join(err, f.Close())
 }

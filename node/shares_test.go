@@ -84,3 +84,73 @@ func TestSharesSurviveARestart(t *testing.T) {
 		}
 	}
 }
+
+// Whoever dies when all have the result, and starts again when the others are
+// gone, has it from its own disk; who dies before has the others with it.
+func TestSharesSurviveARestartInTheEnd(t *testing.T) {
+	task, _ := model.Embedded("synthetic")
+	program, err := model.NewProgram(model.Plan{Task: task, Rounds: 5, Hospitals: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := learning.NewPlan(program, 3, learning.Settings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, phase := range []string{learning.PhaseOpen, learning.PhaseCombine} {
+		t.Run(phase, func(t *testing.T) {
+			p := newParties(t, 3)
+			ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+			defer cancel()
+			results, dirs := make([]*learning.Result, 4), make([]string, 4)
+			learn := func(m *Mesh, party int, before func(learning.Moment) error) error {
+				h, err := model.GenerateHospital(1, party-1, 3)
+				if err != nil {
+					return err
+				}
+				part := learning.Study{Plan: plan, Train: h.Data.Select([]int{0, 1, 2, 3, 4, 5}), Before: before}
+				results[party], _, err = m.LearnOnShares(ctx, "study", dirs[party], part)
+				return err
+			}
+			var all sync.WaitGroup
+			die := make(chan struct{})
+			for party := 1; party <= 3; party++ {
+				dirs[party] = t.TempDir() + "/shares"
+				m, before := p.begin(party), func(learning.Moment) error { return nil }
+				if party == 2 {
+					before = func(at learning.Moment) error {
+						if at.Round == 6 && at.Phase == phase {
+							close(die)
+							<-m.life.Done()
+						}
+						return nil
+					}
+				}
+				all.Go(func() {
+					if err := learn(m, party, before); err != nil && party != 2 {
+						t.Errorf("party %d: %v", party, err)
+					}
+				})
+			}
+			<-die
+			p.kill(2)
+			if phase == learning.PhaseCombine {
+				all.Wait() // the others have it, and are gone
+				p.kill(1)
+				p.kill(3)
+			}
+			if err := learn(p.begin(2), 2, nil); err != nil {
+				t.Fatal(err)
+			}
+			all.Wait()
+			for party := 1; party <= 3; party++ {
+				if results[party] == nil || results[party].State.Hash() != results[1].State.Hash() {
+					t.Errorf("party %d has another model: %v", party, results[party] != nil)
+				}
+				if _, err := os.Stat(dirs[party]); !os.IsNotExist(err) {
+					t.Errorf("party %d keeps its shares: %v", party, err)
+				}
+			}
+		})
+	}
+}

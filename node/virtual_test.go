@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -29,22 +30,33 @@ import (
 func virtually(t *testing.T, n int, s study.Study, test func(t *testing.T, f *federation)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		link := simnet.LinkSettings{BitsPerSecond: 100 * simlibp2p.OneMbps}
-		net := &simnet.Simnet{LatencyFunc: simnet.StaticLatency(20 * time.Millisecond)}
 		f := newFederation(t, n, s)
-		f.listen = "" // each has an address of its own
-		f.host = func(i int) func(crypto.PrivKey, coreconnmgr.ConnectionGater) (host.Host, error) {
-			return func(key crypto.PrivKey, gate coreconnmgr.ConnectionGater) (host.Host, error) {
-				return libp2p.New(libp2p.Identity(key), libp2p.NoListenAddrs, libp2p.ConnectionGater(gate),
-					simlibp2p.QUICSimnet(net, simnet.NodeBiDiLinkSettings{Downlink: link, Uplink: link}),
-					libp2p.DisableIdentifyAddressDiscovery(), libp2p.ResourceManager(&network.NullResourceManager{}),
-					libp2p.DisableMetrics(), libp2p.DisableRelay(), libp2p.Ping(false))
-			}
-		}
-		net.Start()
-		defer net.Close()
+		defer f.simulate().Close()
 		test(t, f)
 	})
+}
+
+// simulate puts the hospitals on a simulated network.
+func (f *federation) simulate() *simnet.Simnet {
+	net, newHost := simulated()
+	f.listen = "" // each has an address of its own
+	f.host = func(int) hostMaker { return newHost }
+	return net
+}
+
+type hostMaker = func(crypto.PrivKey, coreconnmgr.ConnectionGater) (host.Host, error)
+
+// simulated is a network, and how hosts on it are made.
+func simulated() (*simnet.Simnet, hostMaker) {
+	link := simnet.LinkSettings{BitsPerSecond: 100 * simlibp2p.OneMbps}
+	net := &simnet.Simnet{LatencyFunc: simnet.StaticLatency(20 * time.Millisecond), Logger: slog.New(slog.DiscardHandler)}
+	net.Start()
+	return net, func(key crypto.PrivKey, gate coreconnmgr.ConnectionGater) (host.Host, error) {
+		return libp2p.New(libp2p.Identity(key), libp2p.NoListenAddrs, libp2p.ConnectionGater(gate),
+			simlibp2p.QUICSimnet(net, simnet.NodeBiDiLinkSettings{Downlink: link, Uplink: link}),
+			libp2p.DisableIdentifyAddressDiscovery(), libp2p.ResourceManager(&network.NullResourceManager{}),
+			libp2p.DisableMetrics(), libp2p.DisableRelay(), libp2p.Ping(false))
+	}
 }
 
 func virtualAddress(i int) string {

@@ -16,11 +16,18 @@ type Work interface {
 	Update(state []byte) (protocol.Vector, error)
 	// Apply is the state after the round.
 	Apply(state []byte, sum protocol.Vector) ([]byte, error)
+	// Again is the state after a round that ended before anything of it was opened: the
+	// same step, in another round.
+	Again(state []byte) ([]byte, error)
+	// Skip is the state after a round whose sum cannot be used; an error ends the
+	// study.
+	Skip(state []byte) ([]byte, error)
 }
 
 // Step is what a round sums.
 type Step struct {
 	Round        uint64
+	Tries        int    // rounds just before it that came to nothing
 	Name         string // for people
 	Length       int    // values in a vector
 	FractionBits int    // of their fixed point
@@ -50,7 +57,7 @@ func (t Training) step(state []byte) (model.State, model.Step, bool, error) {
 // Next is the program's next step.
 func (t Training) Next(state []byte) (Step, bool, error) {
 	s, step, more, err := t.step(state)
-	return Step{uint64(s.Round), step.Name, step.Length, step.Codec.FractionBits, step.Codec.Limit()}, more, err
+	return Step{uint64(s.Round + s.Unopened), s.Tries, step.Name, step.Length, step.Codec.FractionBits, step.Codec.Limit()}, more, err
 }
 
 // Update computes and encodes. A value that does not fit the fixed point is an
@@ -83,4 +90,22 @@ func (t Training) Apply(state []byte, sum protocol.Vector) ([]byte, error) {
 		return nil, err
 	}
 	return next.MarshalBinary()
+}
+
+// Again counts the round that came to nothing.
+func (t Training) Again(state []byte) ([]byte, error) { return t.otherwise(state, t.Program.Again) }
+
+// Skip leaves the model as it is.
+func (t Training) Skip(state []byte) ([]byte, error) { return t.otherwise(state, t.Program.Skip) }
+
+// otherwise is the state after a round without a sum.
+func (t Training) otherwise(state []byte, next func(model.State) (model.State, error)) ([]byte, error) {
+	s, err := model.UnmarshalState(state)
+	if err != nil {
+		return nil, err
+	}
+	if s, err = next(s); err != nil {
+		return nil, err
+	}
+	return s.MarshalBinary()
 }

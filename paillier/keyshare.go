@@ -55,11 +55,14 @@ func (k *ThresholdKey) CheckShare(s *KeyShare) error {
 	return nil
 }
 
+// ErrOtherKey says that a share is of another key.
+var ErrOtherKey = errors.New("it is of another key")
+
 // owns reports whether a share says that it is of this key.
 func (k *ThresholdKey) owns(s *KeyShare) error {
 	switch {
 	case s.key != k.digest:
-		return errors.New("it is of another key")
+		return ErrOtherKey
 	case s.holder < 1 || s.holder > k.holders:
 		return fmt.Errorf("holder %d is not in 1…%d", s.holder, k.holders)
 	case len(s.value) != k.shareBits/8:

@@ -117,7 +117,7 @@ func (r *Round) eachComplaint(do func(about Party, early, young bool)) {
 func (r *Round) check() error {
 	for _, p := range r.all.Parties() {
 		d := r.deals[p]
-		if d == nil || len(r.answers[p]) == 0 || r.counts(p, d.payload) != dealHeld {
+		if d == nil || len(r.answers[p]) == 0 || r.counts(p, d) != dealHeld {
 			continue
 		}
 		for _, j := range r.all.Parties() {

@@ -260,7 +260,7 @@ func (w *world) convicted(t *testing.T, what string, p, liar Party, kind Evidenc
 			e, err = DecodeEvidence(encoded)
 		}
 		if err == nil {
-			err = e.Verify(testSigner{self: p}.Verify, w.rounds[1].scheme)
+			err = e.Verify(testSigner{self: p}.Verify, testSealer{}, w.rounds[1].scheme)
 		}
 		if err != nil {
 			t.Errorf("%s: the evidence does not convince: %v", what, err)
@@ -283,7 +283,7 @@ func TestWrongSharesConvict(t *testing.T) {
 	e := w.rounds[1].Evidence()[0]
 	for other := Equivocation; other <= WrongResult; other++ {
 		forged := e
-		if forged.Kind = other; other != InvalidAnswer && forged.Verify(testSigner{}.Verify, scheme) == nil {
+		if forged.Kind = other; other != InvalidAnswer && forged.Verify(testSigner{}.Verify, testSealer{}, scheme) == nil {
 			t.Errorf("it convinces as %v", other)
 		}
 	}
@@ -373,7 +373,7 @@ func TestStalledRoundEndsByName(t *testing.T) {
 	}
 	w.until(60, nil)
 	for p := 1; p <= 4; p++ {
-		if o := w.rounds[p].Outcome(); o == nil || o.Aborted == "" || o.Sum != nil || len(w.rounds[p].openings) != 5 || w.rounds[p].said(Slot{Phase: Open}) {
+		if o := w.rounds[p].Outcome(); o == nil || o.Unopened == "" || o.Sum != nil || len(w.rounds[p].openings) != 5 || w.rounds[p].said(Slot{Phase: Open}) {
 			t.Fatalf("hospital %d: %+v", p, o)
 		}
 	}
@@ -457,11 +457,11 @@ func TestWrongResultIsEvidence(t *testing.T) {
 		w.convicted(t, "wrong result", 1, 6, WrongResult)
 		for _, e := range w.rounds[1].Evidence() {
 			e.Messages = e.Messages[:len(e.Messages)-1]
-			if e.Verify(testSigner{}.Verify, w.rounds[1].scheme) == nil {
+			if e.Verify(testSigner{}.Verify, testSealer{}, w.rounds[1].scheme) == nil {
 				t.Error("the word of f others convicts")
 			}
 			e.Messages = append(e.Messages, e.Messages[1])
-			if e.Verify(testSigner{}.Verify, w.rounds[1].scheme) == nil {
+			if e.Verify(testSigner{}.Verify, testSealer{}, w.rounds[1].scheme) == nil {
 				t.Error("one other hospital counts twice")
 			}
 		}
@@ -483,7 +483,7 @@ func TestUnjustifiedProposalIsEvidence(t *testing.T) {
 	w.deliver(1, w.message(leader, Slot{Phase: Agree}, p.encode()))
 	w.convicted(t, "unjustified", 1, leader, UnjustifiedProposal)
 	good := Evidence{Kind: UnjustifiedProposal, Liar: leader, Description: w.d, Messages: []Message{w.message(leader, Slot{Phase: Agree}, r.attests.justify(c).encode())}}
-	if good.Verify(testSigner{}.Verify, r.scheme) == nil {
+	if good.Verify(testSigner{}.Verify, testSealer{}, r.scheme) == nil {
 		t.Error("a justified proposal convicts")
 	}
 }

@@ -227,9 +227,13 @@ func TestDealMustFitItsCommitment(t *testing.T) {
 	if s := w.rounds[1].deals[2].status; s != dealInvalid {
 		t.Fatalf("a deal with another nonce has status %d", s)
 	}
-	w.rounds[1].listed = NewSet(1, 3)
-	if _, ok := w.rounds[1].counted(2); ok {
-		t.Fatal("a commitment counts that is on two lists of four")
+	r := newWorld(t, 4).rounds[1]
+	list := listPayload{[]named{{2, Hash{1}}}}
+	for lists := Party(1); lists <= 3; lists++ {
+		r.keepList(lists, list)
+		if _, ok := r.counted(2); ok != (lists == 3) {
+			t.Fatalf("a commitment on %d lists of four counts: %v", lists, ok)
+		}
 	}
 }
 

@@ -69,7 +69,8 @@ func (r *Round) attest() error {
 
 // attest says what this hospital holds: when all is here, or when what is
 // missing is little and overdue, after a wait that began at a tick. When more
-// arrives later, it attests again.
+// arrives later, it attests again. (After a restart less may be here for a while:
+// to say so would be to complain.)
 func (a *attestations) attest(held []named, missing Set, began uint64) error {
 	r, deadlines := a.r, a.r.cfg.Description.Deadlines
 	slot, last := a.slot, a.latest[a.r.cfg.Self]
@@ -78,7 +79,8 @@ func (a *attestations) attest(held []named, missing Set, began uint64) error {
 			return nil
 		}
 	} else {
-		if slices.Equal(held, last.payload.Held) || r.tick-a.began < uint64(deadlines.Attest) && !a.answeredAny(held) {
+		more := func(e named) bool { return !slices.Contains(last.payload.Held, e) }
+		if !slices.ContainsFunc(held, more) || r.tick-a.began < uint64(deadlines.Attest) && !a.answeredAny(held) {
 			return nil
 		}
 		slot.View = last.message.Slot.View + 1
@@ -118,6 +120,9 @@ func (a *attestations) candidateOf(dealers Set) (choice, bool) {
 	included := a.commonRoots(dealers)
 	for len(included) >= a.r.t.SmallestSet() {
 		holders := a.holdersOf(included)
+		if a.r.t.Liars > 0 && holders.Len() >= a.r.t.Parties-a.r.t.Missing() {
+			holders = a.concise(holders)
+		}
 		if holders.Len() >= a.r.t.Parties-a.r.t.Missing() {
 			return choice{holders, included}, true
 		}
@@ -160,6 +165,46 @@ func (a *attestations) holdersOf(included []named) Set {
 		}
 	}
 	return holders
+}
+
+// concise leaves out holders whose attestations would make the table of roots too
+// long for a proposal: liars can attest deals that there are not, each by another
+// root. Honest hospitals attest one root of each dealer, and come first, because
+// in the end more than f attest what one of them does.
+func (a *attestations) concise(holders Set) Set {
+	votes := map[named]int{}
+	for _, h := range a.said.Parties() {
+		for _, e := range a.latest[h].payload.Held {
+			votes[e]++
+		}
+	}
+	odd := func(h Party) (count int) {
+		for _, e := range a.latest[h].payload.Held {
+			if votes[e] <= a.r.t.Liars {
+				count++
+			}
+		}
+		return count
+	}
+	order := holders.Parties()
+	slices.SortStableFunc(order, func(g, h Party) int { return odd(g) - odd(h) })
+	table, kept := map[named]bool{}, Set{}
+	for _, h := range order {
+		var added []named
+		for _, e := range a.latest[h].payload.Held {
+			if !table[e] {
+				added = append(added, e)
+			}
+		}
+		if len(table)+len(added) > maxRoots {
+			continue
+		}
+		kept.Add(h)
+		for _, e := range added {
+			table[e] = true
+		}
+	}
+	return kept
 }
 
 func attestsAll(p attestPayload, included []named) bool {

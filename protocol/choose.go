@@ -2,27 +2,67 @@ package protocol
 
 import (
 	"fmt"
+	"math"
 
 	"consilium/sharing"
 )
 
+// Choice is how sums are made.
+type Choice struct {
+	Scheme  string
+	Packing int    // values in one polynomial of scheme shamir, elsewhere 1
+	Why     string // for people
+}
+
 // Choose picks the cheaper of the two schemes that need no key, and says why. An
-// update has so many values of magnitude up to limit. Where liars are to be
-// stood and n is too small to find wrong openings among others, only masked does.
-func Choose(t Thresholds, length, limit uint64) (scheme, why string) {
-	masked := estimate(SchemeMasked, t, length, limit)
+// update has so many values of magnitude up to limit, and so many hospitals that
+// compare notes must learn nothing; 0 takes the most, k−1. Fewer than that let
+// scheme shamir pack. Where liars are to be stood and n is too small to find wrong
+// openings among others, only masked does.
+func Choose(t Thresholds, length, limit uint64, colluders int) (Choice, error) {
+	packing, err := Packing(t, colluders)
+	if err != nil {
+		return Choice{}, err
+	}
+	shamir, masked := Choice{Scheme: SchemeShamir, Packing: packing}, Choice{Scheme: SchemeMasked, Packing: 1}
 	if _, err := NewMasked(1, Description{Thresholds: t, Length: length, Limit: limit, Modulus: Modulus(SchemeMasked, t, limit)}); err != nil {
-		return SchemeShamir, "masked does not fit: " + err.Error()
+		shamir.Why = "masked does not fit: " + err.Error()
+		return shamir, nil
 	}
 	if err := CheckCorrection(t); err != nil {
-		return SchemeMasked, fmt.Sprintf("%d hospitals do not find %d wrong openings of scheme shamir by the others", t.Parties, t.Liars)
+		masked.Why = fmt.Sprintf("%d hospitals do not find %d wrong openings of scheme shamir by the others", t.Parties, t.Liars)
+		return masked, nil
 	}
-	shamir := estimate(SchemeShamir, t, length, limit)
-	if shamir <= masked {
-		return SchemeShamir, fmt.Sprintf("for %d values %s masked %.3g ms; and it rests on no assumption", length, difference(shamir), 1e3*masked)
+	s, m := shamir.estimate(t, length, limit), masked.estimate(t, length, limit)
+	packed := ""
+	if packing > 1 {
+		packed = fmt.Sprintf(" with %d values in a polynomial", packing)
 	}
-	return SchemeMasked, fmt.Sprintf("for %d values %s shamir %.3g ms", length, difference(masked), 1e3*shamir)
+	if worthIt*s <= m {
+		shamir.Why = fmt.Sprintf("for %d values%s %s masked %.3g ms; and it rests on no assumption", length, packed, difference(s), 1e3*m)
+		return shamir, nil
+	}
+	masked.Why = fmt.Sprintf("for %d values %s shamir%s %.3g ms", length, difference(m), packed, 1e3*s)
+	return masked, nil
 }
+
+// Packing is how many values scheme shamir may pack into one polynomial when so
+// many hospitals that compare notes must learn nothing; 0 takes the most, k−1,
+// which lets it pack none.
+func Packing(t Thresholds, colluders int) (int, error) {
+	k := t.Openings()
+	switch {
+	case colluders < 0 || colluders >= k:
+		return 0, fmt.Errorf("%d hospitals that compare notes and must learn nothing: from 1 to %d, since %d open a sum; 0 takes the most", colluders, k-1, k)
+	case colluders == 0 || t.Liars > 0 || t.Parties < leastPacked:
+		return 1, nil
+	}
+	return k - max(colluders, leastSecret), nil
+}
+
+// Colluders is how many hospitals that compare notes learn nothing but the sum of
+// the others.
+func Colluders(openings, packing int) int { return openings - max(1, packing) }
 
 func difference(seconds float64) string {
 	return fmt.Sprintf("what differs between the schemes takes it %.3g ms a round at 100 Mbit/s, and", 1e3*seconds)
@@ -40,8 +80,8 @@ func Modulus(scheme string, t Thresholds, limit uint64) uint32 {
 	return 64
 }
 
-// What a hospital's work costs, in nanoseconds of one core, as measured
-// (docs/performance.md, "Choosing a scheme"), and the network that is assumed.
+// What a hospital's work costs, in nanoseconds of one core, and how long bodies
+// travel, as measured (docs/performance.md, "Choosing a scheme").
 const (
 	costWeigh  = 0.9   // one share, times one coefficient
 	costFill   = 1.6   // one random element
@@ -49,26 +89,48 @@ const (
 	costMask   = 1.1   // one value of one mask of 32 bits
 	costPoint  = 3_000 // one coefficient of one hospital: decode, and verify a share
 	costShare  = 80_000
-	linkBytes  = 12.5e6 // a second: 100 Mbit/s
-	linkDelay  = 0.02   // seconds one way
-	moreSlots  = 5      // messages that a round of masked has in sequence beyond one of shamir
 	nanosecond = 1e-9
+
+	linkBytes   = 12.5e6 // a second: 100 Mbit/s
+	linkDelay   = 0.02   // seconds one way
+	linkWaste   = 1.3    // of a line that is shared by many streams
+	firstWindow = 40e3   // bytes that a stream sends before it hears from the other side
+	boxAround   = 1200   // bytes of a box beside its content
+	moreSlots   = 5      // messages that a round of masked has in sequence beyond one of shamir
+
+	// What is less than a twentieth cheaper is no reason to rest on an assumption.
+	worthIt = 0.95
 )
 
-// estimate is how many seconds the part of a round takes that differs between
-// schemes, with everybody there and an update that is a large part of what is
-// sent.
-func estimate(scheme string, t Thresholds, length, limit uint64) float64 {
-	n, k, d := float64(t.Parties), float64(t.Openings()), float64(length)
-	if scheme == SchemeShamir {
-		share, sent := 8*d, (n-1)+(k-1) // shares for all others, and the opening to as many as open
-		if t.Liars == 0 {
-			sent -= k - 1 // seeds
-		}
-		work := d*((n-k+1)*k*costWeigh+k*costFill+k*costWeigh) + 2*sent*share*costBytes
-		return work*nanosecond + sent*share/linkBytes
+// travel is how long parts of so many bytes take from everybody to everybody, of
+// which a hospital sends so many bytes in all. Parts that are not in the messages
+// that announce them are asked for: two round trips, and more until a stream is
+// up to speed.
+func travel(part, sent float64, inline bool) float64 {
+	line := linkWaste * sent / linkBytes
+	if inline {
+		return line
 	}
-	width := float64(Modulus(scheme, t, limit)) / 8
-	work := 2*n*d*width/4*costMask + 2*n*d*width*costBytes + n*(2*k*costPoint+costShare)
-	return work*nanosecond + (n-1)*d*width/linkBytes + moreSlots*linkDelay
+	return line + 4*linkDelay + linkDelay*max(0, math.Log2(part/firstWindow))
+}
+
+// estimate is how many seconds the part of a round takes that differs between
+// schemes, with everybody there.
+func (c Choice) estimate(t Thresholds, length, limit uint64) float64 {
+	n, k, d := float64(t.Parties), float64(t.Openings()), float64(length)
+	boxes := (n - 1) * boxAround
+	if c.Scheme == SchemeShamir {
+		l, seeds := float64(c.Packing), 0.0
+		if t.Liars == 0 {
+			seeds = k - l
+		}
+		polynomials := math.Ceil(d / l)
+		part := 8 * polynomials
+		dealt, opened := (n-1-seeds)*part, (k-1)*part
+		work := polynomials*((n-k+l)*k*costWeigh+2*(k-l)*costFill+l*k*costWeigh) + 2*(dealt+opened)*costBytes
+		return work*nanosecond + travel(part, dealt, dealt+boxes <= inlineBoxes) + travel(part, opened, part <= inlinePublic)
+	}
+	part := float64(Modulus(c.Scheme, t, limit)) / 8 * d
+	work := 2*n*part/4*costMask + 2*n*part*costBytes + n*(2*k*costPoint+costShare)
+	return work*nanosecond + travel(0, 0, boxes <= inlineBoxes) + travel(part, (n-1)*part, part <= inlinePublic) + moreSlots*linkDelay
 }

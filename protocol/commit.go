@@ -53,17 +53,35 @@ func (r *Round) list() error {
 	return r.say(slot, listPayload{held}.encode())
 }
 
+// tally counts how many of the lists that are here name a hospital's
+// commitments: a liar has several.
+type tally struct {
+	on  map[Hash]int
+	any int // lists that name one
+}
+
+// keepList counts a list, the first of its sender.
+func (r *Round) keepList(from Party, p listPayload) {
+	r.listed.Add(from)
+	for _, e := range p.Commitments {
+		if e.Hash == (Hash{}) || int(e.Party) >= len(r.lists) {
+			continue
+		}
+		t := &r.lists[e.Party]
+		if t.on == nil {
+			t.on = map[Hash]int{}
+		}
+		t.on[e.Hash]++
+		t.any++
+	}
+}
+
 // counted gives the commitment of p that is on q lists, whatever p sent here.
 // There is at most one: two quorums share an honest hospital, and its list has
 // one.
 func (r *Round) counted(p Party) (Hash, bool) {
-	on := map[Hash]int{}
-	for _, l := range r.listed.Parties() {
-		h, ok := find(r.lists[l].Commitments, p)
-		if !ok || h == (Hash{}) {
-			continue
-		}
-		if on[h]++; on[h] >= r.t.Quorum() {
+	for h, on := range r.lists[p].on {
+		if on >= r.t.Quorum() {
 			return h, true
 		}
 	}

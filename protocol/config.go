@@ -140,12 +140,14 @@ func (e Effects) Split(phase Phase) (before, after Effects, found bool) {
 
 // Outcome is how the round ended.
 type Outcome struct {
-	Sum      Vector  // nil when aborted
-	Hash     Hash    // of the sum, signed by a quorum
+	Sum      Vector  // nil when there is none, for one of the reasons below
+	Hash     Hash    // of the sum, or that it is spoiled; signed by a quorum
 	Set      Hash    // names the certified set
 	Included []Party // whose updates are in the sum
 	Holders  []Party
 	Aborted  string // why the round was aborted, or empty
+	Unopened string // why a quorum ended the round without a set, or empty: nothing of it was opened, or ever will be
+	Spoiled  string // why what was opened cannot be a sum of honest updates, or empty
 }
 
 // Record is an entry of the store: a message that was sent or received, or a
@@ -164,6 +166,9 @@ type Refusal struct {
 	// Lie tells that From signed something that an honest hospital cannot have
 	// signed; otherwise the message may have been damaged on its way.
 	Lie bool
+	// Unsigned tells that nothing shows that From sent it: whoever passed it on is to
+	// blame.
+	Unsigned bool
 	// Described is the sender's description of the round when it is another one.
 	Described *Description
 }

@@ -184,10 +184,10 @@ func (r *Round) serveAgain() error {
 func (r *Round) hold() error {
 	for _, p := range r.all.Parties() {
 		d := r.deals[p]
-		if d == nil || d.status == dealHeld || d.status == dealInvalid && (r.answered(p) == nil || r.counts(p, d.payload) != dealHeld) {
+		if d == nil || d.status == dealHeld || d.status == dealInvalid && (r.answered(p) == nil || r.counts(p, d) != dealHeld) {
 			continue
 		}
-		switch r.counts(p, d.payload) {
+		switch r.counts(p, d) {
 		case dealHeld:
 			if err := r.takeIn(p, d); err != nil {
 				return err
@@ -207,10 +207,10 @@ func (r *Round) hold() error {
 // commitment that the others have: so it also counts what f+1 hospitals attest,
 // of whom one is honest and has seen the lists. The deals of a certified set
 // are attested by more.
-func (r *Round) counts(p Party, deal dealPayload) dealStatus {
-	root := deal.Body.root()
+func (r *Round) counts(p Party, deal *dealState) dealStatus {
+	root := deal.root()
 	if c, ok := r.counted(p); ok {
-		if commitment(r.hash, p, deal.Nonce, root) == c {
+		if commitment(r.hash, p, deal.payload.Nonce, root) == c {
 			return dealHeld
 		}
 		return dealInvalid
@@ -235,7 +235,7 @@ func (r *Round) takeIn(p Party, d *dealState) error {
 		}
 		return nil
 	}
-	held := Body{Public: d.payload.Body.Public, Parts: map[Party]Source{}, Name: d.payload.Body.dealName(r.hash, p)}
+	held := Body{Public: d.payload.Body.Public, Parts: map[Party]Source{}}
 	complete := true
 	if ref, ok := d.payload.Body.part(0); ok {
 		held.Parts[0] = r.content(p, ref, d.payload.Body.Inline)
@@ -254,6 +254,7 @@ func (r *Round) takeIn(p Party, d *dealState) error {
 	if !complete {
 		return nil
 	}
+	held.Name = d.payload.Body.dealName(r.hash, p)
 	d.held = held
 	return r.judge(p, d, r.scheme.Check(p, held))
 }
@@ -276,7 +277,7 @@ func (r *Round) dealt(p Party, d *dealState, committed Ref) (Source, error) {
 func (r *Round) judge(from Party, d *dealState, err error) error {
 	if invalid(err) {
 		d.status = dealInvalid
-		if m, public := r.publicDeal(from, d); public {
+		if m, all := r.invalidForAll(from, d); all {
 			r.accuse(InvalidDeal, from, m)
 			if ref, ok := d.payload.Body.part(0); ok && d.payload.Body.Inline == nil {
 				r.attach(from, Part{ref, r.content(from, ref, nil)})
@@ -343,13 +344,7 @@ func (r *Round) expectedDeals() Set {
 	var s Set
 	open := r.t.Parties - r.listed.Len()
 	for _, p := range r.all.Parties() {
-		on := 0
-		for _, l := range r.listed.Parties() {
-			if h, ok := find(r.lists[l].Commitments, p); ok && h != (Hash{}) {
-				on++
-			}
-		}
-		if on > 0 && on+open >= r.t.Quorum() {
+		if on := r.lists[p].any; on > 0 && on+open >= r.t.Quorum() {
 			s.Add(p)
 		}
 	}

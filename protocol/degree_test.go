@@ -78,7 +78,7 @@ func TestDegreeTooHighIsFound(t *testing.T) {
 	higher := *s
 	higher.k++
 	var err error
-	if higher.dealer, err = sharing.NewDealer(6, higher.k, 1); err != nil {
+	if higher.dealer, err = sharing.NewDealer(6, higher.k, 1, 1); err != nil {
 		t.Fatal(err)
 	}
 	wide, err := higher.Deal(Vector{3, 4}, Seed{8})

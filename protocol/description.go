@@ -3,6 +3,7 @@ package protocol
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -36,10 +37,25 @@ type Deadlines struct {
 	Deal   uint32 // for deals and their boxes, from the list of commitments
 	Attest uint32 // for attestations, from one's own
 	View   uint32 // for each step of an agreement; grows with the view
-	// Stall is after how many ticks of a round, or of its openings, to wish to end
-	// it when there is nothing to go on with; 0 for never.
+	// Stall is after how many ticks from one's own commitment, or from the openings,
+	// to wish to end a round that has nothing to go on with; 0 for never.
 	Stall uint32
 }
+
+// Again are the deadlines of a round before which so many came to nothing. Whoever
+// waits for messages that were too late for the others would wait for ever, and so
+// a liar could stop a round that was late once: where somebody may lie there always
+// is a deadline Stall. It doubles with every round that came to nothing, so that in
+// the end it exceeds what the network takes.
+func (d Deadlines) Again(unopened int, t Thresholds) Deadlines {
+	if d.Stall == 0 && t.Liars > 0 {
+		d.Stall = saturated(3*(uint64(d.Commit)+uint64(d.Deal)+uint64(d.Attest)) + 20*uint64(d.View))
+	}
+	d.Stall = saturated(uint64(d.Stall) << min(unopened, 20))
+	return d
+}
+
+func saturated(v uint64) uint32 { return uint32(min(v, math.MaxUint32)) }
 
 const maxName = 256
 

@@ -91,11 +91,18 @@ func (b *ballot) shrinks(c choice) bool {
 	return ok && mine.set() != c.set() && c.set().Within(mine.set())
 }
 
-// publicDeal is the message of a deal that is the same for everybody, as it can
-// be shown to a third party.
-func (r *Round) publicDeal(p Party, d *dealState) (Message, bool) {
-	for _, part := range d.payload.Body.Parts {
-		if part.For != 0 {
+// invalidForAll is the message of a deal that is invalid whoever looks, as it can be
+// shown to a third party: all of it is public, or what is public is invalid by
+// itself.
+func (r *Round) invalidForAll(p Party, d *dealState) (Message, bool) {
+	private := slices.ContainsFunc(d.payload.Body.Parts, func(part partRef) bool { return part.For != 0 })
+	if private {
+		ref, ok := d.payload.Body.part(0)
+		if !ok {
+			return Message{}, false
+		}
+		public := Body{Public: d.payload.Body.Public, Parts: map[Party]Source{0: r.contentHere(ref, d.payload.Body.Inline)}, Name: d.payload.Body.dealName(r.hash, p)}
+		if public.Parts[0] == nil || !invalid(r.scheme.Check(p, public)) {
 			return Message{}, false
 		}
 	}
@@ -160,14 +167,14 @@ func (r *Round) blameOpener(p Party, c choice) {
 	}
 	messages := []Message{opened.message, proposed}
 	if r.masks != nil {
-		if !slices.Equal(r.openings[p].payload.Body.Public, r.masks.join.decidedID[:]) {
-			return // it is wrong, and does not say of what
-		}
-		joined, ok := r.masks.join.proposalOf(r.masks.join.decidedID)
-		if !ok {
+		masked, ok := r.messageOf(c.Included[0].Party, Slot{Phase: Mask, Step: stepMasked}, func(content any) bool {
+			return content.(maskedPayload).name() == c.Included[0].Hash
+		})
+		joined, known := r.masks.join.proposalOf(r.masks.join.decidedID)
+		if !ok || !known {
 			return
 		}
-		messages, c = append(messages, joined), *r.masks.join.decided
+		messages, c = append(messages, masked, joined), *r.masks.join.decided
 	}
 	var parts []Part
 	attach := func(h header, held Body) {
@@ -211,13 +218,15 @@ func (r *Round) blameByOthers(p Party) {
 // signed another one: of these one is honest.
 func (r *Round) blameResult(p Party) {
 	slot := Slot{Phase: Combine}
-	wrong := r.results[p]
-	if wrong == nil || wrong.Reason != "" || r.sumHash == (Hash{}) || wrong.Sum == r.sumHash {
+	if len(r.results[p]) == 0 || r.sumHash == (Hash{}) {
+		return
+	}
+	if wrong := r.results[p][0]; wrong.Reason != "" || wrong.Sum == r.sumHash {
 		return
 	}
 	messages := []Message{r.posts[p][slot.key()].message}
 	for _, other := range r.resulted().Parties() {
-		if r.results[other].Sum == r.sumHash && len(messages) <= r.t.Liars+1 {
+		if r.results[other][0].Sum == r.sumHash && len(messages) <= r.t.Liars+1 {
 			messages = append(messages, r.posts[other][slot.key()].message)
 		}
 	}

@@ -1,6 +1,9 @@
 package protocol
 
-import "slices"
+import (
+	"math/big"
+	"slices"
+)
 
 // Forge makes another message of its sender for the slot of m, signed like any:
 // one that an honest hospital could have sent had it seen something else, or
@@ -19,8 +22,11 @@ func Forge(m Message, d Description, signer Signer, pick uint64, vote Hash) (Mes
 	}
 	switch p := content.(type) {
 	case describePayload:
-		p.Key = slices.Clone(p.Key)
-		p.Key[0] ^= 1
+		if p.Key = slices.Clone(p.Key); pick%4 == 0 {
+			p.Key = p.Key[1:] // no key
+		} else {
+			p.Key[0] ^= 1
+		}
 		content = p
 	case commitPayload:
 		p.Commitment = flip(p.Commitment)
@@ -57,6 +63,27 @@ func Forge(m Message, d Description, signer Signer, pick uint64, vote Hash) (Mes
 	m.Payload, m.hash = content.(interface{ encode() []byte }).encode(), nil
 	m.Signature = signer.Sign(m.signedBytes(d.Federation, d.Epoch))
 	return m, true
+}
+
+// FalseUpdate is an update that no sum of honest ones has in it: its first value
+// is beyond what all hospitals together may add up to.
+func FalseUpdate(update Vector, d Description) Vector {
+	update = slices.Clone(update)
+	update[0] = 2 * int64(d.Limit) * int64(d.Thresholds.Parties)
+	return update
+}
+
+// SpoiledDeal is a deal of scheme paillier that is valid and counts twice: what it
+// is added to does not open to a sum.
+func SpoiledDeal(s *Paillier, update Vector, seed Seed) (Body, error) {
+	messages, err := s.packing.Pack(update)
+	if err != nil {
+		return Body{}, err
+	}
+	for _, m := range messages {
+		m.Add(m, new(big.Int).Lsh(big.NewInt(1), uint(s.packing.Lanes()*s.packing.Width()))) // the counter
+	}
+	return s.encrypted(messages, seed)
 }
 
 type garbage []byte

@@ -145,11 +145,11 @@ func TestOversizedPartsAreNotFetched(t *testing.T) {
 // Whatever a hospital signs: what the others keep of it is bounded.
 func TestWhatALiarPostsIsBounded(t *testing.T) {
 	b, _ := modelBallot(t, Thresholds{Parties: 4, Liars: 1}, 0, 0)
-	for view := range uint32(2 * maxPosts) {
+	for view := range uint32(2 * b.r.t.mostPosts()) {
 		m := Message{Round: 5, Description: b.r.hash, From: 3, Slot: Slot{Phase: Agree, View: view, Step: stepPrevote}, Payload: make([]byte, 32), Signature: make([]byte, SignatureSize)}
 		_ = b.r.receive(m)
 	}
-	if held := len(b.r.posts[3]); held > maxPosts {
+	if held := len(b.r.posts[3]); held > b.r.t.mostPosts() {
 		t.Fatalf("%d messages of one hospital are kept", held)
 	}
 }
@@ -172,16 +172,17 @@ func TestAttestedDealsCount(t *testing.T) {
 		b.r.attests.keep(Message{From: p, Slot: Slot{Phase: Attest}}, held)
 	}
 	attest(3)
-	if got := b.r.counts(4, deal); got != dealPending {
+	if got := b.r.counts(4, &dealState{payload: deal}); got != dealPending {
 		t.Fatalf("with one attestation: %v", got)
 	}
 	attest(2)
-	if got := b.r.counts(4, deal); got != dealHeld {
+	if got := b.r.counts(4, &dealState{payload: deal}); got != dealHeld {
 		t.Fatalf("with two attestations: %v", got)
 	}
-	b.r.lists[1], b.r.lists[2], b.r.lists[3] = &listPayload{[]named{{4, Hash{9}}}}, &listPayload{[]named{{4, Hash{9}}}}, &listPayload{[]named{{4, Hash{9}}}}
-	b.r.listed = NewSet(1, 2, 3)
-	if got := b.r.counts(4, deal); got != dealInvalid {
+	for p := range Party(3) {
+		b.r.keepList(p+1, listPayload{[]named{{4, Hash{9}}, {200, Hash{9}}}})
+	}
+	if got := b.r.counts(4, &dealState{payload: deal}); got != dealInvalid {
 		t.Fatalf("with another commitment on a quorum of lists: %v", got)
 	}
 }
@@ -210,7 +211,7 @@ func FuzzEvidence(f *testing.F) {
 		if err != nil || !slices.Equal(again, data) {
 			t.Fatalf("%x decodes and encodes to %x, %v", data, again, err)
 		}
-		_ = e.Verify(func(Party, []byte, []byte) bool { return true }, modelScheme{})
+		_ = e.Verify(func(Party, []byte, []byte) bool { return true }, testSealer{}, modelScheme{})
 	})
 }
 

@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 )
@@ -105,14 +104,12 @@ func (r *Round) certified(c choice) (set Certified, complete bool, here int) {
 }
 
 // combine reconstructs the sum from the openings that are here and posts its
-// hash, or the reason why there is none. Both fill one slot.
+// hash, or the reason why there is none. Both fill one slot. Who has wished to
+// abort goes on all the same: a quorum may have signed the sum.
 func (r *Round) combine() error {
 	c := r.ballot.decided
 	slot := Slot{Phase: Combine}
-	if c == nil || c.aborts() || r.sum != nil {
-		return nil
-	}
-	if mine := r.results[r.cfg.Self]; mine != nil && mine.Reason != "" {
+	if c == nil || c.aborts() || r.sumHash != (Hash{}) {
 		return nil
 	}
 	openings := r.openingsHere()
@@ -125,7 +122,7 @@ func (r *Round) combine() error {
 	}
 	r.combined = len(openings) + here
 	sum, err := r.scheme.Combine(set, openings)
-	bad, inconsistent := (*BadOpening)(nil), (*Inconsistent)(nil)
+	bad, inconsistent, spoiled := (*BadOpening)(nil), (*Inconsistent)(nil), (*Spoiled)(nil)
 	switch {
 	case errors.Is(err, ErrMoreOpenings):
 		r.lacking = len(openings) + 1
@@ -137,11 +134,12 @@ func (r *Round) combine() error {
 		return nil
 	case errors.As(err, &inconsistent):
 		return r.say(slot, resultPayload{Reason: cut(inconsistent.Why, maxReason)}.encode())
+	case errors.As(err, &spoiled):
+		return r.result(nil, spoiled)
 	case err != nil:
 		return fmt.Errorf("combine: %w", err)
 	}
-	r.sum, r.sumHash, r.changed = sum, sum.hash(r.hash, r.ballot.decidedID), true
-	return r.say(slot, resultPayload{Sum: r.sumHash}.encode())
+	return r.result(sum, sum.plausible(len(c.Included), r.cfg.Description.Limit))
 }
 
 // openingsHere lists the usable openings, by party. Whoever holds the deals may
@@ -209,50 +207,8 @@ func (r *Round) wantOpenings(openers Set, missing int) {
 	}
 }
 
-// finish ends the round when a quorum has signed the same result, or the same
-// wish to abort.
-func (r *Round) finish() error {
-	if c := r.dealBallot().decided; r.outcome == nil && c != nil && c.aborts() {
-		r.endWithoutSet(r.dealBallot().decidedID)
-	}
-	if r.outcome != nil || r.ballot.decided == nil {
-		return nil
-	}
-	votes := map[Hash]int{}
-	aborts, reason := 0, ""
-	for _, p := range r.all.Parties() {
-		switch v := r.results[p]; {
-		case v == nil:
-		case v.Reason != "":
-			aborts++
-			reason = v.Reason
-		default:
-			votes[v.Sum]++
-		}
-	}
-	if r.ballot.decided.aborts() {
-		r.endWithoutSet(r.ballot.decidedID)
-		return nil
-	}
-	c, q := r.ballot.decided, r.t.Quorum()
-	o := &Outcome{Set: r.ballot.decidedID, Included: c.set().Parties(), Holders: c.Holders.Parties()}
-	switch {
-	case r.sum != nil && votes[r.sumHash] >= q:
-		o.Sum, o.Hash = r.sum, r.sumHash
-		for _, p := range r.resulted().Parties() {
-			r.blameResult(p)
-		}
-	case aborts >= q:
-		o.Aborted = reason
-	default:
-		return nil
-	}
-	r.end(o)
-	return nil
-}
-
 func (r *Round) endWithoutSet(id Hash) {
-	r.end(&Outcome{Set: id, Aborted: fmt.Sprintf("fewer than %d hospitals dealt, or too few hold what was dealt", r.t.SmallestSet())})
+	r.end(&Outcome{Set: id, Unopened: fmt.Sprintf("fewer than %d hospitals dealt, or too few hold what was dealt", r.t.SmallestSet())})
 }
 
 func (r *Round) end(o *Outcome) {
@@ -261,10 +217,11 @@ func (r *Round) end(o *Outcome) {
 }
 
 // stalled tells that this hospital would end the round without a set: its
-// deadline has passed and there is nothing to propose. While it is not agreed who
-// masks, only that agreement ends the round.
+// deadline has passed since it had its own update and there is nothing to propose.
+// While it is not agreed who masks, only that agreement ends the round.
 func (b *ballot) stalled() bool {
-	if deadline := b.r.cfg.Description.Deadlines.Stall; deadline == 0 || b.r.tick < uint64(deadline) {
+	deadline := b.r.cfg.Description.Deadlines.Stall
+	if deadline == 0 || !b.r.said(Slot{Phase: Commit}) || b.r.tick-b.r.began[Commit] < uint64(deadline) {
 		return false
 	}
 	if deals := b.r.dealBallot(); b != deals && deals.decided == nil {
@@ -272,21 +229,6 @@ func (b *ballot) stalled() bool {
 	}
 	_, ok := b.attests.candidate()
 	return !ok
-}
-
-// giveUp wishes to abort a round whose openings are here and still do not give
-// the sum: dealers that lied, and hospitals too slow to complain in time. Who is
-// away is waited for. A result and an abort share one slot, and q hospitals sign
-// the one or the other.
-func (r *Round) giveUp(openings int) error {
-	deadline := r.cfg.Description.Deadlines.Stall
-	if r.began[Open] == 0 {
-		r.began[Open] = r.tick + 1
-	}
-	if deadline == 0 || openings < r.t.Parties-r.t.Missing() || r.tick+1-r.began[Open] < uint64(deadline) {
-		return nil
-	}
-	return r.say(Slot{Phase: Combine}, resultPayload{Reason: "too few of the openings agree"}.encode())
 }
 
 // forget drops what was secret in the round, and what was large. Only the posts
@@ -310,23 +252,6 @@ func (r *Round) forget() {
 	if r.masks != nil {
 		clear(r.masks.posts)
 	}
-}
-
-// hash names a sum of a set: the digest of its values, eight bytes each.
-func (v Vector) hash(description, set Hash) Hash {
-	d := newDigest("consilium/sum/1")
-	d.field(description[:])
-	d.field(set[:])
-	d.begin(8 * len(v))
-	buffer := make([]byte, 0, 8<<10)
-	for i, x := range v {
-		buffer = binary.BigEndian.AppendUint64(buffer, uint64(x))
-		if len(buffer) == cap(buffer) || i == len(v)-1 {
-			d.Write(buffer)
-			buffer = buffer[:0]
-		}
-	}
-	return Hash(d.Sum(nil))
 }
 
 func cut(s string, limit int) string {

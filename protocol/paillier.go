@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"fmt"
+	"math/big"
 
 	"consilium/paillier"
 	"consilium/sharing"
@@ -133,6 +134,11 @@ func (s *Paillier) Deal(update Vector, seed Seed) (Body, error) {
 	if err != nil {
 		return Body{}, fmt.Errorf("pack the update: %w", err)
 	}
+	return s.encrypted(messages, seed)
+}
+
+// encrypted is the deal of these plaintexts.
+func (s *Paillier) encrypted(messages []*big.Int, seed Seed) (Body, error) {
 	ciphertexts, witness, err := s.key.Encryptor.Encrypt(sharing.NewExpander(seed, streamEncryption), messages)
 	if err != nil {
 		return Body{}, fmt.Errorf("encrypt the update: %w", err)
@@ -296,7 +302,7 @@ func (s *Paillier) Combine(set Certified, openings []Post) (Vector, error) {
 	}
 	values, err := s.packing.Unpack(messages, len(set.Included))
 	if err != nil {
-		return nil, &Inconsistent{err.Error()}
+		return nil, &Spoiled{err.Error()}
 	}
 	return values, nil
 }

@@ -208,13 +208,27 @@ func TestPaillierWrongOpeningsTogether(t *testing.T) {
 }
 
 // "A mismatch skips the step and accuses nobody: anyone could cause it."
-func TestPaillierWrongCounterEndsTheRound(t *testing.T) {
+func TestPaillierWrongCounterSpoilsTheSum(t *testing.T) {
 	w := newPaillierWorld(t, 4, 1)
 	set := w.set(1, 1, 2, 3, 4)
 	set.Included[3] = Post{4, w.transformed(w.deals[3].Body, func(c, square *big.Int) *big.Int { return new(big.Int).Exp(c, big.NewInt(2), square) })}
 	_, err := w.schemes[1].Combine(set, w.open(set, 1, 2, 3))
-	if inconsistent := (*Inconsistent)(nil); !errors.As(err, &inconsistent) {
+	if spoiled := (*Spoiled)(nil); !errors.As(err, &spoiled) {
 		t.Fatalf("a contribution that counts twice: %v", err)
+	}
+	// What a liar can deal by itself passes as a deal, and does the same.
+	w = newPaillierWorld(t, 4, 1)
+	body, err := SpoiledDeal(w.schemes[4], make(Vector, 20), Seed{4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.schemes[1].Check(4, body); err != nil {
+		t.Fatalf("the test shows nothing: %v", err)
+	}
+	set.Included[3] = Post{4, body}
+	set.Joined[3] = set.Included[3]
+	if _, err := w.schemes[1].Combine(set, w.open(set, 1, 2, 3)); !errors.As(err, new(*Spoiled)) {
+		t.Fatalf("a plaintext out of its place: %v", err)
 	}
 }
 

@@ -124,14 +124,21 @@ func (t Thresholds) Validate() error {
 		return fmt.Errorf("one hospital has nobody to train with: a sum over one hospital is its update")
 	case n == 2:
 		return fmt.Errorf("two hospitals cannot hide from each other: each would subtract its own update from the sum; three is the least")
-	case f < 0 || c < 0:
-		return fmt.Errorf("liars %d and dropouts %d must not be negative", f, c)
+	case f < 0:
+		return fmt.Errorf("the number of liars, %d, must not be negative", f)
+	case c < 0:
+		return fmt.Errorf("the number of dropouts, %d, must not be negative", c)
+	case f > MaxParties || c > MaxParties || leastParties(f, c) > MaxParties:
+		return fmt.Errorf("no federation stands %d liars and %d dropouts: it has at most %d hospitals, more than three for each liar and two for each dropout", f, c, MaxParties)
 	case n < t.Quorum()+f+c:
 		return fmt.Errorf("%d hospitals do not stand %d liars and %d dropouts: a quorum of %d must remain; %d hospitals would do",
-			n, f, c, t.Quorum(), 3*f+2*c+1)
+			n, f, c, t.Quorum(), leastParties(f, c))
 	}
 	return nil
 }
+
+// leastParties is the smallest n with n ≥ q+f+c.
+func leastParties(f, c int) int { return max(3, 3*f+2*c+1) }
 
 // MostDropouts is the largest c for n hospitals and f liars, or −1 when n
 // hospitals do not stand f liars at all.

@@ -1,6 +1,13 @@
 package protocol
 
-import "encoding/binary"
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
 
 // Steps within a phase that has more than one message.
 const (
@@ -91,12 +98,11 @@ func (r *reader) named() []named {
 
 // find returns the hash of p in an ascending list.
 func find(list []named, p Party) (Hash, bool) {
-	for _, e := range list {
-		if e.Party == p {
-			return e.Hash, true
-		}
+	i, found := slices.BinarySearchFunc(list, p, func(e named, p Party) int { return cmp.Compare(e.Party, p) })
+	if !found {
+		return Hash{}, false
 	}
-	return Hash{}, false
+	return list[i].Hash, true
 }
 
 // listPayload is the signed list of commitments that the sender holds.
@@ -217,18 +223,34 @@ func decodeOpen(data []byte) (p openPayload, err error) {
 // reason to abort. Both share one slot, so nobody can sign both.
 type resultPayload struct {
 	Sum    Hash
+	At     Ref    // where the sum is served; zero where nobody lies, or there is none
 	Reason string // not empty: abort, and Sum is zero
 }
 
 const maxReason = 200
 
-func (p resultPayload) encode() []byte { return appendBytes(p.Sum[:], []byte(p.Reason)) }
+func (p resultPayload) encode() []byte {
+	return appendBytes(p.At.append(p.Sum[:]), []byte(p.Reason))
+}
+
+// agrees tells whether two results are one, or both are aborts.
+func (p resultPayload) agrees(other resultPayload) bool {
+	return p.Sum == other.Sum && (p.Reason == "") == (other.Reason == "")
+}
 
 func decodeResult(data []byte) (p resultPayload, err error) {
 	r := reader{data: data}
-	p = resultPayload{r.hash(), string(r.bytes(maxReason))}
-	if (p.Sum == Hash{}) == (p.Reason == "") {
+	p = resultPayload{r.hash(), r.ref(), string(r.bytes(maxReason))}
+	if (p.Sum == Hash{}) == (p.Reason == "") || p.Reason != "" && p.At != (Ref{}) {
 		r.fail("neither a result nor an abort")
 	}
+	if !printable(p.Reason) {
+		r.fail("a reason that cannot be printed")
+	}
 	return p, r.end()
+}
+
+// printable tells whether people can be shown a text of somebody else.
+func printable(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(c rune) bool { return !unicode.IsPrint(c) })
 }

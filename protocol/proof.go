@@ -8,10 +8,10 @@ import (
 )
 
 // Verify proves to a third party that the hospital lied: verify checks a
-// signature of the roster's hospitals, and scheme is that of the described
-// round, at any hospital, with the roster's key. An error says what is not
-// proved. It asks nothing of anybody else.
-func (e Evidence) Verify(verify func(from Party, message, signature []byte) bool, scheme Scheme) error {
+// signature of the roster's hospitals, sealer knows their keys for boxes, and
+// scheme is that of the described round, at any hospital, with the roster's key.
+// An error says what is not proved. It asks nothing of anybody else.
+func (e Evidence) Verify(verify func(from Party, message, signature []byte) bool, sealer Sealer, scheme Scheme) error {
 	d, hash := e.Description, e.Description.Hash()
 	if err := d.Thresholds.Validate(); err != nil {
 		return err
@@ -43,10 +43,10 @@ func (e Evidence) Verify(verify func(from Party, message, signature []byte) bool
 			return m.From >= 1 && int(m.From) <= d.Thresholds.Parties && verify(m.From, m.signedBytes(d.Federation, d.Epoch), m.Signature)
 		})
 	}
-	return e.verifyKind(hash, scheme)
+	return e.verifyKind(hash, sealer, scheme)
 }
 
-func (e Evidence) verifyKind(hash Hash, scheme Scheme) error {
+func (e Evidence) verifyKind(hash Hash, sealer Sealer, scheme Scheme) error {
 	first := &e.Messages[0]
 	switch e.Kind {
 	case Equivocation:
@@ -57,7 +57,7 @@ func (e Evidence) verifyKind(hash Hash, scheme Scheme) error {
 	case Malformed:
 		content, err := decodePayload(first.Slot, first.Payload)
 		if err == nil {
-			err = acceptable(e.Description, hash, *first, content)
+			err = acceptable(e.Description, hash, *first, content, sealer)
 		}
 		if err == nil {
 			return errors.New("the message is well-formed")
@@ -183,7 +183,8 @@ func (e Evidence) verifyBroken(hash Hash) error {
 }
 
 // verifyOpening takes the opening, a proposal of the set that it is for, in scheme
-// masked one of those who joined too, and the deals.
+// masked a masked update of it and a proposal of those who joined too, and the
+// deals.
 func (e Evidence) verifyOpening(hash Hash, scheme Scheme) error {
 	checker, ok := scheme.(openingChecker)
 	if !ok {
@@ -214,10 +215,10 @@ func (e Evidence) verifyOpening(hash Hash, scheme Scheme) error {
 		for _, in := range c.Included {
 			set.Included = append(set.Included, Post{From: in.Party})
 		}
-		if len(opened.Body.Public) != len(set.JoinedID) {
-			return errors.New("the opening does not say who joined")
+		if set.JoinedID, err = joinedBy(rest, c); err != nil {
+			return err
 		}
-		set.JoinedID = Hash(opened.Body.Public)
+		rest = rest[1:]
 		if c, err = proposed(Mask, set.JoinedID); err != nil {
 			return err
 		}
@@ -233,6 +234,19 @@ func (e Evidence) verifyOpening(hash Hash, scheme Scheme) error {
 		return err
 	}
 	return mustBeInvalid(checker.CheckOpening(set, Post{e.Liar, body}), "opening")
+}
+
+// joinedBy is who joined, by the masked update of the first of a set: the set names
+// it, and it says so.
+func joinedBy(messages []Message, c choice) (joined Hash, err error) {
+	if len(messages) == 0 || len(c.Included) == 0 {
+		return joined, errors.New("a masked update is missing")
+	}
+	masked, err := contentOf[maskedPayload](messages[0])
+	if err == nil && (messages[0].From != c.Included[0].Party || masked.name() != c.Included[0].Hash) {
+		err = errors.New("the masked update is of another set")
+	}
+	return masked.Joined, err
 }
 
 // deals are those that a choice names.
@@ -337,7 +351,7 @@ func (e Evidence) Encode() ([]byte, error) {
 
 // maxEvidence bounds the messages and the parts of one evidence: an opening, a
 // set, and the deals of all.
-const maxEvidence = MaxParties + 3
+const maxEvidence = MaxParties + 4
 
 // DecodeEvidence is the inverse of Encode; it accepts nothing else. Nothing is
 // verified here.

@@ -14,12 +14,16 @@ func (r *Round) receive(m Message) error {
 		return nil
 	}
 	if !r.cfg.Signer.Verify(m.From, m.signedBytes(r.cfg.Description.Federation, r.cfg.Description.Epoch), m.Signature) {
-		return &Refusal{From: m.From, Why: "the signature does not verify in this federation and epoch"}
+		return unsigned(m)
 	}
 	if m.Description != r.hash {
 		return r.refuseOther(m)
 	}
 	return r.acceptSigned(m)
+}
+
+func unsigned(m Message) *Refusal {
+	return &Refusal{From: m.From, Unsigned: true, Why: "the signature does not verify in this federation and epoch"}
 }
 
 // refuseOther explains a message that was signed for another description of
@@ -56,7 +60,7 @@ func (r *Round) acceptSigned(m Message) error {
 	}
 	content, err := decodePayload(m.Slot, m.Payload)
 	if err == nil {
-		err = acceptable(r.cfg.Description, r.hash, m, content)
+		err = acceptable(r.cfg.Description, r.hash, m, content, r.cfg.Sealer)
 	}
 	if err != nil {
 		r.accuse(Malformed, m.From, m)
@@ -65,8 +69,13 @@ func (r *Round) acceptSigned(m Message) error {
 	if err := r.fits(content); err != nil {
 		return &Refusal{From: m.From, Why: err.Error()}
 	}
-	if len(r.posts[m.From])+len(r.seconds[m.From]) >= maxPosts || r.weight[m.From]+len(m.Payload) > maxWeight {
+	if len(r.posts[m.From])+len(r.seconds[m.From]) >= r.t.mostPosts() || r.weight[m.From]+len(m.Payload) > maxWeight {
 		return &Refusal{From: m.From, Why: "more messages in one round than an honest hospital sends"}
+	}
+	if b := r.ballotFor(m.Slot); b != nil && m.Slot.View > b.view+maxAhead {
+		b.highest[m.From] = max(b.highest[m.From], int64(m.Slot.View)) // L55 needs no more
+		r.changed = true
+		return nil
 	}
 	r.accept(m, content)
 	if filled {
@@ -108,6 +117,10 @@ func (r *Round) fits(content any) error {
 		return p.fits(r.cfg.Description)
 	case openPayload:
 		body = p.Body
+	case resultPayload:
+		if size := 8 * r.cfg.Description.Length; p.At != (Ref{}) && p.At.Size != size {
+			return fmt.Errorf("a sum of %d bytes instead of %d", p.At.Size, size)
+		}
 	case answerPayload:
 		body = p.Body
 	}
@@ -125,6 +138,18 @@ func boxed(size uint64) uint64 { return 2*size + maxKey + 1024 }
 // maxView bounds the views of an agreement. An honest hospital would need months
 // of timeouts to get there.
 const maxView = 1 << 20
+
+// maxAhead is how many views ahead of a hospital's own a message is kept. Who is
+// further behind moves up first, and is told again what was said there.
+const maxAhead = 64
+
+// ballotFor is the agreement that a message of this slot is of, nil for others.
+func (r *Round) ballotFor(s Slot) *ballot {
+	if s.Phase == Agree || s.Phase == Mask && s.Step <= stepPrecommit {
+		return r.ballotOf(s.Phase)
+	}
+	return nil
+}
 
 // decodePayload decodes the payload of a slot; it refuses slots that no
 // message fills.
@@ -169,8 +194,8 @@ func decodePayload(s Slot, payload []byte) (content any, err error) {
 }
 
 // acceptable checks what needs more than the payload, and no more than the
-// description of the round.
-func acceptable(d Description, hash Hash, m Message, content any) error {
+// description of the round and to know a key when one sees it.
+func acceptable(d Description, hash Hash, m Message, content any, sealer Sealer) error {
 	if m.Slot.Phase == Mask && d.Scheme != SchemeMasked {
 		return fmt.Errorf("scheme %s has no phase mask", d.Scheme)
 	}
@@ -179,6 +204,16 @@ func acceptable(d Description, hash Hash, m Message, content any) error {
 		if digest("consilium/description/1", p.Description) != hash {
 			return fmt.Errorf("the description is not the one that the message is signed for")
 		}
+		if err := sealer.CheckKey(p.Key); err != nil {
+			return fmt.Errorf("the key to seal boxes to is none: %w", err)
+		}
+	case listPayload:
+		return inRoster(p.Commitments, d.Thresholds.Parties)
+	case attestPayload:
+		if most := uint32(d.Thresholds.Parties + 64); m.Slot.View > most { // an honest one when it holds another deal
+			return fmt.Errorf("attestation %d, at most %d", m.Slot.View, most)
+		}
+		return inRoster(p.Held, d.Thresholds.Parties)
 	case boxPayload:
 		if p.Box.To != m.Slot.Subject {
 			return fmt.Errorf("a box for hospital %d in the slot of hospital %d", p.Box.To, m.Slot.Subject)
@@ -190,6 +225,14 @@ func acceptable(d Description, hash Hash, m Message, content any) error {
 		if p.ValidView > m.Slot.View {
 			return fmt.Errorf("a proposal in view %d that leans on view %d", m.Slot.View, p.ValidView-1)
 		}
+	}
+	return nil
+}
+
+// inRoster refuses a list with somebody in it who is not.
+func inRoster(list []named, parties int) error {
+	if last := len(list) - 1; last >= 0 && int(list[last].Party) > parties {
+		return fmt.Errorf("hospital %d is not in a roster of %d", list[last].Party, parties)
 	}
 	return nil
 }
@@ -206,7 +249,7 @@ func (r *Round) file(m Message, content any) {
 	from := m.From
 	if r.outcome != nil { // only to be passed on
 		if p, ok := content.(resultPayload); ok {
-			r.results[from] = &p
+			r.results[from] = append(r.results[from], p)
 			r.blameResult(from)
 		}
 		return
@@ -223,8 +266,7 @@ func (r *Round) file(m Message, content any) {
 			r.abstained.Add(from)
 		}
 	case listPayload:
-		r.lists[from] = &p
-		r.listed.Add(from)
+		r.keepList(from, p)
 	case dealPayload:
 		r.deals[from] = &dealState{payload: p}
 		if from == r.cfg.Self {
@@ -251,6 +293,6 @@ func (r *Round) file(m Message, content any) {
 	case openPayload:
 		r.openings[from] = &openingState{payload: p}
 	case resultPayload:
-		r.results[from] = &p
+		r.results[from] = append(r.results[from], p)
 	}
 }

@@ -21,10 +21,10 @@ type Round struct {
 	described Set
 	keys      [][]byte // by party: public keys for boxes
 	commits   []*commitPayload
-	committed Set // have said whether they will deal
-	abstained Set // will not deal
-	lists     []*listPayload
-	listed    Set // parties whose lists are held
+	committed Set     // have said whether they will deal
+	abstained Set     // will not deal
+	lists     []tally // by party: on how many lists its commitments are
+	listed    Set     // parties whose lists are held
 	deals     []*dealState
 	boxes     []*sealedBox             // by dealer: boxes for this hospital, sealed after the deal
 	answers   []map[Party]*answerState // by dealer, by whom they are for
@@ -32,10 +32,10 @@ type Round struct {
 	masks     *masks                   // scheme masked only
 	ballot    *ballot                  // on the set whose sum is opened
 	openings  []*openingState
-	results   []*resultPayload
-	seconds   [][]second // by party: further messages for slots that are filled
-	weight    []int      // by party: bytes of its messages that are kept
-	liars     Set        // proved to have lied in this round
+	results   [][]resultPayload // by party; of a liar there can be several
+	seconds   [][]second        // by party: further messages for slots that are filled
+	weight    []int             // by party: bytes of its messages that are kept
+	liars     Set               // proved to have lied in this round
 	evidence  []Evidence
 
 	private   []byte   // of the round's sealing key
@@ -53,10 +53,11 @@ type Round struct {
 	restored  bool // own messages wait to be sent again
 	changed   bool // a rule acted in this pass
 	sum       Vector
-	sumHash   Hash
-	opened    bool // the opening is made, and served where it needs to be
-	combined  int  // openings and deals that the last attempt to combine had
-	lacking   int  // openings that it takes as far as is known by now
+	sumHash   Hash   // of the sum, or that there is none
+	spoiled   string // why there is none
+	opened    bool   // the opening is made, and served where it needs to be
+	combined  int    // openings and deals that the last attempt to combine had
+	lacking   int    // openings that it takes as far as is known by now
 	outcome   *Outcome
 	out       Effects
 }
@@ -67,12 +68,12 @@ type post struct {
 	id      MessageID
 }
 
-// maxPosts and maxWeight bound what one hospital can make the others keep in a
-// round.
-const (
-	maxPosts  = 4096
-	maxWeight = 16 << 20 // bytes
-)
+// maxWeight bounds what one hospital can make the others keep in a round: bytes.
+const maxWeight = 16 << 20
+
+// mostPosts bounds the same in messages: a box, an answer and two attestations for
+// each hospital, and the votes of a few hundred views.
+func (t Thresholds) mostPosts() int { return 4*t.Parties + 2048 }
 
 // NewRound begins a round. Nothing happens before the first Step.
 func NewRound(cfg Config, s Scheme) (*Round, error) {
@@ -86,8 +87,8 @@ func NewRound(cfg Config, s Scheme) (*Round, error) {
 	r := &Round{
 		cfg: cfg, scheme: s, hash: cfg.Description.Hash(), t: cfg.Description.Thresholds, all: AllOf(n),
 		posts: make([]map[slotKey]post, n+1), keys: make([][]byte, n+1), commits: make([]*commitPayload, n+1),
-		lists: make([]*listPayload, n+1), deals: make([]*dealState, n+1), boxes: make([]*sealedBox, n+1), answers: make([]map[Party]*answerState, n+1),
-		openings: make([]*openingState, n+1), results: make([]*resultPayload, n+1), seconds: make([][]second, n+1), weight: make([]int, n+1),
+		lists: make([]tally, n+1), deals: make([]*dealState, n+1), boxes: make([]*sealedBox, n+1), answers: make([]map[Party]*answerState, n+1),
+		openings: make([]*openingState, n+1), results: make([][]resultPayload, n+1), seconds: make([][]second, n+1), weight: make([]int, n+1),
 		fetched: map[Hash]Source{}, wanted: map[Hash]bool{},
 	}
 	for p := range r.posts {
@@ -131,7 +132,7 @@ func (r *Round) restore(rec Record) error {
 	content, err := decodePayload(m.Slot, m.Payload)
 	if m.From != r.cfg.Self {
 		if err == nil {
-			err = acceptable(r.cfg.Description, r.hash, m, content)
+			err = acceptable(r.cfg.Description, r.hash, m, content, r.cfg.Sealer)
 		}
 		if err != nil { // it was kept as evidence
 			r.accuse(Malformed, m.From, m)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 )
@@ -38,6 +39,8 @@ func (s testSigner) Verify(from Party, m, sig []byte) bool {
 type testSealer struct{}
 
 func (testSealer) NewKey() (private, public []byte, err error) { return []byte{1}, []byte{1}, nil }
+
+func (testSealer) CheckKey([]byte) error { return nil }
 
 func (testSealer) Seal(_, info []byte) (encapsulation, key []byte, err error) {
 	h := sha256.Sum256(info)
@@ -134,11 +137,27 @@ func (w *world) carryOne() {
 	m := w.sent[0]
 	w.sent = w.sent[1:]
 	for p := 1; p < len(w.rounds); p++ {
-		if Party(p) == m.From {
+		if Party(p) == m.From || w.rounds[p] == nil {
 			continue
 		}
 		if err := w.step(Party(p), Received{m}); err != nil {
 			w.t.Fatal(err)
+		}
+	}
+}
+
+// carryUntil carries what comes before a phase, to those who are to have it.
+func (w *world) carryUntil(until Phase, to func(m Message, p Party) bool) {
+	w.t.Helper()
+	for i := 0; i < len(w.sent); i++ {
+		m := w.sent[i]
+		for p := 1; p < len(w.rounds); p++ {
+			if m.Slot.Phase >= until || Party(p) == m.From || !to(m, Party(p)) {
+				continue
+			}
+			if err := w.step(Party(p), Received{m}); err != nil {
+				w.t.Fatal(err)
+			}
 		}
 	}
 }
@@ -227,7 +246,7 @@ func TestBadMessagesAreRefused(t *testing.T) {
 		{"a proposal out of turn", w.message(1, Slot{Phase: Agree}, r.attests.justify(choice{}).encode()), 1, false, ""},
 		{"a proposal by no leader", w.message(3, Slot{Phase: Agree}, proposalPayload{}.encode()), 3, true, "which hospital 2 leads"},
 		{"neither result nor abort", w.message(2, Slot{Phase: Combine}, resultPayload{}.encode()), 2, true, "neither a result nor an abort"},
-		{"both result and abort", w.message(2, Slot{Phase: Combine}, resultPayload{Hash{1}, "why"}.encode()), 2, true, "neither a result nor an abort"},
+		{"both result and abort", w.message(2, Slot{Phase: Combine}, resultPayload{Sum: Hash{1}, Reason: "why"}.encode()), 2, true, "neither a result nor an abort"},
 	}
 	for _, c := range cases {
 		if c.name == "a proposal out of turn" {
@@ -444,7 +463,8 @@ func TestThresholds(t *testing.T) {
 		why     string
 	}{
 		{1, 0, 0, "nobody to train with"}, {2, 0, 0, "three is the least"}, {0, 0, 0, "3 to 256"}, {257, 0, 0, "3 to 256"},
-		{3, 1, 0, "4 hospitals would do"}, {4, 1, 1, "6 hospitals would do"}, {4, 0, 2, "5 hospitals would do"}, {4, -1, 0, "negative"},
+		{4, 0, -1, "negative"}, {5, 0, math.MaxInt, "no federation stands"}, {5, math.MaxInt, 0, "no federation stands"}, {5, math.MaxInt / 2, 1, "no federation stands"},
+		{10, 85, 1, "no federation stands"}, {10, 85, 0, "256 hospitals would do"}, {3, 1, 0, "4 hospitals would do"}, {4, 1, 1, "6 hospitals would do"}, {4, 0, 2, "5 hospitals would do"}, {4, -1, 0, "negative"},
 	} {
 		err := Thresholds{c.n, c.f, c.c}.Validate()
 		if err == nil || !strings.Contains(err.Error(), c.why) {

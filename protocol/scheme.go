@@ -3,6 +3,8 @@ package protocol
 import (
 	"errors"
 	"fmt"
+	"math"
+	"math/bits"
 )
 
 // Vector is an update in fixed point, or a sum of updates.
@@ -60,7 +62,8 @@ type Scheme interface {
 	// never for another.
 	Open(set Certified, seed Seed) (Body, error)
 	// Combine reconstructs the sum. ErrMoreOpenings asks for another opening, or
-	// for the deals; *BadOpening names a hospital whose opening is proved wrong.
+	// for the deals; *BadOpening names a hospital whose opening is proved wrong;
+	// *Spoiled is for all hospitals alike.
 	Combine(set Certified, openings []Post) (Vector, error)
 }
 
@@ -116,6 +119,28 @@ type BadOpening struct {
 
 func (e *BadOpening) Error() string {
 	return fmt.Sprintf("the opening of hospital %d is wrong: %s", e.From, e.Why)
+}
+
+// Spoiled says that what the right openings of a set give cannot be a sum of
+// honest updates. Somebody in the set contributed a false one, and nothing says
+// who. It is as final as a sum: all hospitals find the same.
+type Spoiled struct{ Why string }
+
+func (e *Spoiled) Error() string { return e.Why }
+
+// plausible refuses a sum beyond what so many updates with |value| ≤ limit add up
+// to.
+func (v Vector) plausible(updates int, limit uint64) *Spoiled {
+	high, most := bits.Mul64(uint64(updates), limit)
+	if high > 0 || most > math.MaxInt64 {
+		return nil
+	}
+	for i, x := range v {
+		if x > int64(most) || x < -int64(most) {
+			return &Spoiled{fmt.Sprintf("value %d is beyond what %d updates add up to: somebody contributed a false one", i, updates)}
+		}
+	}
+	return nil
 }
 
 // Inconsistent says that openings contradict each other and that it cannot be

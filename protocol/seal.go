@@ -27,6 +27,9 @@ const SignatureSize = 64
 // gives another key.
 type Sealer interface {
 	NewKey() (private, public []byte, err error)
+	// CheckKey says why nothing can be sealed to a public key. It depends on the key
+	// alone: whoever posts one that it refuses is a liar to everybody.
+	CheckKey(public []byte) error
 	// Seal returns a fresh key of KeySize bytes, and the encapsulation from
 	// which only the owner of public can recover it.
 	Seal(public, info []byte) (encapsulation, key []byte, err error)

@@ -58,23 +58,29 @@ func (r *Round) reconsider() error {
 
 // admits tells whether a second message for a slot is needed to follow others:
 // a deal that is the one that counts, an answer that is of it, a proposal that hospitals vote for, a vote
-// for a proposal that is known. How many there can be is bounded by what honest
+// for a proposal that is known, an opening where the first is wrong, the result that
+// is found here or that others signed, an abort. How many there can be is bounded by what honest
 // hospitals do.
 func (r *Round) admits(m Message, content any) bool {
 	switch p := content.(type) {
 	case dealPayload:
 		known := r.deals[m.From]
-		if r.counts(m.From, p) != dealHeld || known == nil || known.status == dealHeld {
+		if r.counts(m.From, &dealState{payload: p}) != dealHeld || known == nil || known.status == dealHeld {
 			return false
 		}
 		_, boxed := known.payload.box(r.cfg.Self)
 		_, boxes := p.box(r.cfg.Self)
-		return known.status == dealInvalid || r.counts(m.From, known.payload) != dealHeld || boxes && !boxed ||
+		return known.status == dealInvalid || r.counts(m.From, known) != dealHeld || boxes && !boxed ||
 			known.payload.Body.Inline == nil && p.Body.Inline != nil
 	case answerPayload:
 		return r.admitsAnswer(m, p)
 	case maskedPayload:
 		return r.masks.admits(m.From, p)
+	case openPayload:
+		known := r.openings[m.From]
+		return known != nil && p.Set == r.ballot.decidedID && (known.payload.Set != p.Set || known.bad != "")
+	case resultPayload: // a quorum may have signed what it signed for others
+		return !slices.ContainsFunc(r.results[m.From], p.agrees) && (p.Reason != "" || p.Sum == r.sumHash || r.signers(p.Sum).Len() > 0)
 	case proposalPayload:
 		return r.ballotOf(m.Slot.Phase).admitsProposal(m.Slot.View, p)
 	case votePayload:
@@ -87,7 +93,7 @@ func (r *Round) admits(m Message, content any) bool {
 // what is here is not, or was not served.
 func (r *Round) admitsAnswer(m Message, p answerPayload) bool {
 	d, known := r.deals[m.From], r.answers[m.From][m.Slot.Subject]
-	if d == nil || known == nil || known.status == dealHeld || r.counts(m.From, d.payload) != dealHeld {
+	if d == nil || known == nil || known.status == dealHeld || r.counts(m.From, d) != dealHeld {
 		return false
 	}
 	ref, _ := p.Body.part(0)

@@ -120,7 +120,7 @@ func (s *Session) receiveOther(m Message) error {
 		return nil // of a round that is over, or an echo
 	}
 	if !s.cfg.Signer.Verify(m.From, m.signedBytes(s.cfg.Federation, s.cfg.Epoch), m.Signature) {
-		return &Refusal{From: m.From, Why: "the signature does not verify in this federation and epoch"}
+		return unsigned(m)
 	}
 	a := &s.ahead[m.From]
 	if m.Slot == (Slot{Phase: Describe}) && (a.described == nil || m.Round > a.described.Round) {
@@ -169,8 +169,11 @@ type Query struct {
 	Digest []byte
 }
 
-// maxQuery bounds an encoded query: every hospital's messages in a round.
-const maxQuery = 8 + 16*MaxParties*64
+// MaxQuery bounds an encoded query among so many hospitals: whatever liars post,
+// what is kept of a round fits.
+func MaxQuery(parties int) int {
+	return 8 + len(MessageID{})*parties*Thresholds{Parties: parties}.mostPosts()
+}
 
 // Encode is the canonical encoding of q.
 func (q Query) Encode() []byte {
@@ -179,7 +182,7 @@ func (q Query) Encode() []byte {
 
 // DecodeQuery is the inverse of Encode; it accepts nothing else.
 func DecodeQuery(data []byte) (Query, error) {
-	if len(data) > maxQuery || len(data) < 8 || (len(data)-8)%len(MessageID{}) != 0 {
+	if len(data) > MaxQuery(MaxParties) || len(data) < 8 || (len(data)-8)%len(MessageID{}) != 0 {
 		return Query{}, fmt.Errorf("decode query: %d bytes", len(data))
 	}
 	return Query{binary.BigEndian.Uint64(data), data[8:]}, nil

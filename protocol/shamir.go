@@ -36,8 +36,12 @@ func NewShamir(self Party, t Thresholds, length int) (*Shamir, error) {
 	return newShamir(self, t, length, 1)
 }
 
-// leastPacked is the fewest hospitals for packed secrets.
-const leastPacked = 7
+// Packed secrets take so many hospitals, of whom so many that compare notes learn
+// nothing.
+const (
+	leastPacked = 7
+	leastSecret = 2
+)
 
 // newShamir packs so many values into a polynomial. k openings still reconstruct
 // all of them, and only k−packed hospitals that compare notes learn nothing.
@@ -45,7 +49,7 @@ func newShamir(self Party, t Thresholds, length, packed int) (*Shamir, error) {
 	switch {
 	case packed > 1 && t.Liars > 0:
 		return nil, fmt.Errorf("packed secrets stand no liar")
-	case packed > 1 && (t.Parties < leastPacked || t.Openings()-packed < 2):
+	case packed > 1 && (t.Parties < leastPacked || t.Openings()-packed < leastSecret):
 		return nil, fmt.Errorf("packing %d values takes %d hospitals or more, of whom 2 that compare notes learn nothing: %d open, and %d would be protected against",
 			packed, leastPacked, t.Openings(), t.Openings()-packed)
 	case length < 1:
@@ -61,14 +65,19 @@ func newShamir(self Party, t Thresholds, length, packed int) (*Shamir, error) {
 		s.masks = repetitions
 	}
 	var err error
-	s.dealer, err = sharing.NewDealer(s.n, s.k, packed)
+	s.dealer, err = sharing.NewDealer(s.n, s.k, packed, int(self))
 	return s, err
 }
 
-// seeded tells whether a hospital is dealt the seed of its shares instead of
-// these: they are random by themselves. Where somebody may lie all have shares,
-// which the degree check reads.
-func (s *Shamir) seeded(p Party) bool { return s.f == 0 && int(p) <= s.dealer.Seeded() }
+// drawn tells whether a dealer draws a hospital's shares: those of the k−packed
+// hospitals behind the dealer are random by themselves.
+func (s *Shamir) drawn(dealer, p Party) bool {
+	return sharing.Seeded(s.n, s.k, s.packed, int(dealer), int(p))
+}
+
+// seeded tells whether they are sent as the seed that they are drawn from. Where
+// somebody may lie all have shares, which the degree check reads.
+func (s *Shamir) seeded(dealer, p Party) bool { return s.f == 0 && s.drawn(dealer, p) }
 
 // polynomials is how many there are: the length of a vector of shares.
 func (s *Shamir) polynomials() int { return (s.dealt() + s.packed - 1) / s.packed }
@@ -113,12 +122,11 @@ func (s *Shamir) Deal(update Vector, seed Seed) (Body, error) {
 	}
 	d := &shamirDeal{scheme: s, update: update, masks: make([]sharing.Element, s.masks), shares: map[int][][]sharing.Element{}}
 	sharing.NewExpander(seed, streamMasks).Fill(d.masks)
-	for j := range s.dealer.Seeded() {
-		d.seeds = append(d.seeds, Seed(digest("consilium/shares/1", seed[:], appendParty(nil, Party(j+1)))))
-	}
 	body := Body{Parts: map[Party]Source{}}
 	for j := range s.n {
-		if p := Party(j + 1); s.seeded(p) {
+		p := Party(j + 1)
+		d.seeds = append(d.seeds, Seed(digest("consilium/shares/1", seed[:], appendParty(nil, p))))
+		if s.seeded(s.self, p) {
 			body.Parts[p] = Chunks{d.seeds[j][:]}
 		} else {
 			body.Parts[p] = shamirPart{d, j}
@@ -140,7 +148,7 @@ func (s *Shamir) Check(from Party, deal Body) error {
 		return &Invalid{fmt.Sprintf("a Shamir deal has no public bytes, this one has %d", len(deal.Public))}
 	}
 	for p, part := range deal.Parts {
-		if s.seeded(p) {
+		if s.seeded(from, p) {
 			if _, err := wholePart(part, sharing.SeedSize); err != nil {
 				return err
 			}
@@ -156,9 +164,9 @@ func (s *Shamir) Check(from Party, deal Body) error {
 }
 
 // shares are those of this hospital in a deal, of which block i is read.
-func (s *Shamir) shares(deal Body, i int, block []sharing.Element) error {
-	part := deal.Parts[s.self]
-	if !s.seeded(s.self) {
+func (s *Shamir) shares(deal Post, i int, block []sharing.Element) error {
+	part := deal.Body.Parts[s.self]
+	if !s.seeded(deal.From, s.self) {
 		return read(part, s.polynomials(), i, block)
 	}
 	seed, err := wholePart(part, sharing.SeedSize)
@@ -234,7 +242,7 @@ func (o shamirOpening) Chunk(i int) ([]byte, error) {
 	s := o.scheme
 	sum, block := room(s.opened(), i), room(s.polynomials(), i)
 	for _, deal := range o.deals {
-		if err := s.shares(deal.Body, i, block); err != nil {
+		if err := s.shares(deal, i, block); err != nil {
 			return nil, fmt.Errorf("sum the shares of hospital %d: %w", deal.From, err)
 		}
 		sharing.AddTo(sum, block[:len(sum)])

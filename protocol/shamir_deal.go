@@ -12,7 +12,7 @@ type shamirDeal struct {
 	scheme *Shamir
 	update Vector
 	masks  []sharing.Element
-	seeds  []Seed                      // of the first parties' shares
+	seeds  []Seed                      // by party, of those whose shares are random
 	shares map[int][][]sharing.Element // by block, by party
 }
 
@@ -70,7 +70,7 @@ func (d *shamirDeal) block(i int) ([][]sharing.Element, error) {
 	block := make([][]sharing.Element, s.n)
 	for j := range block {
 		block[j] = room(s.polynomials(), i)
-		if j < len(d.seeds) {
+		if s.drawn(s.self, Party(j+1)) {
 			sharing.NewExpander(d.seeds[j], uint64(i)).Fill(block[j])
 		}
 	}

@@ -102,7 +102,7 @@ func (r *Round) openers() Set {
 func (r *Round) resulted() Set {
 	var s Set
 	for p, v := range r.results {
-		if v != nil {
+		if len(v) > 0 {
 			s.Add(Party(p))
 		}
 	}

@@ -31,12 +31,12 @@ func BenchmarkDeal(b *testing.B) {
 				shares[i] = make([]Element, width)
 			}
 			random := NewExpander([SeedSize]byte{1}, 0)
-			dealer, err := NewDealer(c.n, c.k, c.l)
+			dealer, err := NewDealer(c.n, c.k, c.l, 0)
 			if err != nil {
 				b.Fatal(err)
 			}
 			for b.Loop() {
-				for _, share := range shares[:dealer.Seeded()] {
+				for _, share := range shares[:c.k-c.l] {
 					random.Fill(share)
 				}
 				dealer.Extend(shares, secrets)
@@ -55,6 +55,77 @@ func BenchmarkReconstruct(b *testing.B) {
 	}
 	for b.Loop() {
 		Weigh(sum, weights, rows)
+	}
+	perValue(b, width)
+}
+
+// dealByDifferences is what was planned instead of Dealer, for ten parties and six
+// coefficients: the first five differences at 0 are drawn, and each party takes
+// five additions from the one before. Sums below 2⁶⁴ are reduced at every second
+// party. No share is random by itself, so none can be sent as a seed.
+func dealByDifferences(shares [][]Element, secrets []Element, differences *[5][]Element) {
+	length := len(secrets)
+	r1, r2, r3, r4, r5 := differences[0][:length], differences[1][:length], differences[2][:length], differences[3][:length], differences[4][:length]
+	out := [10][]Element{}
+	for i := range out {
+		out[i] = shares[i][:length]
+	}
+	for i, secret := range secrets {
+		d0, d1, d2, d3, d4, d5 := uint64(secret), uint64(r1[i]), uint64(r2[i]), uint64(r3[i]), uint64(r4[i]), uint64(r5[i])
+		for party := 0; party < 10; party += 2 {
+			d0, d1, d2, d3, d4 = d0+d1, d1+d2, d2+d3, d3+d4, d4+d5
+			out[party][i] = reduceOnce(foldOnce(d0))
+			d0, d1, d2, d3, d4 = d0+d1, d1+d2, d2+d3, d3+d4, d4+d5
+			d0, d1, d2, d3, d4 = foldOnce(d0), foldOnce(d1), foldOnce(d2), foldOnce(d3), foldOnce(d4)
+			out[party+1][i] = reduceOnce(d0)
+		}
+	}
+}
+
+func TestDealByDifferences(t *testing.T) {
+	shares, secrets := make([][]Element, 10), make([]Element, 100)
+	var differences [5][]Element
+	random := NewExpander([SeedSize]byte{1}, 0)
+	random.Fill(secrets)
+	for i := range shares {
+		shares[i] = make([]Element, len(secrets))
+	}
+	for i := range differences {
+		differences[i] = make([]Element, len(secrets))
+		random.Fill(differences[i])
+	}
+	dealByDifferences(shares, secrets, &differences)
+	for _, xs := range [][]int{{1, 2, 3, 4, 5, 6}, {1, 3, 5, 7, 9, 10}} {
+		lambda := lagrange(xs, 0)
+		for i, secret := range secrets {
+			sum := Element(0)
+			for j, x := range xs {
+				sum = Add(sum, Mul(lambda[j], shares[x-1][i]))
+			}
+			if sum != secret {
+				t.Fatalf("parties %v open %d, not %d", xs, sum, secret)
+			}
+		}
+	}
+}
+
+// BenchmarkDealByDifferences stands beside BenchmarkDeal/n=10/k=6/packed=1.
+func BenchmarkDealByDifferences(b *testing.B) {
+	const width = 8192
+	shares, secrets := make([][]Element, 10), make([]Element, width)
+	var differences [5][]Element
+	for i := range shares {
+		shares[i] = make([]Element, width)
+	}
+	for i := range differences {
+		differences[i] = make([]Element, width)
+	}
+	random := NewExpander([SeedSize]byte{1}, 0)
+	for b.Loop() {
+		for _, row := range differences {
+			random.Fill(row)
+		}
+		dealByDifferences(shares, secrets, &differences)
 	}
 	perValue(b, width)
 }

@@ -10,7 +10,7 @@ import (
 // dealPacked deals l blocks of secrets.
 func dealPacked(t *testing.T, n, k, l int, secrets [][]Element) [][]Element {
 	t.Helper()
-	dealer, err := NewDealer(n, k, l)
+	dealer, err := NewDealer(n, k, l, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -18,7 +18,7 @@ func dealPacked(t *testing.T, n, k, l int, secrets [][]Element) [][]Element {
 	random := NewExpander([SeedSize]byte{byte(n), byte(k), byte(l)}, 0)
 	for i := range shares {
 		shares[i] = make([]Element, len(secrets[0]))
-		if i < dealer.Seeded() {
+		if Seeded(n, k, l, 3, i+1) {
 			random.Fill(shares[i])
 		}
 	}
@@ -85,7 +85,7 @@ func TestTooFewPackedSharesFitEverySecret(t *testing.T) {
 
 func TestDealerRefuses(t *testing.T) {
 	for _, c := range []struct{ n, k, l int }{{3, 4, 1}, {3, 0, 1}, {3, 2, 2}, {7, 4, 4}, {7, 4, 0}, {MaxParties + 1, 2, 1}} {
-		if _, err := NewDealer(c.n, c.k, c.l); err == nil {
+		if _, err := NewDealer(c.n, c.k, c.l, 0); err == nil {
 			t.Errorf("n %d, k %d, %d packed: accepted", c.n, c.k, c.l)
 		}
 	}

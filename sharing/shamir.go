@@ -10,11 +10,11 @@ const MaxParties = 1 << 10
 // the block of party i+1; all blocks are as long as secrets. The shares of the
 // first k−1 parties are drawn from random.
 func Deal(shares [][]Element, secrets []Element, k int, random *Expander) error {
-	dealer, err := NewDealer(len(shares), k, 1)
+	dealer, err := NewDealer(len(shares), k, 1, 0)
 	if err != nil {
 		return err
 	}
-	for _, share := range shares[:dealer.Seeded()] {
+	for _, share := range shares[:k-1] {
 		random.Fill(share)
 	}
 	dealer.Extend(shares, [][]Element{secrets})
@@ -22,45 +22,53 @@ func Deal(shares [][]Element, secrets []Element, k int, random *Expander) error 
 }
 
 // Dealer shares secrets by polynomials of degree below k that are given by their
-// values: at the secrets, and at the first parties, whose shares are drawn at
-// random and can therefore be sent as a seed. With the secrets fixed, polynomials
-// and values at k−l further points are in bijection: the shares are distributed
-// as if the coefficients had been drawn.
+// values: at the secrets, and at some parties, whose shares are drawn at random
+// and can therefore be sent as a seed. With the secrets fixed, polynomials and
+// values at k−l further points are in bijection: the shares are distributed as if
+// the coefficients had been drawn.
 type Dealer struct {
-	seeded  int
-	weights [][]Element // of the values above, for each further party
+	n, seeded, behind int
+	weights           [][]Element // of the values above, for each other party, in their order
 }
 
 // NewDealer deals to parties 1…n so that k shares determine l secrets, and k−l
 // say nothing about them. One secret sits at 0; l > 1 secrets are packed into
-// one polynomial (Franklin and Yung, STOC 1992), at −1…−l.
-func NewDealer(n, k, l int) (*Dealer, error) {
+// one polynomial (Franklin and Yung, STOC 1992), at −1…−l. The parties with random
+// shares are the k−l that follow the number behind, and 1 follows n: when every
+// party deals and names itself, all get equally many shares that are not seeds.
+func NewDealer(n, k, l, behind int) (*Dealer, error) {
 	if k < 1 || k > n || n > MaxParties {
 		return nil, fmt.Errorf("deal shares: threshold %d of %d parties", k, n)
 	}
 	if l < 1 || l > 1 && l >= k {
 		return nil, fmt.Errorf("deal shares: %d secrets in a polynomial of %d coefficients leave nothing to chance", l, k)
 	}
-	d := &Dealer{seeded: k - l}
+	d := &Dealer{n: n, seeded: k - l, behind: behind}
 	given := SecretsAt(l)
-	for x := 1; x <= d.seeded; x++ {
-		given = append(given, x)
+	for i := range d.seeded {
+		given = append(given, d.party(i)+1)
 	}
-	for x := d.seeded + 1; x <= n; x++ {
-		d.weights = append(d.weights, lagrange(given, x))
+	for i := d.seeded; i < n; i++ {
+		d.weights = append(d.weights, lagrange(given, d.party(i)+1))
 	}
 	return d, nil
 }
 
-// Seeded is how many parties, from the first, have shares that are random by
-// themselves.
-func (d *Dealer) Seeded() int { return d.seeded }
+// party is the index, from 0, of the i-th party behind.
+func (d *Dealer) party(i int) int { return (d.behind + i) % d.n }
 
-// Extend computes the shares of the further parties. shares holds the block of
-// every party, of which the first Seeded are filled, and secrets the l blocks of
-// secrets. All blocks have the same length.
+// Seeded tells whether the shares of party x are random by themselves when they
+// are dealt by NewDealer(n, k, l, behind).
+func Seeded(n, k, l, behind, x int) bool { return (x-1-behind%n+n)%n < k-l }
+
+// Extend computes the shares of the parties that are not seeded. shares holds the
+// block of every party, of which those of the seeded are filled, and secrets the l
+// blocks of secrets. All blocks have the same length.
 func (d *Dealer) Extend(shares, secrets [][]Element) {
-	given := append(append(make([][]Element, 0, len(secrets)+d.seeded), secrets...), shares[:d.seeded]...)
+	given := append(make([][]Element, 0, len(secrets)+d.seeded), secrets...)
+	for i := range d.seeded {
+		given = append(given, shares[d.party(i)])
+	}
 	rows := make([][]Element, len(given))
 	length := len(secrets[0])
 	for from := 0; from < length; from += tile {
@@ -69,7 +77,7 @@ func (d *Dealer) Extend(shares, secrets [][]Element) {
 			rows[j] = given[j][from:to]
 		}
 		for i, weights := range d.weights {
-			Weigh(shares[d.seeded+i][from:to], weights, rows)
+			Weigh(shares[d.party(d.seeded+i)][from:to], weights, rows)
 		}
 	}
 }

@@ -82,9 +82,9 @@ func (p *parties) close() {
 }
 
 // compute runs a program at every party, and returns what it cost each of them,
-// by party, and the first error.
-func (p *parties) compute(ctx context.Context, name string, program func(party int) interactive.Program) ([]node.ComputeReport, error) {
-	ctx, cancel := context.WithCancel(ctx)
+// by party, and the first error; why the context ended, if it did.
+func (p *parties) compute(parent context.Context, name string, program func(party int) interactive.Program) ([]node.ComputeReport, error) {
+	ctx, cancel := context.WithCancel(parent)
 	defer cancel()
 	reports := make([]node.ComputeReport, len(p.meshes))
 	var first error
@@ -100,5 +100,8 @@ func (p *parties) compute(ctx context.Context, name string, program func(party i
 		})
 	}
 	all.Wait()
+	if first != nil && parent.Err() != nil {
+		first = context.Cause(parent)
+	}
 	return reports, first
 }

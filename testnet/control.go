@@ -10,6 +10,7 @@ import (
 
 	"consilium/node"
 	"consilium/protocol"
+	"consilium/protocol/spdz/learning"
 )
 
 // A node in a process of its own is struck at an exact round and phase, like
@@ -21,13 +22,15 @@ import (
 // word is what a node tells the testnet; one of the pointers or lists is set,
 // or Question.
 type word struct {
-	Listening []string      `json:"listening,omitempty"` // it runs, and this is where
-	Question  uint64        `json:"question,omitempty"`  // a number: may I begin At, or speak in it?
-	At        *at           `json:"at,omitempty"`
-	Progress  *progressWord `json:"progress,omitempty"`
-	Connected *protocol.Set `json:"connected,omitempty"` // now
-	State     []byte        `json:"state,omitempty"`     // the last one, before it ends
-	Traffic   *node.Traffic `json:"traffic,omitempty"`
+	Listening []string         `json:"listening,omitempty"` // it runs, and this is where
+	Question  uint64           `json:"question,omitempty"`  // a number: may I begin At, or speak in it?
+	At        *at              `json:"at,omitempty"`
+	Progress  *progressWord    `json:"progress,omitempty"`
+	Connected *protocol.Set    `json:"connected,omitempty"` // now
+	State     []byte           `json:"state,omitempty"`     // the last one, before it ends
+	Moment    *learning.Moment `json:"moment,omitempty"`    // of a study on shares, instead of At
+	Shares    *sharesOutcome   `json:"shares,omitempty"`    // with State, of a study on shares
+	Traffic   *node.Traffic    `json:"traffic,omitempty"`
 }
 
 // at is a round, or a phase of it.
@@ -58,8 +61,14 @@ type Control struct {
 	mu      sync.Mutex
 	asked   uint64
 	answers map[uint64]chan struct{}
-	node    *node.Node
+	node    controlled
 	ended   sync.WaitGroup
+}
+
+// controlled is a node, or the mesh of a study on shares.
+type controlled interface {
+	Addresses() []string
+	Isolate(cut bool)
 }
 
 // JoinControl takes over the inherited socket; 0 is none.
@@ -90,9 +99,9 @@ func (c *Control) Direct(ctx context.Context, cfg *node.Config) context.Context 
 		defer cancel()
 		c.obey()
 	})
-	cfg.Hooks.BeforeRound = func(ctx context.Context, round uint64) error { return c.ask(ctx, at{Round: round}) }
+	cfg.Hooks.BeforeRound = func(ctx context.Context, round uint64) error { return c.ask(ctx, word{At: &at{Round: round}}) }
 	cfg.Hooks.BeforePhase = func(ctx context.Context, round uint64, phase protocol.Phase) error {
-		return c.ask(ctx, at{round, &phase})
+		return c.ask(ctx, word{At: &at{round, &phase}})
 	}
 	cfg.Hooks.Connected = func(others []protocol.Party) {
 		set := protocol.NewSet(others...)
@@ -110,8 +119,39 @@ func (c *Control) Direct(ctx context.Context, cfg *node.Config) context.Context 
 	return ctx
 }
 
+// DirectShares puts a study on shares under the testnet's control.
+func (c *Control) DirectShares(ctx context.Context, part *learning.Study) context.Context {
+	if c == nil {
+		return ctx
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	c.ended.Go(func() {
+		defer cancel()
+		c.obey()
+	})
+	part.Before = func(m learning.Moment) error { return c.ask(ctx, word{Moment: &m}) }
+	return ctx
+}
+
+// CloseShares tells the testnet the result, if there is one, and ends.
+func (c *Control) CloseShares(r *learning.Result) error {
+	if c == nil {
+		return nil
+	}
+	if r != nil {
+		state, err := r.State.MarshalBinary()
+		if err != nil {
+			return err
+		}
+		c.say(word{State: state, Shares: &sharesOutcome{r.Halvings, r.Ranges}})
+	}
+	c.conn.Close()
+	c.ended.Wait()
+	return nil
+}
+
 // Up tells the testnet that the node runs.
-func (c *Control) Up(n *node.Node) {
+func (c *Control) Up(n controlled) {
 	if c == nil {
 		return
 	}
@@ -134,11 +174,11 @@ func (c *Control) Close(state []byte) {
 func (c *Control) traffic() *node.Traffic {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.node == nil {
-		return nil
+	if n, ok := c.node.(*node.Node); ok {
+		t := n.Traffic()
+		return &t
 	}
-	t := c.node.Traffic()
-	return &t
+	return nil
 }
 
 // say writes a word. That the testnet is gone is found out by reading.
@@ -149,14 +189,15 @@ func (c *Control) say(w word) {
 }
 
 // ask waits until the testnet lets the node go on.
-func (c *Control) ask(ctx context.Context, where at) error {
+func (c *Control) ask(ctx context.Context, w word) error {
 	answer := make(chan struct{})
 	c.mu.Lock()
 	c.asked++
-	number := c.asked
-	c.answers[number] = answer
+	w.Question = c.asked
+	c.answers[w.Question] = answer
 	c.mu.Unlock()
-	c.say(word{Question: number, At: &where, Traffic: c.traffic()})
+	w.Traffic = c.traffic()
+	c.say(w)
 	select {
 	case <-answer:
 		return nil

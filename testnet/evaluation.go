@@ -1,7 +1,7 @@
 package testnet
 
 import (
-	"fmt"
+	"errors"
 
 	"consilium/model"
 	"consilium/protocol/interactive"
@@ -19,8 +19,9 @@ type EvaluationCost struct {
 
 // CountEvaluation evaluates a polynomial of t, |t| ≤ 1, on shares of n parties of
 // which any threshold learn nothing, for so many values at once; passive, and
-// prepared without a message. room is how many bits a product may have.
-func CountEvaluation(p model.Polynomial, how spdz.Evaluation, parties, threshold, values int) (cost EvaluationCost, room int, err error) {
+// prepared without a message. It is nil when numbers on the way do not fit. room is
+// how many bits a product may have.
+func CountEvaluation(p model.Polynomial, how spdz.Evaluation, parties, threshold, values int) (cost *EvaluationCost, room int, err error) {
 	cfg := spdz.Config{Threshold: threshold, Passive: true} // and seeds of zeros: the numbers are no secret
 	programs := make([]interactive.Program, parties)
 	for i := range programs {
@@ -29,14 +30,16 @@ func CountEvaluation(p model.Polynomial, how spdz.Evaluation, parties, threshold
 			if err != nil {
 				return err
 			}
+			if i == 0 {
+				room = e.Magnitude()
+			}
 			t := e.Constant(1, 1, e.Fraction, []float64{0.5}).Within(1)
 			before := e.Cost()
 			if _, err := e.Polynomials(t, how, p.Coefficients); err != nil {
 				return err
 			}
 			if after := e.Cost(); i == 0 {
-				room = e.Magnitude()
-				cost = EvaluationCost{
+				cost = &EvaluationCost{
 					Rounds: after.Rounds - before.Rounds, Reductions: int(after.Reductions - before.Reductions),
 					BytesPerParty: (after.Bytes - before.Bytes) * int64(values),
 				}
@@ -44,9 +47,13 @@ func CountEvaluation(p model.Polynomial, how spdz.Evaluation, parties, threshold
 			return nil
 		}
 	}
-	for party, err := range interactivetest.Run(interactivetest.Options{}, programs...).Errors {
+	tooLarge := (*spdz.RangeError)(nil)
+	for _, err := range interactivetest.Run(interactivetest.Options{}, programs...).Errors {
+		if errors.As(err, &tooLarge) { // all parties have it
+			return nil, room, nil
+		}
 		if err != nil {
-			return cost, 0, fmt.Errorf("party %d: %w", party, err)
+			return nil, 0, err
 		}
 	}
 	return cost, room, nil

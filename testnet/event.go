@@ -34,11 +34,13 @@ const (
 	Miss      = "miss"      // a hospital waits for others that are away; Detail names them
 	Certify   = "certify"   // a hospital is the first to know the certified set
 	Finish    = "finish"    // a hospital holds the round's sum
-	RoundDone = "round"     // the first hospital holds the round's sum, over Included
+	RoundDone = "round"     // the first hospital holds the round's sum, over Included; Detail says why it is not used, if it is not
 	Waiting   = "waiting"   // a quorum is missing; Detail names who is away
 	Back      = "back"      // a fault is over
 	Recover   = "recovered" // a hospital that was away is where the others are, after Seconds
 	Shared    = "shared"    // training on shares has come to Step, or is Round epochs on; Bytes were sent so far
+	Resumed   = "resumed"   // training on shares goes on from the checkpoint before Round, or from the beginning; Detail names who
+	Regrouped = "regrouped" // without hospitals that are gone for good; Detail names who goes on
 	Complete  = "complete"  // a hospital has finished the study
 )
 

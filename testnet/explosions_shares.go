@@ -15,10 +15,6 @@ import (
 	"consilium/protocol/spdz"
 )
 
-// looks is how often the weights of a training on shares are opened on the way,
-// to draw its course: an experiment's right, and no study's.
-const looks = 40
-
 // weightLimit bounds a |weight| on shares.
 const weightLimit = 16
 
@@ -30,7 +26,7 @@ const explodedBeyond = 1 << 15
 func (x *explosions) onShares(ctx context.Context, p *parties, r *ExplosionRun) error {
 	r.On = "shares"
 	began, n := time.Now(), len(p.meshes)-1
-	run := &sharedTraining{explosions: x, run: r}
+	run := &sharedTraining{explosions: x, run: r, began: began}
 	reports, err := p.compute(ctx, "training "+r.Name, run.program)
 	if err != nil && !errors.Is(err, errExploded) {
 		return err
@@ -40,7 +36,7 @@ func (x *explosions) onShares(ctx context.Context, p *parties, r *ExplosionRun) 
 		r.Rounds = max(r.Rounds, c.Rounds)
 		r.BytesSent += c.BytesSent / int64(n)
 	}
-	r.Accuracy = r.explosion.Accuracy(run.weights, x.test)
+	r.Accuracy = r.explosion.Accuracy(run.weights, x.test) // of the clipped network, where it is clipped
 	r.Cause = r.cause()
 	return nil
 }
@@ -52,6 +48,7 @@ type sharedTraining struct {
 	*explosions
 	run *ExplosionRun
 
+	began   time.Time
 	mu      sync.Mutex
 	told    time.Time
 	looked  int       // the last iteration at which some party has looked
@@ -94,8 +91,9 @@ func (s *sharedTraining) program(int) interactive.Program {
 	}
 }
 
-// training is the settings on shares. The weights are looked at wherever they are
-// checked.
+// training is the settings on shares. To draw its course the weights are opened
+// wherever they are checked, and after every step without a guard: an
+// experiment's right, and no study's.
 func (s *sharedTraining) training(e *spdz.Engine) spdz.Training {
 	r := s.run
 	a := spdz.Activation{Polynomial: r.explosion.Activation.(model.Polynomial), Logistic: true, Clip: r.Guard == clipGuard}
@@ -104,7 +102,7 @@ func (s *sharedTraining) training(e *spdz.Engine) spdz.Training {
 		Rate:    r.explosion.Rate, L2: r.Decay, Epochs: r.Iterations, Limit: weightLimit, Guard: spdz.Halve, Every: checkEvery,
 	}
 	if r.Guard == noGuard {
-		t.Guard, t.Every = spdz.Unsafe, max(1, r.Iterations/looks)
+		t.Guard, t.Every = spdz.Unsafe, 1
 	}
 	t.Each = func(iteration int, w spdz.Weights) error {
 		weights, err := w.Open(e)
@@ -133,7 +131,10 @@ func (s *sharedTraining) see(iteration int, weights []float64) error {
 	if iteration > s.looked {
 		s.looked, s.weights = iteration, weights
 		z, loss := r.explosion.Look(weights, s.train)
-		if r.MaxAbsZ = max(r.MaxAbsZ, min(z, math.MaxFloat64)); z > *r.Interval && r.LeftAt == nil && r.Guard != clipGuard {
+		r.MaxAbsSum = max(r.MaxAbsSum, min(z, math.MaxFloat64))
+		if r.MaxAbsZ = r.MaxAbsSum; r.Guard == clipGuard {
+			r.MaxAbsZ = min(r.MaxAbsSum, *r.Interval)
+		} else if z > *r.Interval && r.LeftAt == nil {
 			r.LeftAt = &iteration
 		}
 		if !(z <= explodedBeyond) {
@@ -142,7 +143,8 @@ func (s *sharedTraining) see(iteration int, weights []float64) error {
 		r.Trajectory = append(r.Trajectory, model.ExplosionPoint{Iteration: iteration, MaxZ: z, Loss: loss})
 		if time.Since(s.told) >= time.Second {
 			s.told = time.Now()
-			s.opt.Tell(fmt.Sprintf("%s, on shares: iteration %d of %d, largest |z| %.3g", r.Name, iteration, r.Iterations, z))
+			left := time.Since(s.began) / time.Duration(iteration) * time.Duration(r.Iterations-iteration)
+			s.opt.Tell(fmt.Sprintf("%s, on shares: iteration %d of %d, largest |weighted sum| %.3g, %.0f s left", r.Name, iteration, r.Iterations, z, left.Seconds()))
 		}
 	}
 	if r.ExplodedAt != nil {

@@ -2,6 +2,7 @@ package testnet
 
 import (
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -17,7 +18,7 @@ func TestExplosions(t *testing.T) {
 	if !exists(filepath.Join(data, "pima", "pima.csv")) {
 		t.Skip("no real data")
 	}
-	report, err := Explosions(t.Context(), ExplosionsOptions{Data: data, Figure: "figure3", Iterations: 320, Shares: 40, Seed: 1,
+	report, err := Explosions(t.Context(), ExplosionsOptions{Data: data, Figure: "figure3", Iterations: 320, Seed: 1,
 		Logger: slog.New(slog.DiscardHandler), Tell: func(what string) { t.Log(what) }}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -34,7 +35,10 @@ func TestExplosions(t *testing.T) {
 	if held := report.Shared[1]; held.Guard != checkGuard || held.Halvings == 0 || held.MaxAbsZ > 5 {
 		t.Errorf("the guard held Taylor's polynomial with %d halvings at %v", held.Halvings, held.MaxAbsZ)
 	}
-	if report.Difference > 0.005 {
-		t.Errorf("with the guard the accuracy is %v away from the exact sigmoid's", report.Difference)
+	if cured := report.Shared[2]; cured.Guard != clipGuard || cured.MaxAbsZ > guardedInterval || cured.Halvings != 0 {
+		t.Errorf("clipping kept z within %v, with %d halvings", cured.MaxAbsZ, cured.Halvings)
+	}
+	if math.Abs(report.Difference) > 0.005 {
+		t.Errorf("clipped, the accuracy is %v away from the exact sigmoid's", report.Difference)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"consilium/internal/durable"
+	"consilium/model"
 	"consilium/node/identity"
 	"consilium/node/roster"
 )
@@ -125,6 +126,11 @@ func (c homeSettings) write(home string) error {
 	return durable.WriteFile(filepath.Join(home, "config.toml"), text.Bytes(), 0o600)
 }
 
+// inventTables writes each hospital's invented rows.
+func (s *scenario) inventTables(dir string) ([]string, error) {
+	return s.writeTables(dir, func(i int) ([]byte, error) { return model.SyntheticTable(s.study.Seed, i, len(s.hospitals)) })
+}
+
 // dealTables writes each hospital's rows of a table that is dealt out.
 func (s *scenario) dealTables(dir string) ([]string, error) {
 	task := s.study.ModelTask()
@@ -132,9 +138,17 @@ func (s *scenario) dealTables(dir string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.writeTables(dir, func(i int) ([]byte, error) { return tables[i], nil })
+}
+
+func (s *scenario) writeTables(dir string, tableOf func(int) ([]byte, error)) ([]string, error) {
 	var files []string
-	for i, table := range tables {
-		file, err := filepath.Abs(filepath.Join(dir, s.hospitals[i].Name+".table"))
+	for i, h := range s.hospitals {
+		table, err := tableOf(i)
+		if err != nil {
+			return nil, err
+		}
+		file, err := filepath.Abs(filepath.Join(dir, h.Name+".table"))
 		if err != nil {
 			return nil, err
 		}

@@ -34,7 +34,8 @@ type hospital struct {
 	paused   bool
 	cut      bool
 	current  *protocoltest.Fault // why it is away
-	mangle   map[string]bool     // slow, lossy, corrupt, duplicate
+	mangle   map[string]bool     // slow, lossy, corrupt, duplicate, and lies
+	config   *protocol.Config    // of the round that it is in
 	faults   []*protocoltest.Fault
 	returned *protocoltest.Fault // what it recovers from
 	since    time.Time           // when that was over
@@ -73,8 +74,10 @@ func (h *hospital) live(ctx context.Context) {
 		}
 		h.node, h.state, h.reaches = nil, state, protocol.Set{}
 		switch {
+		case err == nil && n.shares != nil && state != nil:
+			n.shares.finished(h)
 		case err == nil || h.finished:
-		case ctx.Err() == nil && !errors.Is(err, errStruck):
+		case ctx.Err() == nil && !errors.Is(err, errStruck) && !h.lies():
 			n.fatal = fmt.Errorf("hospital %s: %w", h.name, err)
 		}
 		n.signal()
@@ -139,6 +142,9 @@ func (h *hospital) progress(p node.Progress) {
 	}
 	h.status = p.Status
 	n.emit(Event{Hospital: h.name, Round: p.Round, Step: p.Step, What: Finish, Included: n.names(p.Finished.Included)})
+	if h.lies() {
+		return
+	}
 	r := n.round(p.Round)
 	r.sums, r.sets = append(r.sums, p.Finished.Sum), append(r.sets, p.Finished.Set)
 	if r.ended.IsZero() {
@@ -176,6 +182,7 @@ func (h *hospital) note(p node.Progress) {
 func (n *network) firstToFinish(number uint64, r *roundView, report *node.RoundReport) {
 	r.ended = n.now()
 	r.included, r.step, r.seconds = report.Included, report.Step, r.ended.Sub(r.begun).Seconds()
+	r.skipped = report.Skipped
 	var before node.Traffic
 	if previous := n.rounds[number-1]; number > 0 && previous != nil {
 		before = previous.traffic
@@ -187,7 +194,7 @@ func (n *network) firstToFinish(number uint64, r *roundView, report *node.RoundR
 		}
 	}
 	n.emit(Event{
-		Round: number, Step: report.Step, What: RoundDone, Included: n.names(report.Included),
+		Round: number, Step: report.Step, What: RoundDone, Included: n.names(report.Included), Detail: report.Skipped,
 		Seconds: r.seconds,
 		Bytes:   r.traffic.GossipBytes + r.traffic.StreamBytes - before.GossipBytes - before.StreamBytes,
 	})

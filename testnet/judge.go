@@ -47,6 +47,7 @@ func (n *network) judge() (*verdict, error) {
 	v.joint = path[len(path)-1]
 	v.noFit = n.scenario.program.FitError(v.joint)
 	n.checkModels(v)
+	n.checkNames(v)
 	if err := n.replay(v, path); err != nil {
 		return v, err
 	}
@@ -74,8 +75,17 @@ func (n *network) studyRounds() uint64 {
 	if n.scenario.program.EndsByItself() {
 		return n.furthest + 1
 	}
-	return n.scenario.lastRound() + 1
+	rounds := n.scenario.lastRound() + 1
+	for _, r := range n.rounds {
+		if r.cameToNothing() {
+			rounds++
+		}
+	}
+	return rounds
 }
+
+// cameToNothing tells that a round ended before anything of it was opened.
+func (r *roundView) cameToNothing() bool { return r.skipped != "" && len(r.included) == 0 }
 
 // checkSums follows the study from sum to sum: every hospital's must be the
 // plain sum of the fixed point updates of the included. The path is the states
@@ -83,6 +93,7 @@ func (n *network) studyRounds() uint64 {
 func (n *network) checkSums(v *verdict) ([]model.State, error) {
 	program := n.scenario.program
 	state := program.Start()
+	var err error
 	var path []model.State
 	var wrong []string
 	opened := 0
@@ -91,7 +102,21 @@ func (n *network) checkSums(v *verdict) ([]model.State, error) {
 		if !more {
 			break
 		}
-		r := n.rounds[uint64(step.Round)]
+		r := n.rounds[uint64(step.Round+state.Unopened)]
+		if r != nil && r.cameToNothing() {
+			if state, err = program.Again(state); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		n.steps[step.Round] = r
+		if r != nil && r.skipped != "" {
+			if state, err = program.Skip(state); err != nil {
+				return nil, err
+			}
+			path = append(path, state)
+			continue
+		}
 		if r == nil || len(r.sums) == 0 {
 			v.check(sumsName, append(wrong, fmt.Sprintf("round %d has no sum", step.Round)), "")
 			return nil, nil
@@ -168,7 +193,7 @@ func (n *network) checkModels(v *verdict) {
 	var wrong []string
 	finished := 0
 	for _, h := range n.hospitals[1:] {
-		if !h.finished {
+		if !h.finished || h.lies() {
 			continue
 		}
 		finished++
@@ -180,7 +205,7 @@ func (n *network) checkModels(v *verdict) {
 		}
 	}
 	fine := fmt.Sprintf("%d hospitals hold it", finished)
-	if gone := len(n.hospitals) - 1 - finished; gone > 0 {
+	if gone := len(n.hospitals) - 1 - finished - n.scenario.liars().Len(); gone > 0 {
 		fine += fmt.Sprintf("; %d gone for good", gone)
 	}
 	v.check("one model everywhere", wrong, fine)
@@ -192,9 +217,12 @@ func (n *network) checkModels(v *verdict) {
 func (n *network) replay(v *verdict, path []model.State) error {
 	var included []int
 	clear, err := model.Replay(n.scenario.program, n.scenario.splits, func(round int) []int {
-		view := n.rounds[uint64(round)]
+		view := n.steps[round]
 		if view == nil {
 			return included
+		}
+		if view.skipped != "" {
+			return nil
 		}
 		included = nil
 		for _, p := range view.included {
@@ -214,8 +242,8 @@ func (n *network) replay(v *verdict, path []model.State) error {
 
 // bound is known for fedsgd, when nobody came in after the standardisation.
 func (n *network) bound(path []model.State) *float64 {
-	first := protocol.NewSet(n.rounds[0].included...)
-	for _, r := range n.rounds {
+	first := protocol.NewSet(n.steps[0].included...)
+	for _, r := range n.steps {
 		if !protocol.NewSet(r.included...).Within(first) {
 			return nil
 		}

@@ -26,6 +26,14 @@ type dealtKey struct {
 	test   bool                  // the published one
 }
 
+// checkBits says which keys there are to reproduce an experiment with.
+func checkBits(bits int) error {
+	if lengths := testkey.Lengths(); bits < paillier.MinBits && !slices.Contains(lengths, bits) {
+		return &InputError{fmt.Errorf("--bits %d: the published keys have %v bits, fresh ones from %d on", bits, lengths, paillier.MinBits)}
+	}
+	return nil
+}
+
 // dealKey deals the key that the scheme needs: the published one of so many
 // bits, or a fresh one.
 func (s *scenario) dealKey() (err error) {

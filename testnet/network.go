@@ -43,13 +43,17 @@ type network struct {
 	news       time.Time // when something last changed
 	lacking    time.Time // since when a quorum is missing, zero when not
 	fatal      error
+	steps      map[int]*roundView // by the program's number of a round
+	named      map[string]int     // by hospital: evidence that honest hospitals keep
+	slander    []string           // what is wrong with evidence
+	shares     *sharesRun         // of scheme spdz
 }
 
 // newNetwork makes hospitals that do not run yet.
 func newNetwork(s *scenario, opt Options) *network {
 	n := &network{
 		scenario: s, tell: opt.Tell, logger: opt.Logger, now: time.Now, news: time.Now(),
-		changed: make(chan struct{}), rounds: map[uint64]*roundView{}, hospitals: []*hospital{nil},
+		changed: make(chan struct{}), rounds: map[uint64]*roundView{}, hospitals: []*hospital{nil}, named: map[string]int{}, steps: map[int]*roundView{},
 	}
 	for i, name := range s.names() {
 		n.hospitals = append(n.hospitals, newHospital(n, protocol.Party(i+1), name))
@@ -73,6 +77,7 @@ type roundView struct {
 	ended    time.Time // when the first hospital finished it
 	seconds  float64   // from its beginning to then
 	included []protocol.Party
+	skipped  string            // why the sum is not used, or empty
 	sums     []protocol.Vector // of every hospital that finished it
 	sets     []protocol.Hash
 	dropped  map[protocol.Party]protocol.Phase
@@ -144,7 +149,7 @@ func (n *network) supervise(ctx context.Context) error {
 		done := false
 		err := n.wait(ctx, look, func() bool {
 			over = n.fatal
-			done = !slices.ContainsFunc(n.hospitals[1:], func(h *hospital) bool { return !h.finished && !h.goneForGood() })
+			done = !slices.ContainsFunc(n.hospitals[1:], func(h *hospital) bool { return !h.finished && !h.goneForGood() && !h.lies() })
 			return done || over != nil
 		})
 		switch {
@@ -179,6 +184,8 @@ func (n *network) stuck() error {
 	defer n.mu.Unlock()
 	phase, lacking := n.quorumLacking()
 	switch {
+	case !lacking && n.shares != nil && n.shares.waitedFor():
+		return n.shares.settle()
 	case !lacking:
 		n.lacking = time.Time{}
 	case n.lacking.IsZero():
@@ -188,6 +195,8 @@ func (n *network) stuck() error {
 			return err
 		}
 		n.emit(Event{Round: missing.Round, Phase: phase, What: Waiting, Detail: strings.Join(missing.Missing, ", ")})
+	case n.shares != nil && n.now().Sub(n.lacking) < n.scenario.patience:
+		return n.shares.settle()
 	case n.now().Sub(n.lacking) >= n.scenario.patience:
 		return n.quorumError(phase)
 	}
@@ -216,7 +225,7 @@ func (n *network) noUpdates() error {
 func (n *network) quorumError(phase protocol.Phase) *QuorumError {
 	e := &QuorumError{Round: n.furthest, Phase: phase}
 	for _, h := range n.hospitals[1:] {
-		if h.away() {
+		if h.away() && (n.shares == nil || n.shares.cohort.partyOf(h) > 0) {
 			e.Missing = append(e.Missing, h.name)
 		}
 	}
@@ -227,7 +236,7 @@ func (n *network) quorumError(phase protocol.Phase) *QuorumError {
 // than are there.
 func (n *network) quorumLacking() (protocol.Phase, bool) {
 	for _, h := range n.hospitals[1:] {
-		if h.away() || h.finished {
+		if h.away() || h.finished || h.lies() {
 			continue
 		}
 		here := 0

@@ -13,6 +13,7 @@ import (
 	"consilium/model"
 	"consilium/node/study"
 	"consilium/protocol"
+	"consilium/protocol/protocoltest"
 	"consilium/protocol/spdz/learning"
 )
 
@@ -146,8 +147,27 @@ func (s *scenario) load(opt DemoOptions) error {
 	if s.hospitals, err = task.Load(opt.Data, opt.Hospitals, opt.Seed); err != nil {
 		return err
 	}
-	s.t = mostDropouts(len(s.hospitals), s.study.Scheme)
+	liars, err := s.countLiars(opt.Faults)
+	if err != nil {
+		return err
+	}
+	s.t = protocol.Thresholds{Parties: len(s.hospitals), Liars: liars, Dropouts: max(0, protocol.MostDropoutsOf(s.study.Scheme, len(s.hospitals), liars))}
 	return s.t.Validate()
+}
+
+// countLiars is how many hospitals lie: a demonstration stands as many.
+func (s *scenario) countLiars(faults []string) (int, error) {
+	var liars protocol.Set
+	for _, text := range faults {
+		f, err := protocoltest.ParseFault(text, s.names())
+		if err != nil {
+			return 0, err
+		}
+		if f.Lie() {
+			liars.Add(f.Party)
+		}
+	}
+	return liars.Len(), nil
 }
 
 func (s *scenario) agreeDemo(opt DemoOptions) error {

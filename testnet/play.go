@@ -74,10 +74,16 @@ func (s *scenario) performOn(ctx context.Context, opt Options, where runner) (*n
 	}
 	n := newNetwork(s, opt)
 	n.roster, n.homes, n.runner = f.roster, f.homes, where
+	if s.shares != nil {
+		n.newSharesRun(f)
+	}
 	if s.mode == Process {
 		n.runner = &processes{program: opt.Program, folder: f}
 	}
-	return n, n.run(ctx)
+	if err := n.run(ctx); err != nil {
+		return n, err
+	}
+	return n, n.collectEvidence(f.homes)
 }
 
 // makeFolder puts what the hospitals need on the disk.

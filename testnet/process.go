@@ -34,10 +34,18 @@ const (
 // run starts a process, answers its questions, and returns when it is gone and
 // nothing of it is left.
 func (p *processes) run(ctx context.Context, h *hospital) ([]byte, error) {
+	if s := h.network.shares; s != nil {
+		return s.live(ctx, h, func(ctx context.Context, c *cohort) ([]byte, error) { return p.life(ctx, h, c.file) })
+	}
+	return p.life(ctx, h, p.folder.rosterFile())
+}
+
+// life is a process's.
+func (p *processes) life(ctx context.Context, h *hospital, roster string) ([]byte, error) {
 	// The kernel kills the process when the thread that started it ends.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	c, err := p.start(h)
+	c, err := p.start(h, roster)
 	if err != nil {
 		return nil, fmt.Errorf("start a process: %w", err)
 	}
@@ -76,7 +84,7 @@ type child struct {
 
 var _ life = (*child)(nil)
 
-func (p *processes) start(h *hospital) (*child, error) {
+func (p *processes) start(h *hospital, roster string) (*child, error) {
 	ours, theirs, err := socketPair()
 	if err != nil {
 		return nil, err
@@ -88,7 +96,7 @@ func (p *processes) start(h *hospital) (*child, error) {
 		return nil, err
 	}
 	c.cmd = exec.Command(p.program, "run", "--home", p.folder.homes[h.party-1],
-		"--roster", p.folder.rosterFile(), "--study", p.folder.studyFile(), "--control", fmt.Sprint(controlFD))
+		"--roster", roster, "--study", p.folder.studyFile(), "--control", fmt.Sprint(controlFD))
 	c.cmd.Env, c.cmd.Stdout, c.cmd.Stderr = plainEnvironment(), c.log, c.log
 	c.cmd.ExtraFiles = []*os.File{theirs} // becomes controlFD
 	c.cmd.SysProcAttr = apart()
@@ -167,28 +175,40 @@ func (c *child) attend(ctx context.Context) {
 			c.hospital.connected(w.Connected.Parties())
 		case w.State != nil:
 			c.state = w.State
+			if w.Shares != nil {
+				c.hospital.network.shares.say(*w.Shares)
+			}
+		case w.Moment != nil:
+			c.mu.Lock()
+			c.traffic.StreamBytes = w.Moment.Cost.Bytes
+			c.mu.Unlock()
+			questions.Go(func() {
+				c.decide(ctx, w.Question, func() error { return c.hospital.network.moment(ctx, c.hospital, *w.Moment) })
+			})
 		case w.At != nil:
-			questions.Go(func() { c.decide(ctx, w.Question, *w.At) })
+			questions.Go(func() { c.decide(ctx, w.Question, func() error { return c.hospital.held(ctx, *w.At) }) })
 		}
 	}
 }
 
 // decide answers a question when the testnet lets the hospital go on, or kills
 // it there.
-func (c *child) decide(ctx context.Context, question uint64, where at) {
-	var err error
-	if where.Phase == nil {
-		err = c.hospital.beforeRound(ctx, where.Round)
-	} else {
-		err = c.hospital.beforePhase(ctx, where.Round, *where.Phase)
-	}
-	switch {
+func (c *child) decide(ctx context.Context, question uint64, hold func() error) {
+	switch err := hold(); {
 	case err == nil:
 		c.order(order{Answer: question})
 	case errors.Is(err, errStruck):
 		c.struck = true
 		_ = c.cmd.Process.Kill()
 	}
+}
+
+// held is where a node asks to go on.
+func (h *hospital) held(ctx context.Context, where at) error {
+	if where.Phase == nil {
+		return h.beforeRound(ctx, where.Round)
+	}
+	return h.beforePhase(ctx, where.Round, *where.Phase)
 }
 
 // order tells the process something. That it is gone is found out by reading.

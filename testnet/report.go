@@ -32,6 +32,8 @@ type DemoReport struct {
 	Coefficients   []model.Coefficient `json:"coefficients"`  // of a trainer that gives them
 	Rows           []Rows              `json:"rows"`
 	Shares         *SharesResult       `json:"spdz"`   // of scheme spdz
+	Liars          int                 `json:"liars"`  // that the federation stands
+	Named          map[string]int      `json:"named"`  // evidence that honest hospitals keep, by whom it convicts
 	Replay         string              `json:"replay"` // the command that shows the same again
 	Seed           uint64              `json:"seed"`
 	Seconds        float64             `json:"seconds"`
@@ -45,6 +47,7 @@ type RoundResult struct {
 	Seconds     float64   `json:"seconds"`
 	BytesGossip int64     `json:"bytes_gossip"`
 	BytesStream int64     `json:"bytes_stream"`
+	Skipped     string    `json:"skipped"` // why its sum was not used, or empty
 }
 
 // Dropped is a hospital that did not finish a round, included or not.
@@ -113,16 +116,16 @@ func (n *network) report(v *verdict) *Report {
 	r := &Report{
 		Name: s.name, Mode: s.mode, Checks: []Check{}, Recoveries: append([]Recovery{}, n.recoveries...), Timeline: n.happenings(),
 		DemoReport: DemoReport{
-			Scheme: s.study.Scheme, Trainer: plan.Trainer, Task: s.study.Task, Hospitals: s.names(), Threshold: s.openings(),
+			Scheme: s.study.Scheme, Trainer: plan.Trainer, Task: s.study.Task, Hospitals: s.names(), Threshold: s.openings(), Liars: s.t.Liars, Named: n.named,
 			Rounds: []RoundResult{}, Seed: s.study.Seed,
 		},
 	}
 	if s.key != nil {
 		r.Bits, r.Key = s.key.public.Bits(), s.key.describe()
 	}
-	for number := range uint64(plan.Rounds + 2) {
+	for number := range n.furthest + 1 {
 		view := n.rounds[number]
-		if view == nil || number > n.furthest {
+		if view == nil {
 			continue
 		}
 		result := n.roundResult(number)
@@ -150,7 +153,7 @@ func (n *network) addVerdict(r *Report, v *verdict) {
 	r.AggregateError = v.aggregateError
 	r.Features, r.Weights, r.WeightsMaxDiff, r.WeightsBound = s.program.WeightNames(), v.joint.Weights, v.weightsMaxDiff, v.bound
 	r.Coefficients = s.program.Coefficients(v.joint)
-	if r.Evaluate != nil {
+	if r.Evaluate != nil && v.joint.Metrics != nil {
 		r.SecureMetrics = &Secure{r.Evaluate.Included, *v.joint.Metrics}
 	}
 	for i, h := range s.hospitals {
@@ -175,7 +178,7 @@ func (v *verdict) comparison(d *scenario, of func(model.Metrics) *float64) *Comp
 func (n *network) roundResult(number uint64) RoundResult {
 	view := n.rounds[number]
 	r := RoundResult{
-		Round: number, Included: n.names(view.included), Dropped: []Dropped{}, Seconds: view.seconds,
+		Round: number, Included: n.names(view.included), Dropped: []Dropped{}, Seconds: view.seconds, Skipped: view.skipped,
 		BytesGossip: view.traffic.GossipBytes, BytesStream: view.traffic.StreamBytes,
 	}
 	if number > 0 && !view.ended.IsZero() {

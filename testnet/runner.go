@@ -46,6 +46,9 @@ func loopback(protocol.Party) string { return "/ip4/127.0.0.1/tcp/0" }
 
 func (r here) run(ctx context.Context, h *hospital) ([]byte, error) {
 	n := h.network
+	if n.shares != nil {
+		return n.shares.live(ctx, h, func(ctx context.Context, c *cohort) ([]byte, error) { return r.liveOnShares(ctx, h, c) })
+	}
 	split := n.scenario.splits[h.party-1]
 	if r.alone != nil {
 		r.alone <- struct{}{}
@@ -57,7 +60,7 @@ func (r here) run(ctx context.Context, h *hospital) ([]byte, error) {
 		Listen:   []string{r.listen(h.party)}, Dial: n.addresses,
 		Linger: linger, Logger: n.logger.With("hospital", h.name),
 		Progress: h.progress,
-		Hooks:    node.Hooks{BeforeRound: h.beforeRound, BeforePhase: h.beforePhase, Outgoing: h.outgoing, Connected: h.connected},
+		Hooks:    node.Hooks{BeforeRound: h.beforeRound, BeforePhase: h.beforePhase, Outgoing: h.outgoing, Connected: h.connected, Round: h.lying},
 		NewHost:  r.newHost,
 	})
 	if r.alone != nil {

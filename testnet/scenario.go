@@ -120,7 +120,7 @@ func (s *scenario) checkScheme() error {
 	if s.study.Scheme == study.SchemeShares {
 		return nil // planShares does
 	}
-	d := protocol.Description{Scheme: s.study.Scheme, Thresholds: s.t, Length: 1, Limit: 1, Modulus: protocol.Modulus(s.study.Scheme, s.t, 1)}
+	d := protocol.Description{Scheme: s.study.Scheme, Thresholds: s.t, Length: 1, Limit: 1, Modulus: protocol.Modulus(s.study.Scheme, s.t, 1), Packing: s.study.Packing}
 	key := s.key.of(1)
 	if key != nil {
 		d.Key = key.Digest()
@@ -136,6 +136,8 @@ func (s *scenario) tables(dir string) ([]string, error) {
 	switch {
 	case s.files != nil:
 		return s.files, nil
+	case task.Generator != nil && s.shares != nil: // who is left has another number, and must not invent other rows
+		return s.inventTables(dir)
 	case task.Generator != nil:
 		return make([]string, len(s.hospitals)), nil
 	case task.SingleFile != nil:
@@ -154,32 +156,63 @@ func (s *scenario) tables(dir string) ([]string, error) {
 
 // addFault takes a fault in, unless it cannot happen here.
 func (s *scenario) addFault(text string) error {
-	if s.shares != nil {
-		return fmt.Errorf("fault %s: scheme %s runs without faults here; its dropouts are in the tests of protocol/spdz", text, s.study.Scheme)
+	if s.dishonest() {
+		return fmt.Errorf("fault %s: with majority %s nothing goes on without a hospital, or with one that deviates; its attacks are in the tests of protocol/spdz/dishonest", text, learning.DishonestMajority)
 	}
 	f, err := protocoltest.ParseFault(text, s.names())
 	if err != nil {
 		return err
 	}
-	if err := protocoltest.CheckFault(f, s.study.Scheme); err != nil {
-		return err
+	check := func() error { return protocoltest.CheckFault(f, s.study.Scheme) }
+	if s.shares != nil {
+		check = func() error { return s.checkSharesFault(f) }
 	}
 	if f.Round > s.lastRound() {
 		return fmt.Errorf("fault %s: the study has rounds 0 (standardisation) to %d", f, s.lastRound())
 	}
+	if err := check(); err != nil {
+		return err
+	}
 	if err := checkKind(f, s.mode); err != nil {
 		return err
 	}
+	if f.Lie() {
+		if err := s.checkLie(f); err != nil {
+			return err
+		}
+	}
 	s.faults = append(s.faults, f)
 	return nil
+}
+
+// checkLie refuses a lie that means nothing, or is one too many.
+func (s *scenario) checkLie(f protocoltest.Fault) error {
+	if err := protocoltest.CheckLie(f, s.study.Scheme); err != nil {
+		return err
+	}
+	liars := s.liars()
+	if liars.Add(f.Party); liars.Len() > s.t.Liars {
+		return fmt.Errorf("fault %s: %d hospitals lie, and the federation stands %d: say how many it is to stand with tolerate_liars in the manifest, or --tolerate-liars of sim", f, liars.Len(), s.t.Liars)
+	}
+	return nil
+}
+
+// liars are the hospitals that ever lie.
+func (s *scenario) liars() (set protocol.Set) {
+	for _, f := range s.faults {
+		if f.Lie() {
+			set.Add(f.Party)
+		}
+	}
+	return set
 }
 
 // checkKind refuses a fault that the mode cannot do.
 func checkKind(f protocoltest.Fault, mode string) error {
 	kill := f.Kind == protocoltest.Kill || f.Kind == protocoltest.Pause || f.Kind == protocoltest.Disconnect
 	switch {
-	case f.Lie():
-		return fmt.Errorf("fault %s makes a hospital lie: this version's agreement stands crashes only", f)
+	case f.Lie() && mode == Process:
+		return fmt.Errorf("fault %s makes a hospital lie, and mode %s runs the program as it is: modes %s, %s and %s can do it", f, mode, InProcess, Virtual, Sim)
 	case f.Kind == protocoltest.ClockSkew && mode != Sim:
 		return fmt.Errorf("fault %s: hospitals on one machine share a clock; mode %s can do it", f, Sim)
 	case mode == Process && !kill:
@@ -209,8 +242,8 @@ func (s *scenario) summary() string {
 	if s.shares != nil {
 		return s.sharesSummary()
 	}
-	text := fmt.Sprintf("%d hospitals (%s), scheme %s: any %d open a sum, %d learn nothing; up to %d may drop out",
-		s.t.Parties, strings.Join(s.names(), ", "), s.study.Scheme, s.openings(), s.openings()-1, s.t.Dropouts)
+	text := fmt.Sprintf("%d hospitals (%s), scheme %s: %s; up to %d may drop out",
+		s.t.Parties, strings.Join(s.names(), ", "), s.study.Scheme, s.study.Secrecy(s.openings()), s.t.Dropouts)
 	if s.why != "" {
 		text += "\nthe scheme was chosen: " + s.why
 	}

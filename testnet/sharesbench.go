@@ -1,7 +1,6 @@
 package testnet
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -11,11 +10,10 @@ import (
 	"time"
 
 	"consilium/model"
-	"consilium/paillier"
 	"consilium/protocol/interactive"
 	"consilium/protocol/spdz"
-	"consilium/protocol/spdz/dishonest"
 	"consilium/protocol/spdz/learning"
+	"consilium/sharing/wide"
 )
 
 // SharesBenchOptions say what to measure.
@@ -46,32 +44,18 @@ type SharesBenched struct {
 	Name           string       `json:"name"`
 	Activation     string       `json:"activation"`
 	Security       string       `json:"security"`
-	Seconds        float64      `json:"seconds"`           // wall, from the first message to the last
-	CPUSeconds     float64      `json:"cpu_seconds"`       // of all parties together
-	Rounds         int          `json:"rounds"`            // messages that had to follow each other
-	Bytes          int64        `json:"bytes_sent"`        // by a party, mean, before encryption
-	Messages       int          `json:"messages_sent"`     // by a party, mean
-	SecondsAt20ms  float64      `json:"seconds_at_20_ms"`  // with 20 ms of round trip: a round is half of one
-	WeightsMaxDiff float64      `json:"weights_max_diff"`  // against the same computation in the clear
-	WeightsBound   *float64     `json:"weights_bound"`     // what truncation can make of it; null where no bound is known
-	Ranges         []spdz.Range `json:"ranges"`            // of intermediate results
-	Yardstick      *Yardstick   `json:"mp_spdz,omitempty"` // the same job there
+	Seconds        float64      `json:"seconds"`          // wall, from the first message to the last
+	CPUSeconds     float64      `json:"cpu_seconds"`      // of all parties together
+	Rounds         int          `json:"rounds"`           // messages that had to follow each other
+	Bytes          int64        `json:"bytes_sent"`       // by a party, mean, before encryption
+	Messages       int          `json:"messages_sent"`    // by a party, mean
+	SecondsAt20ms  float64      `json:"seconds_at_20_ms"` // with 20 ms of round trip: a round is half of one
+	WeightsMaxDiff float64      `json:"weights_max_diff"` // against the same computation in the clear, rounded to the nearest
+	WeightsBound   *float64     `json:"weights_bound"`    // what truncation can make of that
+	ReplayMaxDiff  float64      `json:"replay_max_diff"`  // against the clear, rounded as it was on shares: 0
+	Ranges         []spdz.Range `json:"ranges"`           // of intermediate results
+	Yardstick      *Yardstick   `json:"mp_spdz"`          // the same job there; null for other sizes
 	Measured       *Measured    `json:"measured,omitempty"`
-}
-
-// Measured is what was run where an epoch takes too long: one step. All costs of
-// the job but these are extrapolated then: what comes before the step once, and
-// the step for each of the epoch. That is more than the epoch takes, because what
-// several steps need is made at once.
-type Measured struct {
-	KeyBits         int     `json:"key_bits"`
-	Rows            int     `json:"rows"`
-	SetUpSeconds    float64 `json:"set_up_seconds"` // keys and their proofs
-	SetUpCPUSeconds float64 `json:"set_up_cpu_seconds"`
-	Seconds         float64 `json:"seconds"` // in all, opening included
-	CPUSeconds      float64 `json:"cpu_seconds"`
-	Rounds          int     `json:"rounds"`
-	Bytes           int64   `json:"bytes_sent"`
 }
 
 // Yardstick is MP-SPDZ on a machine of this kind: Shamir, three parties,
@@ -84,8 +68,8 @@ type Yardstick struct {
 
 type sharesJob struct {
 	SharesBenched
-	training                     spdz.Training
-	passive, deferred, dishonest bool
+	training           spdz.Training
+	passive, dishonest bool
 }
 
 func sharesJobs(opt SharesBenchOptions) []sharesJob {
@@ -95,18 +79,13 @@ func sharesJobs(opt SharesBenchOptions) []sharesJob {
 	rectifier := smooth
 	rectifier.Activation = spdz.Activation{Rectifier: true}
 	const degree7 = "sigmoid of degree 7 on [-8, 8]"
+	name := fmt.Sprintf("network %d-16-1", opt.Features)
 	list := []sharesJob{
 		{SharesBenched: SharesBenched{Name: "logistic", Activation: degree7, Yardstick: &Yardstick{0.13, 0.73, 595}}, training: spdz.Training{Network: logistic}, passive: true},
 		{SharesBenched: SharesBenched{Name: "logistic", Activation: degree7, Yardstick: &Yardstick{1.22, 44.7, 0}}, training: spdz.Training{Network: logistic}},
-		{SharesBenched: SharesBenched{Name: "network 8-16-1", Activation: "relu, exact; output " + degree7, Yardstick: &Yardstick{2.13, 16.3, 1539}}, training: spdz.Training{Network: rectifier}, passive: true},
-		{SharesBenched: SharesBenched{Name: "network 8-16-1", Activation: degree7, Yardstick: &Yardstick{2.13, 16.3, 1539}}, training: spdz.Training{Network: smooth}, passive: true},
-		{SharesBenched: SharesBenched{Name: "network 8-16-1", Activation: degree7, Yardstick: &Yardstick{17.7, 668, 0}}, training: spdz.Training{Network: smooth}},
-	}
-	for _, job := range list {
-		if !job.passive {
-			job.deferred = true
-			list = append(list, job)
-		}
+		{SharesBenched: SharesBenched{Name: name, Activation: "relu, exact; output " + degree7, Yardstick: &Yardstick{2.13, 16.3, 1539}}, training: spdz.Training{Network: rectifier}, passive: true},
+		{SharesBenched: SharesBenched{Name: name, Activation: degree7, Yardstick: &Yardstick{2.13, 16.3, 1539}}, training: spdz.Training{Network: smooth}, passive: true},
+		{SharesBenched: SharesBenched{Name: name, Activation: degree7, Yardstick: &Yardstick{17.7, 668, 0}}, training: spdz.Training{Network: smooth}},
 	}
 	dear := sharesJob{SharesBenched: SharesBenched{Name: "logistic", Activation: degree7}, training: spdz.Training{Network: logistic, Guard: spdz.Unsafe}, dishonest: true}
 	dear.training.Output.How = spdz.Horner
@@ -117,7 +96,11 @@ func sharesJobs(opt SharesBenchOptions) []sharesJob {
 	default:
 		list = append(list, dear)
 	}
+	same := opt.Parties == 3 && opt.Rows == 768 && opt.Features == 8 && opt.Batch == 32
 	for i := range list {
+		if !same { // there is nothing to compare with
+			list[i].Yardstick = nil
+		}
 		t := &list[i].training
 		t.Rate, t.Batch, t.Epochs, t.Limit = 0.25, opt.Batch, 1, 8
 		list[i].Security = securityOf(list[i].config())
@@ -199,7 +182,7 @@ func inventRows(count, features int) (x, y []float64) {
 }
 
 func (j sharesJob) config() spdz.Config {
-	return spdz.Config{Passive: j.passive, Deferred: j.deferred, Dishonest: j.dishonest}
+	return spdz.Config{Passive: j.passive, Dishonest: j.dishonest}
 }
 
 func (b *sharesBench) config(job sharesJob) (spdz.Config, error) {
@@ -207,43 +190,6 @@ func (b *sharesBench) config(job sharesJob) (spdz.Config, error) {
 	cfg.Threshold = b.opt.Threshold
 	_, err := rand.Read(cfg.Seed[:])
 	return cfg, err
-}
-
-// begin sets up an engine.
-func (b *sharesBench) begin(c *interactive.Channel, job sharesJob) (*spdz.Engine, error) {
-	if job.dishonest {
-		return dishonest.New(c, dishonest.Config{Bits: b.keyBits(), LeastBits: min(b.keyBits(), paillier.MinBits), Random: rand.Reader})
-	}
-	cfg, err := b.config(job)
-	if err != nil {
-		return nil, err
-	}
-	return spdz.New(c, cfg)
-}
-
-func (b *sharesBench) keyBits() int { return cmp.Or(b.opt.KeyBits, dishonest.DefaultBits) }
-
-// runStep runs one step, and extrapolates to the epoch.
-func (b *sharesBench) runStep(ctx context.Context, job sharesJob) (*SharesBenched, error) {
-	small := *b
-	small.opt.Rows = max(b.opt.Parties, min(b.opt.Batch, b.opt.Rows))
-	small.x, small.y = b.x[:small.opt.Rows*b.opt.Features], b.y[:small.opt.Rows]
-	started, cpu := time.Now(), processorTime()
-	done, err := small.run(ctx, job)
-	if err != nil {
-		return nil, err
-	}
-	m := &Measured{
-		KeyBits: b.keyBits(), Rows: small.opt.Rows, Seconds: done.Seconds, CPUSeconds: done.CPUSeconds, Rounds: done.Rounds, Bytes: done.Bytes,
-		SetUpSeconds: small.began.Sub(started).Seconds(), SetUpCPUSeconds: (small.beganCPU - cpu).Seconds(),
-	}
-	steps := (b.opt.Rows + b.opt.Batch - 1) / b.opt.Batch
-	done.Measured = m
-	done.Seconds += float64(steps-1) * (m.Seconds - m.SetUpSeconds)
-	done.CPUSeconds += float64(steps-1) * (m.CPUSeconds - m.SetUpCPUSeconds)
-	done.Rounds, done.Bytes = done.Rounds*steps, done.Bytes*int64(steps)
-	done.SecondsAt20ms = done.Seconds + float64(done.Rounds)*(20*time.Millisecond/2).Seconds()
-	return done, nil
 }
 
 // start are the weights to begin with.
@@ -256,12 +202,17 @@ func (b *sharesBench) start(n spdz.Network) []float64 {
 
 func (b *sharesBench) run(ctx context.Context, job sharesJob) (*SharesBenched, error) {
 	n := b.opt.Parties
-	weights := make([][]float64, n+1)
+	weights, seeds := make([][]float64, n+1), make([][wide.SeedSize]byte, n+1)
 	var ranges []spdz.Range
 	cpu := processorTime()
 	reports, err := b.parties.compute(ctx, "bench", func(party int) interactive.Program {
 		return func(c *interactive.Channel) (err error) {
-			e, err := b.begin(c, job)
+			cfg, err := b.config(job)
+			if err != nil {
+				return err
+			}
+			seeds[party] = cfg.Seed
+			e, err := b.begin(c, job, cfg)
 			if err != nil {
 				return err
 			}
@@ -287,7 +238,7 @@ func (b *sharesBench) run(ctx context.Context, job sharesJob) (*SharesBenched, e
 		done.Messages += r.Messages / n
 	}
 	done.SecondsAt20ms = done.Seconds + float64(done.Rounds)*(20*time.Millisecond/2).Seconds()
-	return &done, b.compare(job, weights[1:], &done)
+	return &done, b.compare(job, weights[1:], seeds, &done)
 }
 
 // train is what one party does: its rows go in, the weights come out.
@@ -308,47 +259,63 @@ func (b *sharesBench) train(e *spdz.Engine, job sharesJob) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.fit(e, job, e.Stack(x[1:]...), e.Stack(y[1:]...))
+	weights, _, err := b.fit(e, job, e.Stack(x[1:]...), e.Stack(y[1:]...))
+	return weights, err
 }
 
-func (b *sharesBench) fit(e *spdz.Engine, job sharesJob, x, y *spdz.Secret) ([]float64, error) {
+func (b *sharesBench) fit(e *spdz.Engine, job sharesJob, x, y *spdz.Secret) ([]float64, spdz.Weights, error) {
 	start, err := job.training.Constant(e, b.start(job.training.Network))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	out, err := job.training.Train(e, x, y, start)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return out.Weights.Open(e)
+	opened, err := out.Weights.Open(e)
+	return opened, out.Weights, err
 }
 
-// compare trains in the clear, and compares.
-func (b *sharesBench) compare(job sharesJob, weights [][]float64, done *SharesBenched) error {
-	e, err := spdz.Clear(b.opt.Parties, spdz.Config{Threshold: b.opt.Threshold, Passive: job.passive, Dishonest: job.dishonest})
+// compare trains in the clear, and compares: rounded to the nearest, and as it
+// was on shares, which whoever knows all seeds can do.
+func (b *sharesBench) compare(job sharesJob, weights [][]float64, seeds [][wide.SeedSize]byte, done *SharesBenched) error {
+	cfg := job.config()
+	cfg.Threshold = b.opt.Threshold
+	e, err := spdz.Clear(b.opt.Parties, cfg)
 	if err != nil {
 		return err
 	}
-	start, err := job.training.Constant(e, b.start(job.training.Network))
-	if err != nil {
+	var bounds []float64
+	if done.WeightsMaxDiff, bounds, err = b.trainClear(e, job, weights); err != nil {
 		return err
 	}
+	done.WeightsBound = finite(slices.Max(bounds))
+	if job.dishonest {
+		return nil // its masks are each party's own
+	}
+	if e, err = spdz.Replay(seeds, cfg); err != nil {
+		return err
+	}
+	if done.ReplayMaxDiff, _, err = b.trainClear(e, job, weights); err == nil && done.ReplayMaxDiff != 0 {
+		err = fmt.Errorf("the weights differ by %v from those of the same roundings in the clear", done.ReplayMaxDiff)
+	}
+	return err
+}
+
+// trainClear returns how far weights are from those in the clear, and how far
+// each may be.
+func (b *sharesBench) trainClear(e *spdz.Engine, job sharesJob, weights [][]float64) (largest float64, bounds []float64, err error) {
 	x := e.Constant(b.opt.Rows, b.opt.Features, e.Fraction, b.x).Within(1)
-	out, err := job.training.Train(e, x, e.Constant(b.opt.Rows, 1, e.Fraction, b.y).Within(1), start)
+	want, out, err := b.fit(e, job, x, e.Constant(b.opt.Rows, 1, e.Fraction, b.y).Within(1))
 	if err != nil {
-		return err
+		return 0, nil, err
 	}
-	want, err := out.Weights.Open(e)
-	if err != nil {
-		return err
-	}
-	done.WeightsBound = finite(slices.Max(out.Weights.Errors(e)))
 	for _, list := range weights {
 		for i, w := range list {
-			done.WeightsMaxDiff = max(done.WeightsMaxDiff, math.Abs(w-want[i]))
+			largest = max(largest, math.Abs(w-want[i]))
 		}
 	}
-	return nil
+	return largest, out.Errors(e), nil
 }
 
 // finite is nil for what is no number to print.

@@ -2,17 +2,17 @@ package testnet
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"math"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 
 	"consilium/model"
-	"consilium/node"
 	"consilium/node/study"
 	"consilium/paillier"
-	"consilium/protocol/interactive"
+	"consilium/protocol"
 	"consilium/protocol/spdz"
 	"consilium/protocol/spdz/learning"
 )
@@ -21,11 +21,13 @@ import (
 type SharesResult struct {
 	Security       string       `json:"security"`
 	Reveal         string       `json:"reveal"`
-	Threshold      int          `json:"threshold"` // so many hospitals together learn nothing
-	Majority       string       `json:"majority"`  // who may deviate: fewer than half, or with a dishonest one all but one
-	KeyBits        int          `json:"key_bits"`  // of a dishonest majority's moduli
-	Halvings       int          `json:"halvings"`  // of the rate, by the range guard
-	Rounds         int          `json:"rounds"`    // messages that had to follow each other
+	Threshold      int          `json:"threshold"`    // so many hospitals together learn nothing
+	Hospitals      []string     `json:"hospitals"`    // that went on to the end
+	Computations   int          `json:"computations"` // 1, and one more each time they went on from a checkpoint
+	Majority       string       `json:"majority"`     // who may deviate: fewer than half, or with a dishonest one all but one
+	KeyBits        int          `json:"key_bits"`     // of a dishonest majority's moduli
+	Halvings       int          `json:"halvings"`     // of the rate, by the range guard
+	Rounds         int          `json:"rounds"`       // messages that had to follow each other
 	RoundsPerEpoch float64      `json:"rounds_per_epoch"`
 	Bytes          int64        `json:"bytes_sent"` // by a hospital, mean
 	BytesPerEpoch  float64      `json:"bytes_per_epoch"`
@@ -37,15 +39,23 @@ func (s *scenario) planShares() (err error) {
 	if s.study.Scheme != study.SchemeShares {
 		return nil
 	}
-	if s.mode != InProcess {
-		return fmt.Errorf("scheme %s runs in mode %s; the mode is %s", study.SchemeShares, InProcess, s.mode)
+	if s.mode == Sim {
+		return fmt.Errorf("scheme %s has no rounds of package protocol to simulate; modes %s and %s run it, and its schedules are in the tests of protocol/spdz", study.SchemeShares, Process, Virtual)
+	}
+	if s.dishonest() && s.mode != InProcess {
+		return fmt.Errorf("--majority %s runs in mode %s", learning.DishonestMajority, InProcess)
 	}
 	settings := s.study.SharesSettings()
 	if s.dishonest() && s.keyBits != 0 {
 		settings.KeyBits, settings.Insecure = s.keyBits, true
 	}
-	s.shares, err = learning.NewPlan(s.program, len(s.hospitals), settings)
-	return err
+	if s.shares, err = learning.NewPlan(s.program, len(s.hospitals), settings); err != nil {
+		return err
+	}
+	if s.shares.Reveal != learning.RevealWeights {
+		return fmt.Errorf("reveal = %q: here models are compared, so weights open", s.shares.Reveal)
+	}
+	return nil
 }
 
 // dishonest says that all hospitals but one may deviate.
@@ -89,14 +99,10 @@ func sum(list []int) int {
 
 func securityOf(c spdz.Config) string {
 	switch {
-	case c.Dishonest && c.Deferred:
-		return "n-1 malicious, with abort, checked at openings"
 	case c.Dishonest:
 		return "n-1 malicious, with abort"
 	case c.Passive:
 		return "passive"
-	case c.Deferred:
-		return "malicious, with abort, checked at openings"
 	}
 	return "malicious, with abort"
 }
@@ -104,80 +110,103 @@ func securityOf(c spdz.Config) string {
 // playShares runs a study on shares, and compares it with the clear.
 func (s *scenario) playShares(ctx context.Context, opt Options) (*Report, error) {
 	started := time.Now()
-	n := newNetwork(s, opt)
-	results, costs, err := s.runShares(ctx, n, opt)
+	n, err := s.perform(ctx, opt)
+	if n == nil {
+		return nil, err
+	}
+	v := &verdict{}
+	if err == nil {
+		err = n.judgeShares(v)
+	}
 	report := n.report(nil)
+	report.Checks, report.Shares = v.checks, n.shares.result()
+	if v.jointMetrics != nil {
+		n.addVerdict(report, v)
+		report.SecureMetrics = &Secure{n.shares.cohort.names(), *v.joint.Metrics}
+	}
 	report.Seconds = time.Since(started).Seconds()
-	if err != nil {
-		return report, err
+	if s.mode == Virtual {
+		virtual := n.timeline[len(n.timeline)-1].Time.Sub(n.timeline[0].Time).Seconds()
+		report.VirtualSeconds = &virtual
 	}
-	v := &verdict{joint: results[1].State}
-	s.judgeShares(v, results)
-	if err := s.replayShares(v, results); err != nil {
-		return report, err
-	}
-	if err := n.compare(v); err != nil {
-		return report, err
-	}
-	report.Checks = v.checks
-	n.addVerdict(report, v)
-	report.SecureMetrics = &Secure{s.names(), *v.joint.Metrics}
-	report.Shares = s.sharesResult(results, costs)
-	report.Seconds = time.Since(started).Seconds()
 	for _, check := range report.Checks {
-		if !check.OK {
-			return report, fmt.Errorf("check failed: %s: %s", check.Name, check.Detail)
+		if err == nil && !check.OK {
+			err = fmt.Errorf("check failed: %s: %s", check.Name, check.Detail)
 		}
 	}
-	return report, nil
+	return report, err
 }
 
-// runShares runs the hospitals' studies, and returns what each has, by party.
-func (s *scenario) runShares(ctx context.Context, n *network, opt Options) ([]*learning.Result, []node.ComputeReport, error) {
-	p, err := openParties(s.names(), opt.Logger)
-	if err != nil {
-		return nil, nil, err
+// judgeShares compares a study on shares with the same in the clear.
+func (n *network) judgeShares(v *verdict) error {
+	var first *hospital
+	for _, h := range n.hospitals[1:] {
+		if h.finished && first == nil {
+			first = h
+		}
 	}
-	defer p.close()
-	results := make([]*learning.Result, len(s.hospitals)+1)
-	costs, err := p.compute(ctx, "study", func(party int) interactive.Program {
-		return func(c *interactive.Channel) (err error) {
-			work := &learning.Study{Plan: s.shares, Train: s.splits[party-1].Train, Test: s.splits[party-1].Test}
-			if _, err := rand.Read(work.Seed[:]); err != nil {
-				return err
-			}
-			if party == 1 {
-				work.Tell = func(p learning.Progress) {
-					n.mu.Lock()
-					defer n.mu.Unlock()
-					n.emit(Event{What: Shared, Round: uint64(p.Epoch), Step: p.Step, Bytes: p.Cost.Bytes})
-				}
-			}
-			results[party], err = work.Run(c)
+	var err error
+	if v.joint, err = model.UnmarshalState(first.state); err != nil {
+		return err
+	}
+	n.checkModels(v)
+	if err := n.checkSharedSums(v); err != nil {
+		return err
+	}
+	if err := n.replayShares(v); err != nil {
+		return err
+	}
+	return n.compare(v)
+}
+
+// checkSharedSums: the joint means and spreads, and the joint metrics, are those
+// of the plain fixed-point sums.
+func (n *network) checkSharedSums(v *verdict) error {
+	program := n.scenario.program
+	before := v.joint
+	before.Metrics = nil
+	var wrong []string
+	for _, c := range []struct {
+		state model.State
+		who   []protocol.Party
+		same  func(model.State) bool
+	}{
+		{program.Start(), n.rounds[0].included, func(s model.State) bool { return reflect.DeepEqual(s.Standardiser, v.joint.Standardiser) }},
+		{before, n.rounds[n.scenario.lastRound()].included, func(s model.State) bool { return reflect.DeepEqual(s.Metrics, v.joint.Metrics) }},
+	} {
+		step, more := program.Next(c.state)
+		if !more || step.Name == model.StepTrain {
+			continue
+		}
+		plain, err := n.plainSum(c.state, c.who)
+		if err != nil {
 			return err
 		}
-	})
-	return results, costs, err
-}
-
-// judgeShares: everybody ends with one model.
-func (s *scenario) judgeShares(v *verdict, results []*learning.Result) {
-	var wrong []string
-	for i, r := range results[1:] {
-		if r.State.Hash() != v.joint.Hash() {
-			wrong = append(wrong, s.hospitals[i].Name+" ends with another model")
+		values := make([]float64, len(plain))
+		if err := step.Codec.Decode(values, plain); err != nil {
+			return err
+		}
+		after, err := program.Apply(c.state, values)
+		if err != nil {
+			return err
+		}
+		if !c.same(after) {
+			wrong = append(wrong, fmt.Sprintf("the sum of step %s is another than the plain one", step.Name))
 		}
 	}
-	v.check("one model everywhere", wrong, fmt.Sprintf("%d hospitals hold it", len(results)-1))
+	v.check(sumsName, wrong, "of the means and spreads, and of the metrics")
+	return nil
 }
 
-// replayShares trains on the pooled rows with the same arithmetic in the clear.
-func (s *scenario) replayShares(v *verdict, results []*learning.Result) error {
+// replayShares trains on the pooled rows in the clear: rounded to the nearest,
+// and, where all seeds are known, as it was on shares.
+func (n *network) replayShares(v *verdict) error {
+	s := n.scenario
 	var rows []*model.Dataset
 	for _, split := range s.splits {
 		rows = append(rows, split.Train)
 	}
-	weights, bound, err := s.shares.Clear(*results[1].State.Standardiser, rows)
+	weights, bound, err := s.shares.Clear(*v.joint.Standardiser, rows)
 	if err != nil {
 		return fmt.Errorf("replay in the clear: %w", err)
 	}
@@ -190,20 +219,43 @@ func (s *scenario) replayShares(v *verdict, results []*learning.Result) error {
 		wrong = []string{fmt.Sprintf("weights differ by %.3g, truncation makes at most %.3g", v.weightsMaxDiff, bound)}
 	}
 	v.check("the model is that of the same training in the clear", wrong, fmt.Sprintf("up to %.1e", v.weightsMaxDiff))
+	if len(n.shares.drawn) == 0 || s.dishonest() {
+		return nil // the seeds are in processes of their own, or give no masks
+	}
+	exact, err := s.shares.Replay(*v.joint.Standardiser, rows, n.shares.replayed())
+	if err != nil {
+		return fmt.Errorf("replay: %w", err)
+	}
+	wrong = nil
+	if !slices.Equal(exact, v.joint.Weights) {
+		wrong = []string{"weights differ"}
+	}
+	v.check("with the same roundings in the clear, it is the same bit for bit", wrong, fmt.Sprintf("in %d computations", len(n.shares.replayed())))
 	return nil
 }
 
-func (s *scenario) sharesResult(results []*learning.Result, costs []node.ComputeReport) *SharesResult {
-	r := &SharesResult{
-		Security: securityOf(s.shares.Config()), Reveal: s.shares.Reveal, Threshold: s.shares.Threshold,
-		Majority: s.shares.Majority, KeyBits: s.shares.KeyBits,
-		Halvings: results[1].Halvings, Ranges: results[1].Ranges,
+// replayed are the computations that came to training.
+func (r *sharesRun) replayed() []learning.Replayed {
+	var list []learning.Replayed
+	for _, a := range r.attempts {
+		if a.first >= 0 {
+			list = append(list, learning.Replayed{Plan: a.cohort.plan, Seeds: a.seeds, First: a.first})
+		}
 	}
-	for _, c := range costs[1:] {
-		r.Rounds = max(r.Rounds, c.Rounds)
-		r.Bytes += c.BytesSent / int64(len(costs)-1)
+	return list
+}
+
+func (r *sharesRun) result() *SharesResult {
+	c := r.cohort
+	s := &SharesResult{
+		Security: securityOf(c.plan.Config()), Reveal: c.plan.Reveal, Threshold: c.plan.Threshold, Hospitals: c.names(),
+		Majority: c.plan.Majority, KeyBits: c.plan.KeyBits, Computations: len(r.attempts), Halvings: r.outcome.Halvings, Ranges: r.outcome.Ranges, Bytes: r.network.traffic().StreamBytes / int64(len(r.network.hospitals)-1),
 	}
-	epochs := float64(s.program.Plan().Rounds)
-	r.RoundsPerEpoch, r.BytesPerEpoch = results[1].PerEpoch(epochs)
-	return r
+	for _, a := range r.attempts {
+		s.Rounds += a.end.Rounds
+		if steps := float64(c.plan.Training.Epochs - a.first); a.after.Rounds > 0 && steps > 0 {
+			s.RoundsPerEpoch, s.BytesPerEpoch = float64(a.after.Rounds-a.before.Rounds)/steps, float64(a.after.Bytes-a.before.Bytes)/steps
+		}
+	}
+	return s
 }

@@ -17,7 +17,7 @@ import (
 func (n *network) simulate(ctx context.Context) error {
 	s := n.scenario
 	work := &simWork{scenario: s, states: []model.State{s.program.Start()}}
-	opt := protocoltest.Options{Thresholds: s.t, Scheme: s.study.Scheme, Faults: s.faults, Seed: s.study.Seed, Work: work, Gate: true}
+	opt := protocoltest.Options{Thresholds: s.t, Scheme: s.study.Scheme, Packing: int(s.study.Packing), Faults: s.faults, Seed: s.study.Seed, Work: work, Gate: true, Stall: s.study.Deadlines.Stall}
 	if s.key != nil {
 		opt.Key = s.key.of
 	}
@@ -27,6 +27,7 @@ func (n *network) simulate(ctx context.Context) error {
 	start, at := n.timeline[0].Time, int64(0) // setting up took real time: equal seeds have equal timelines
 	n.now = func() time.Time { return start.Add(time.Duration(at) * time.Millisecond) }
 	var failed error
+	opt.Evidence = func(e protocol.Evidence) { n.convict(e.Liar, nil) }
 	opt.Watch = func(note protocoltest.Note) {
 		at = note.At
 		if failed == nil {
@@ -45,7 +46,7 @@ func (n *network) simulate(ctx context.Context) error {
 		return err
 	case failed != nil: // with the last event
 		return failed
-	case res.Wrong || res.Split || res.Hung || len(res.Named) > 0:
+	case res.Wrong || res.Split || res.Hung || res.Slandered || res.Unproved:
 		return fmt.Errorf("the simulator found a broken invariant: wrong %v, split %v, hung %v, named %v", res.Wrong, res.Split, res.Hung, res.Named)
 	case !res.Completed:
 		phase, _ := n.quorumLacking()
@@ -68,12 +69,13 @@ func (n *network) watch(work *simWork, note protocoltest.Note) error {
 	case protocoltest.Stepped:
 		h.progress(node.Progress{Round: note.Round, Step: work.name(note.Round), Phase: note.Status.Phase, Status: note.Status})
 	case protocoltest.Summed:
-		if err := work.apply(h, note.Round, *note.Outcome); err != nil {
+		o := note.Outcome
+		skipped, err := work.apply(h, note.Round, *o)
+		if err != nil {
 			return err
 		}
-		o := note.Outcome
 		h.progress(node.Progress{Round: note.Round, Step: work.name(note.Round), Phase: protocol.Done, Finished: &node.RoundReport{
-			Round: note.Round, Step: work.name(note.Round), Included: o.Included, Sum: o.Sum, Set: o.Set,
+			Round: note.Round, Step: work.name(note.Round), Included: o.Included, Sum: o.Sum, Set: o.Set, Skipped: skipped,
 		}})
 	case protocoltest.Completed:
 		h.progress(node.Progress{Round: note.Round, Phase: protocol.Done, Complete: true})
@@ -113,8 +115,11 @@ var _ protocoltest.Work = (*simWork)(nil)
 // Last is the study's last round.
 func (w *simWork) Last() uint64 { return w.scenario.lastRound() }
 
-// Over tells whether the program wants no further round.
+// Over tells whether the program wants no further round, or has failed before it.
 func (w *simWork) Over(round uint64) bool {
+	if round >= uint64(len(w.states)) {
+		return true
+	}
 	_, more := w.scenario.program.Next(w.states[round])
 	return !more
 }
@@ -137,16 +142,37 @@ func (w *simWork) Update(p protocol.Party, round uint64) (protocol.Vector, error
 	return w.scenario.update(p, w.states[round])
 }
 
-// apply takes the step that a hospital's sum calls for.
-func (w *simWork) apply(h *hospital, round uint64, o protocol.Outcome) error {
-	values := make([]float64, len(o.Sum))
-	if err := w.step(round).Codec.Decode(values, o.Sum); err != nil {
-		return err
+// apply takes the step that a hospital's sum calls for, or says why it cannot.
+func (w *simWork) apply(h *hospital, round uint64, o protocol.Outcome) (skipped string, err error) {
+	next := model.State{}
+	if o.Unopened != "" {
+		if next, err = w.scenario.program.Again(w.states[round]); err != nil {
+			return "", err
+		}
+		return o.Unopened, w.keep(h, round, next)
 	}
-	next, err := w.scenario.program.Apply(w.states[round], values)
-	if err != nil {
-		return err
+	if skipped = o.Spoiled; skipped == "" {
+		values := make([]float64, len(o.Sum))
+		if err = w.step(round).Codec.Decode(values, o.Sum); err == nil {
+			next, err = w.scenario.program.Apply(w.states[round], values)
+		}
+		if err != nil && w.scenario.t.Liars == 0 {
+			return "", err
+		}
+		if err != nil {
+			skipped = err.Error()
+		}
 	}
+	if skipped != "" {
+		if next, err = w.scenario.program.Skip(w.states[round]); err != nil {
+			return "", &node.AbortedError{Round: round, Why: fmt.Sprintf("%s; %v", skipped, err)}
+		}
+	}
+	return skipped, w.keep(h, round, next)
+}
+
+// keep is the state that a hospital comes to behind a round.
+func (w *simWork) keep(h *hospital, round uint64, next model.State) (err error) {
 	if uint64(len(w.states)) == round+1 {
 		w.states = append(w.states, next)
 	}

@@ -175,7 +175,7 @@ func (h *hospital) carryThrough(ctx context.Context, f *protocoltest.Fault) erro
 
 // mangles tells whether a kind of fault leaves the hospital where it is.
 func (h *hospital) mangles(kind string) bool {
-	return slices.Contains([]string{protocoltest.Slow, protocoltest.Lossy, protocoltest.Corrupt, protocoltest.Duplicate, protocoltest.ClockSkew}, kind)
+	return !slices.Contains([]string{protocoltest.Kill, protocoltest.DiskFull, protocoltest.Pause, protocoltest.Disconnect}, kind)
 }
 
 // pause holds the hospital until its fault is over.
@@ -209,5 +209,5 @@ func (h *hospital) outgoing(data []byte) [][]byte {
 	if duplicate {
 		return [][]byte{data, data, data}
 	}
-	return [][]byte{data}
+	return append([][]byte{data}, h.otherStory(data)...)
 }

@@ -61,6 +61,9 @@ func Tables(ctx context.Context, opt TablesOptions) (*TablesReport, error) {
 		return nil, &InputError{err}
 	}
 	report := &TablesReport{Bits: cmp.Or(opt.Bits, TestKeyBits)}
+	if err := checkBits(report.Bits); err != nil {
+		return nil, err
+	}
 	for _, setting := range opt.Settings {
 		if err := experiment.setting(ctx, opt, setting, report); err != nil {
 			return report, fmt.Errorf("η %v, %d iterations: %w", setting.Eta, setting.Iterations, err)
@@ -120,7 +123,7 @@ func (t *tables) setting(ctx context.Context, opt TablesOptions, setting Setting
 	if opt.AsPublished {
 		name = "tables as published"
 	}
-	bits := cmp.Or(opt.Bits, TestKeyBits)
+	bits := report.Bits
 	s := &scenario{name: name, mode: InProcess, hospitals: t.hospitals, t: mostDropouts(n, protocol.SchemePaillier), keyBits: bits, freshKey: bits >= paillier.MinBits}
 	err := s.agree(study.Study{
 		Name: name, Task: "diabetes442", Scheme: protocol.SchemePaillier, Trainer: "continued", Rate: setting.Eta, Rounds: setting.Iterations,
@@ -221,6 +224,16 @@ func (c *continuing) Apply(state []byte, sum protocol.Vector) ([]byte, error) {
 		return nil, err
 	}
 	return next.MarshalBinary()
+}
+
+// Again does not happen, either: nobody is away.
+func (c *continuing) Again([]byte) ([]byte, error) {
+	return nil, fmt.Errorf("a sum of gradients is not taken again")
+}
+
+// Skip does not happen: these hospitals are honest.
+func (c *continuing) Skip([]byte) ([]byte, error) {
+	return nil, fmt.Errorf("a sum of gradients is not skipped")
 }
 
 // tableRun is three nodes in one process, and the sums that they opened.

@@ -40,25 +40,26 @@ type activationFlags struct {
 
 // activationReport is the result of model activation.
 type activationReport struct {
-	Function       string                 `json:"function"`
-	Method         string                 `json:"method"`
-	Interval       [2]float64             `json:"interval"`
-	Degree         int                    `json:"degree"`
-	Scale          float64                `json:"scale"`          // B
-	CoefficientsT  []float64              `json:"coefficients"`   // of powers of t = x/B
-	CoefficientsX  []float64              `json:"coefficients_x"` // of powers of x
-	MaxError       float64                `json:"max_error"`
-	MaxErrorAt     float64                `json:"max_error_at"`
-	OutsideError   float64                `json:"outside_error"`
-	FixedPoint     *bitsReport            `json:"fixed_point"`   // null: none of up to 60 fractional bits is enough
-	FixedPointOfX  *bitsReport            `json:"fixed_point_x"` // the same in powers of x
-	Parties        int                    `json:"parties"`
-	Threshold      int                    `json:"threshold"`
-	Values         int                    `json:"values"`
-	ProductRoom    int                    `json:"product_room_bits"` // that a product may have on shares
-	Horner         testnet.EvaluationCost `json:"horner"`
-	ParallelPowers testnet.EvaluationCost `json:"parallel_powers"`
-	Files          []string               `json:"files"`
+	Function       string                  `json:"function"`
+	Method         string                  `json:"method"`
+	Interval       [2]float64              `json:"interval"`
+	Degree         int                     `json:"degree"`
+	Scale          float64                 `json:"scale"`          // B
+	CoefficientsT  []float64               `json:"coefficients"`   // of powers of t = x/B
+	CoefficientsX  []float64               `json:"coefficients_x"` // of powers of x
+	MaxError       float64                 `json:"max_error"`
+	MaxErrorAt     float64                 `json:"max_error_at"`
+	OutsideError   float64                 `json:"outside_error"`
+	ErrorCurve     [][2]float64            `json:"error_curve"`   // x, and polynomial less function there
+	FixedPoint     *bitsReport             `json:"fixed_point"`   // null: none of up to 60 fractional bits is enough
+	FixedPointOfX  *bitsReport             `json:"fixed_point_x"` // the same in powers of x
+	Parties        int                     `json:"parties"`
+	Threshold      int                     `json:"threshold"`
+	Values         int                     `json:"values"`
+	ProductRoom    int                     `json:"product_room_bits"` // that a product may have on shares
+	Horner         *testnet.EvaluationCost `json:"horner"`            // null: it does not fit
+	ParallelPowers *testnet.EvaluationCost `json:"parallel_powers"`
+	Files          []string                `json:"files"`
 	approximation  *model.Approximation
 }
 
@@ -75,7 +76,8 @@ func newActivation(a *app, run func(*app, *activationFlags) error) *cobra.Comman
 		Long: "On shares a network computes sums and products, so its activations are polynomials. This finds one, in powers of\n" +
 			"t = x/B (B is the larger end of the interval), in which the coefficients are of order one and survive fixed point;\n" +
 			"a task takes them as `interval` and `coefficients` of its [model]. Methods: taylor (about 0), interpolation (at\n" +
-			"Chebyshev's points), least-squares (mean square over the interval), minimax (least largest error, by Remez).",
+			"Chebyshev's points), chebyshev (its series, cut off: mean square that counts the ends for more), least-squares (mean\n" +
+			"square over the interval), minimax (least largest error, by Remez).",
 		Example: "  hospital-node model activation --function sigmoid --interval -8,8 --degree 7\n" +
 			"  hospital-node model activation --function relu --method least-squares --interval -4,4 --degree 6 --out relu",
 		Args: noArgs,
@@ -124,10 +126,15 @@ func (f *activationFlags) report() (*activationReport, error) {
 	if err != nil {
 		return nil, err
 	}
+	places := m.Places(200)
+	var curve [][2]float64
+	for i, e := range m.Errors(places) {
+		curve = append(curve, [2]float64{places[i], e})
+	}
 	return &activationReport{
 		Function: m.Function, Method: m.Method, Interval: [2]float64{m.Low, m.High}, Degree: m.Degree, Scale: m.Polynomial.Interval,
 		CoefficientsT: m.Polynomial.Coefficients, CoefficientsX: m.InPowersOfX(),
-		MaxError: m.MaxError, MaxErrorAt: m.MaxErrorAt, OutsideError: m.Outside,
+		MaxError: m.MaxError, MaxErrorAt: m.MaxErrorAt, OutsideError: m.Outside, ErrorCurve: curve,
 		FixedPoint: bitsOf(m.FixedPoint()), FixedPointOfX: bitsOf(m.FixedPointOfX()),
 		Parties: f.parties, Threshold: f.threshold, Values: f.values, ProductRoom: room, Horner: horner, ParallelPowers: powers,
 		Files: []string{}, approximation: m,
@@ -182,7 +189,10 @@ func (r *bitsReport) text(room int) string {
 	return fmt.Sprintf("%d fractional bits, %d whole ones; a product has %d of the %d that there are", r.FractionBits, r.WholeBits, r.ProductBits, room)
 }
 
-func costText(c testnet.EvaluationCost) string {
+func costText(c *testnet.EvaluationCost) string {
+	if c == nil {
+		return "does not fit: numbers on the way are too large for shares; take a lower degree or a narrower interval"
+	}
 	return fmt.Sprintf("%s, %s a hospital", count(c.Rounds, "round"), bytesText(c.BytesPerParty))
 }
 
@@ -266,7 +276,7 @@ func activationFigures(m *model.Approximation, curve model.Curve) map[string]fig
 	return map[string]figure.Figure{
 		"activation": {
 			Title: title, X: "x", Y: "value", YMin: lowest - room, YMax: highest + room,
-			Curves: []figure.Curve{{Name: "polynomial", X: around, Y: fit}, {Name: m.Function, X: around, Y: exact, Dashed: true}},
+			Curves: []figure.Curve{{Name: "polynomial", X: around, Y: fit}, {Name: m.Function, X: around, Y: exact, Style: figure.Dashed}},
 		},
 		"error": {Title: title, X: "x", Y: "polynomial less " + m.Function, Curves: []figure.Curve{{Name: "error", X: on, Y: off}}},
 	}

@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"consilium/paillier"
+	"consilium/protocol/spdz"
 	"consilium/protocol/spdz/dishonest"
 	"consilium/protocol/spdz/learning"
 	"consilium/sharing/wide"
@@ -16,7 +16,7 @@ import (
 )
 
 func newBench(a *app, run func(context.Context, *app, *testnet.SharesBenchOptions) error) *cobra.Command {
-	cmd := &cobra.Command{Use: "bench", Short: "Measure what computations cost on this machine", Args: noArgs, RunE: a.helpOrFail}
+	cmd := &cobra.Command{Use: "bench", Short: "Measure what computations cost on this machine", Args: cobra.ArbitraryArgs, RunE: a.helpOrFail}
 	cmd.AddCommand(newBenchShares(a, run))
 	return cmd
 }
@@ -46,14 +46,8 @@ func newBenchShares(a *app, run func(context.Context, *app, *testnet.SharesBench
 }
 
 func runBenchShares(ctx context.Context, a *app, f *testnet.SharesBenchOptions) error {
-	if f.Threshold < 1 || f.Parties < 2*f.Threshold+1 || f.Parties > 10 || f.Rows < f.Parties || f.Features < 1 || f.Batch < 1 || f.Repeat < 1 {
-		return a.finish("bench", nil, &usageError{errors.New("--parties is from 2·threshold+1 to 10, --threshold, --features, --batch and --repeat at least 1, --rows at least the parties")})
-	}
-	if f.Majority != "" && f.Majority != learning.HonestMajority && f.Majority != learning.DishonestMajority {
-		return a.finish("bench", nil, &usageError{fmt.Errorf("--majority %s: %s or %s, or nothing for both", f.Majority, learning.HonestMajority, learning.DishonestMajority)})
-	}
-	if _, err := paillier.NewLanes(f.KeyBits, wide.Bits); err != nil || f.KeyBits%128 != 0 || f.KeyBits > paillier.MaxBits {
-		return a.finish("bench", nil, &usageError{fmt.Errorf("--bits %d: a multiple of 128 from 768 to %d", f.KeyBits, paillier.MaxBits)})
+	if err := checkBenchShares(f); err != nil {
+		return a.finish("bench-spdz", nil, &usageError{err})
 	}
 	f.Logger = a.logger()
 	f.Tell = func(job string) { a.progressf("%s", job) }
@@ -61,38 +55,54 @@ func runBenchShares(ctx context.Context, a *app, f *testnet.SharesBenchOptions) 
 	if err == nil && !a.json {
 		printBenchShares(a, report)
 	}
-	return a.finish("bench", report, err)
+	return a.finish("bench-spdz", report, err)
+}
+
+func checkBenchShares(f *testnet.SharesBenchOptions) error {
+	for _, c := range []struct {
+		flag             string
+		got, least, most int
+	}{
+		{"threshold", f.Threshold, 1, 4}, {"parties", f.Parties, 2*f.Threshold + 1, spdz.MaxParties}, {"features", f.Features, 1, 1000},
+		{"rows", f.Rows, f.Parties, 1_000_000}, {"batch", f.Batch, 1, 1_000_000}, {"repeat", f.Repeat, 1, 1000},
+	} {
+		if c.got < c.least || c.got > c.most {
+			return fmt.Errorf("--%s %d: from %d to %d", c.flag, c.got, c.least, c.most)
+		}
+	}
+	if f.Majority != "" && f.Majority != learning.HonestMajority && f.Majority != learning.DishonestMajority {
+		return fmt.Errorf("--majority %s: %s or %s, or nothing for both", f.Majority, learning.HonestMajority, learning.DishonestMajority)
+	}
+	if _, err := paillier.NewLanes(f.KeyBits, wide.Bits); err != nil || f.KeyBits%128 != 0 || f.KeyBits > paillier.MaxBits {
+		return fmt.Errorf("--bits %d: a multiple of 128 from 768 to %d", f.KeyBits, paillier.MaxBits)
+	}
+	return nil
 }
 
 func printBenchShares(a *app, r *testnet.SharesBenchReport) {
 	a.printf("%d rows × %d, batches of %d, one epoch; %d parties, any %d learn nothing\n\n", r.Rows, r.Features, r.Batch, r.Parties, r.Threshold)
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "job\tsecurity\twall s\tCPU s\tsent by a party\trounds\tat 20 ms\tdifference ≤ bound\tMP-SPDZ")
+	fmt.Fprintln(w, "job\tsecurity\twall s\tCPU s\tsent by a party\trounds\tat 20 ms\tdifference ≤ bound\tMP-SPDZ\tactivation")
 	for _, j := range r.Jobs {
-		bound := "no bound"
+		bound, there := "no bound", "–"
 		if j.WeightsBound != nil {
 			bound = fmt.Sprintf("%.1e", *j.WeightsBound)
 		}
-		yardstick, mark := "", ""
-		if j.Yardstick != nil {
-			yardstick = fmt.Sprintf("%.2f s, %.1f MB", j.Yardstick.Seconds, j.Yardstick.Megabytes)
+		if y := j.Yardstick; y != nil {
+			there = fmt.Sprintf("%.2f s, %.1f MB", y.Seconds, y.Megabytes)
 		}
+		mark := ""
 		if j.Measured != nil {
 			mark = "~"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s%.3f\t%s%.3f\t%s%s\t%s%d\t%s%.2f s\t%.1e ≤ %s\t%s\n", j.Name, j.Security, mark, j.Seconds, mark, j.CPUSeconds,
-			mark, bytesText(j.Bytes), mark, j.Rounds, mark, j.SecondsAt20ms, j.WeightsMaxDiff, bound, yardstick)
+		fmt.Fprintf(w, "%s\t%s\t%s%.3f\t%s%.3f\t%s%s\t%s%d\t%s%.2f s\t%.1e ≤ %s\t%s\t%s\n", j.Name, j.Security, mark, j.Seconds, mark, j.CPUSeconds,
+			mark, bytesText(j.Bytes), mark, j.Rounds, mark, j.SecondsAt20ms, j.WeightsMaxDiff, bound, there, j.Activation)
 	}
 	w.Flush()
-	a.printf("\n")
-	for _, j := range r.Jobs {
-		a.printf("%s, %s: %s\n", j.Name, j.Security, j.Activation)
-		if m := j.Measured; m != nil {
-			a.printf("  ~ extrapolated from one step of %d rows with keys of %d bits: %.1f s, %.1f s CPU, %s, %d rounds, of which %.1f s and\n"+
-				"  %.1f s CPU set up the keys. An epoch takes less: what several steps need is made at once.\n",
-				m.Rows, m.KeyBits, m.Seconds, m.CPUSeconds, bytesText(m.Bytes), m.Rounds, m.SetUpSeconds, m.SetUpCPUSeconds)
-		}
-	}
+	printMeasured(a, r)
+	a.printf("\nDifferences are those to the same training in the clear, rounded to the nearest; with the roundings of the\n")
+	a.printf("masks, which whoever knows all seeds can replay, the weights are the same bit for bit (not with a dishonest\n")
+	a.printf("majority, whose masks are each party's own).\n")
 	for i, j := range r.Jobs {
 		if i > 0 && r.Jobs[i-1].Name == j.Name && r.Jobs[i-1].Activation == j.Activation {
 			continue
@@ -100,6 +110,17 @@ func printBenchShares(a *app, r *testnet.SharesBenchReport) {
 		a.printf("\nbits that %s (%s) needs of the field's:\n", j.Name, j.Activation)
 		for _, v := range j.Ranges {
 			a.printf("  %-24s up to %-10.3g %2d bits behind the point, %2d of %d in all\n", v.Name, v.Reach, v.Fraction, v.Needed, v.Available)
+		}
+	}
+}
+
+// printMeasured says what an extrapolated job is extrapolated from.
+func printMeasured(a *app, r *testnet.SharesBenchReport) {
+	for _, j := range r.Jobs {
+		if m := j.Measured; m != nil {
+			a.printf("\n~ %s, %s, is EXTRAPOLATED from one step of %d rows with keys of %d bits: %.1f s, %.1f s CPU, %s, %d rounds,\n"+
+				"of which %.1f s and %.1f s CPU set up the keys. An epoch takes less: what several steps need is made at once.\n",
+				j.Name, j.Security, m.Rows, m.KeyBits, m.Seconds, m.CPUSeconds, bytesText(m.Bytes), m.Rounds, m.SetUpSeconds, m.SetUpCPUSeconds)
 		}
 	}
 }

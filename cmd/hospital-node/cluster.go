@@ -14,6 +14,7 @@ import (
 	"consilium/node/identity"
 	"consilium/node/roster"
 	"consilium/node/store"
+	"consilium/paillier"
 	"consilium/protocol"
 )
 
@@ -28,6 +29,16 @@ type clusterReport struct {
 	Unsigned   []string       `json:"unsigned"`
 	Paillier   *keyReport     `json:"paillier"` // null without a key
 	File       string         `json:"file"`
+	Smallest   int            `json:"smallest_set"`  // hospitals in a sum
+	Learn      int            `json:"learn_nothing"` // so many that compare notes learn nothing but the sum of the others
+	Schemes    []schemeReport `json:"schemes"`
+}
+
+// schemeReport says whether a scheme stands the liars and dropouts of a roster.
+type schemeReport struct {
+	Name   string `json:"name"`
+	Stands bool   `json:"stands"`
+	Least  int    `json:"least"` // hospitals for so many liars and dropouts; 0 when no number would do
 }
 
 type memberReport struct {
@@ -137,6 +148,36 @@ func signers(r *roster.Roster) string {
 	return fmt.Sprintf("%d of %d members, and %d of the %d of epoch %d", len(r.Signatures), len(r.Members), len(r.Consents), len(r.Before.Members), r.Before.Epoch)
 }
 
+// learnNothing is how many hospitals that compare notes learn nothing but the sum of
+// the others.
+func learnNothing(r *roster.Roster) int {
+	most := r.Thresholds().Openings() - 1
+	if key, err := r.PaillierKey(); err == nil && key != nil {
+		if most = key.Threshold() - 1; r.JointKey {
+			// So many could factor N if they kept what they drew when it was made.
+			most = min(most, (key.Holders()-1)/2)
+		}
+	}
+	return most
+}
+
+// schemesOf says which schemes stand what a roster promises.
+func schemesOf(t protocol.Thresholds) []schemeReport {
+	list := make([]schemeReport, len(rounds))
+	for i, name := range rounds {
+		list[i] = schemeReport{name, protocol.MostDropoutsOf(name, t.Parties, t.Liars) >= t.Dropouts, 0}
+		for n := 3; n <= protocol.MaxParties && list[i].Least == 0; n++ {
+			if protocol.MostDropoutsOf(name, n, t.Liars) >= t.Dropouts {
+				list[i].Least = n
+			}
+		}
+	}
+	return list
+}
+
+// rounds are the schemes of rounds that sum updates.
+var rounds = []string{protocol.SchemeShamir, protocol.SchemeMasked, protocol.SchemePaillier}
+
 // stands says what a federation stands and what colluders can learn.
 func stands(a *app, r *roster.Roster) {
 	t := r.Thresholds()
@@ -145,13 +186,23 @@ func stands(a *app, r *roster.Roster) {
 		k = key.Threshold()
 	}
 	a.printf("Hospitals that may be away at any time: %d. Hospitals that may lie: %d.\n", t.Dropouts, t.Liars)
-	curious := k - 1
-	if key, err := r.PaillierKey(); err == nil && key != nil && r.JointKey {
-		// So many could factor N if they kept what they drew when it was made.
-		curious = min(curious, (key.Holders()-1)/2)
-	}
+	curious := learnNothing(r)
 	a.printf("A sum is opened by %d hospitals, and has at least %d in it. Up to %d that compare notes learn nothing but the\n"+
 		"sum of the others; %d could open any update.\n", k, t.SmallestSet(), curious, curious+1)
+	if t.Liars == 0 && t.Parties >= 7 {
+		a.printf("A study that says colluders = so many lets fewer than %d learn nothing, for smaller messages.\n", k-1)
+	}
+	keyOrigin(a, r)
+	if t.Liars > 0 {
+		standsLiars(a, t)
+	}
+	if t.Parties == 3 {
+		a.printf("Of three hospitals, one may drop out only after it has dealt: a sum of two would show each the other's update.\n")
+	}
+}
+
+// keyOrigin says where a roster's Paillier key comes from, and so who knows it.
+func keyOrigin(a *app, r *roster.Roster) {
 	if key, err := r.PaillierKey(); err == nil && key != nil {
 		origin := "whoever dealt it could decrypt alone"
 		if r.JointKey {
@@ -162,29 +213,27 @@ func stands(a *app, r *roster.Roster) {
 	if r.InsecureTestKey {
 		a.printf("THE PAILLIER KEY IS A TEST KEY AND PROTECTS NOTHING.\n")
 	}
-	if t.Liars > 0 {
-		standsLiars(a, t)
-	}
-	if t.Parties == 3 {
-		a.printf("Of three hospitals, one may drop out only after it has dealt: a sum of two would show each the other's update.\n")
-	}
 }
 
 func standsLiars(a *app, t protocol.Thresholds) {
 	if err := protocol.CheckCorrection(t); err != nil {
 		a.printf("With liars the scheme is masked, or paillier with a key (`hospital-node cluster keygen`).\n(%v.)\n", err)
 	} else {
-		a.printf("Schemes shamir and masked stand the liars.\n")
+		a.printf("Schemes shamir and masked stand the liars, and paillier with a key (`hospital-node cluster keygen`).\n")
 	}
-	a.printf("With both, each liar can make every other hospital publish one of its shares, which the liar holds already; a share\n" +
-		"that is published because a hospital was too slow counts as one more that compares notes.\n")
+	if protocol.MostDropoutsOf(protocol.SchemePaillier, t.Parties, t.Liars) < t.Dropouts {
+		a.printf("But not paillier: at most %d hospitals hold a share of its key.\n", paillier.MaxHolders)
+	}
+	a.printf("With shamir and masked, each liar can make every other hospital publish one of its shares, which the liar holds already;\n" +
+		"a share that is published because a hospital was too slow counts as one more that compares notes.\n")
 	a.printf("A liar is refused, and named where there is proof. It cannot stop a round or show two hospitals different sums; it can\n" +
-		"still contribute a false update.\n")
+		"still contribute a false update. Where that shows, the round is skipped.\n")
 }
 
 func reportOf(r *roster.Roster, file string) *clusterReport {
 	unsigned, _ := r.Unsigned()
 	report := &clusterReport{
+		Smallest: r.Thresholds().SmallestSet(), Learn: learnNothing(r), Schemes: schemesOf(r.Thresholds()),
 		Federation: r.Federation, Epoch: r.Epoch, Hash: r.Hash().String(), Liars: r.Liars, Dropouts: r.Dropouts,
 		Threshold: r.Threshold, Unsigned: append([]string{}, unsigned...), File: file,
 	}
@@ -230,6 +279,7 @@ func runClusterSign(_ context.Context, a *app, f *clusterSignFlags) error {
 	} else {
 		a.printf("%s is signed; still to sign: %s\n", f.files[0], strings.Join(report.Unsigned, ", "))
 	}
+	keyOrigin(a, r)
 	return a.finish("cluster-sign", report, nil)
 }
 
@@ -278,6 +328,9 @@ func signAs(r *roster.Roster, home string, id *identity.Identity) error {
 				return &usageError{err}
 			}
 			defer lock.Unlock()
+			if err := tookPart(r, home); err != nil {
+				return err
+			}
 			if err := r.Consent(home, id); err != nil {
 				return &node.NotAdmittedError{Why: err.Error()}
 			}
@@ -290,6 +343,21 @@ func signAs(r *roster.Roster, home string, id *identity.Identity) error {
 		return &node.NotAdmittedError{Why: err.Error()}
 	}
 	return nil
+}
+
+// tookPart refuses to sign for a key that this hospital did not help to make: its
+// author could have put in one whose factors he knows. The ceremony itself lets a
+// home consent to the roster with its key.
+func tookPart(r *roster.Roster, home string) error {
+	if !r.JointKey {
+		return nil
+	}
+	consented, err := roster.Consented(home, r.Before)
+	if err == nil && consented != r.Hash().String() {
+		err = &node.NotAdmittedError{Why: "the roster says that its members made its Paillier key together, and this hospital took no part in that: " +
+			"run `hospital-node cluster keygen` with the others, which signs"}
+	}
+	return err
 }
 
 func newClusterVerify(a *app, run func(context.Context, *app, string) error) *cobra.Command {
@@ -320,6 +388,7 @@ func runClusterVerify(_ context.Context, a *app, file string) error {
 		err = &node.NotAdmittedError{Why: fmt.Sprintf("%s is not signed by %s", file, strings.Join(missing, ", "))}
 	default:
 		a.printf("%s: signed by %s, hash %s\n", file, signers(r), r.Hash())
+		keyOrigin(a, r)
 	}
 	return a.finish("cluster-verify", report, err)
 }

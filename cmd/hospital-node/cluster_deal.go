@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"consilium/internal/durable"
+	"consilium/node/ceremony"
 	"consilium/node/identity"
 	"consilium/node/roster"
 	"consilium/node/study"
@@ -133,12 +134,12 @@ func deal(a *app, f *dealFlags) (*dealReport, error) {
 // keepShare verifies the share that a member was dealt and puts it into the
 // home.
 func keepShare(f *clusterSignFlags, r *roster.Roster, id *identity.Identity) error {
-	if f.share == "" {
-		return nil
-	}
 	key, err := r.PaillierKey()
-	if err != nil {
+	if err != nil || f.share == "" && !r.JointKey {
 		return err
+	}
+	if f.share == "" {
+		return keepMade(f.home, key, id)
 	}
 	if key == nil {
 		return fmt.Errorf("%s has no Paillier key: the share is of another roster", f.files[0])
@@ -151,6 +152,19 @@ func keepShare(f *clusterSignFlags, r *roster.Roster, id *identity.Identity) err
 		return fmt.Errorf("%s is the share of %s", f.share, r.Name(protocol.Party(share.Holder())))
 	}
 	return identity.KeepShare(f.home, share)
+}
+
+// keepMade makes sure that the home holds its share of a key that it helped to
+// make, where the ceremony was broken off before it had every endorsement.
+func keepMade(home string, key *paillier.ThresholdKey, id *identity.Identity) error {
+	if share, err := identity.LoadShare(home, key); err == nil && share != nil {
+		return nil
+	}
+	adopted, err := ceremony.Adopt(home, id, key)
+	if err == nil && !adopted {
+		err = fmt.Errorf("%s holds no share of this key: restore it with `hospital-node keys restore`", home)
+	}
+	return err
 }
 
 // paillierKey is this hospital's part of the key when the study needs one.
@@ -171,7 +185,7 @@ func paillierKey(a *app, home string, r *roster.Roster, s *study.Study) (*protoc
 	}
 	share, err := identity.LoadShare(home, public)
 	if err != nil {
-		return nil, err
+		return nil, ofEpoch(r, err)
 	}
 	self, ok := r.Find(id.Public())
 	if share != nil && ok && share.Holder() != int(self) {
@@ -183,6 +197,9 @@ func paillierKey(a *app, home string, r *roster.Roster, s *study.Study) (*protoc
 	}
 	if r.InsecureTestKey {
 		a.progressf("WARNING: the Paillier key is a test key of %d bits and protects nothing", public.Bits())
+	}
+	if !r.JointKey {
+		a.progressf("the Paillier key of this roster was dealt: whoever dealt it can read every update")
 	}
 	return protocol.NewPaillierKey(public, share)
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -82,6 +84,9 @@ func runClusterKeygen(ctx context.Context, a *app, f *keygenFlags) error {
 		a.printf("Any %d of the %d hospitals decrypt. This hospital's share is in %s: back it up with\n"+
 			"`hospital-node keys backup --home %s --roster %s`. The share of the epoch before is erased, if there was one.\n",
 			report.Key.Threshold, report.Key.Holders, report.Share, f.home, report.File)
+		if report.Key.InsecureTest {
+			a.printf("THE KEY IS A TEST KEY AND PROTECTS NOTHING.\n")
+		}
 		a.printf("%d candidates, %.1f s, %.1f MB sent.\n", report.Candidates, report.Seconds, float64(report.BytesSent)/1e6)
 	}
 	return a.finish("cluster-keygen", report, err)
@@ -117,6 +122,10 @@ func makeKey(ctx context.Context, a *app, f *keygenFlags) (*keygenReport, error)
 	if err := checkListen(listen); err != nil {
 		return nil, err
 	}
+	f.out = orDefault(f.out, filepath.Join(f.home, fmt.Sprintf("roster-%d.toml", r.Epoch+1)))
+	if err := checkOut(f.out, r); err != nil {
+		return nil, &usageError{err}
+	}
 	lock, err := store.LockHome(f.home)
 	if err != nil {
 		return nil, err
@@ -128,6 +137,21 @@ func makeKey(ctx context.Context, a *app, f *keygenFlags) (*keygenReport, error)
 	}
 	report, err := takePart(ctx, a, f, mesh, c)
 	return report, errors.Join(err, mesh.Close())
+}
+
+// checkOut refuses, before the ceremony, a file that could not be written in its
+// end, and one that holds something else than the next roster.
+func checkOut(file string, r *roster.Roster) error {
+	if info, err := os.Stat(filepath.Dir(file)); err != nil || !info.IsDir() {
+		return fmt.Errorf("--out %s: there is no folder %s", file, filepath.Dir(file))
+	}
+	if !exists(file) {
+		return nil
+	}
+	if next, err := roster.Read(file); err != nil || !next.JointKey || next.Previous != r.Hash().String() {
+		return fmt.Errorf("%s exists and is no roster with a key made after %s: name another file with --out", file, r.Hash().Short())
+	}
+	return nil
 }
 
 // takePart takes part in the ceremony, shows it, and writes the next roster.
@@ -149,16 +173,18 @@ func takePart(ctx context.Context, a *app, f *keygenFlags, mesh *node.Mesh, c *c
 	if mismatch := (*keygen.MismatchError)(nil); errors.As(err, &mismatch) {
 		err = &usageError{err}
 	}
+	if errors.Is(err, context.Canceled) {
+		err = errors.New("interrupted; the same command goes on where the ceremony was")
+	}
 	if err != nil {
 		return nil, err
 	}
-	file := orDefault(f.out, filepath.Join(f.home, fmt.Sprintf("roster-%d.toml", next.Epoch)))
-	if err := writeRoster(file, next); err != nil {
+	if err := writeRoster(f.out, next); err != nil {
 		return nil, err
 	}
 	key := made.Result.Key
 	return &keygenReport{
-		File: file, Epoch: next.Epoch, Hash: next.Hash().String(),
+		File: f.out, Epoch: next.Epoch, Hash: next.Hash().String(),
 		Key:   keyReport{key.Bits(), key.Holders(), key.Threshold(), next.InsecureTestKey, true},
 		Share: filepath.Join(f.home, identity.ShareFile), Record: filepath.Join(f.home, ceremony.RecordFile),
 		Candidates: made.Result.Products, Tested: made.Result.Tested, Attempts: made.Attempts, Rounds: made.Cost.Rounds,
@@ -169,12 +195,12 @@ func takePart(ctx context.Context, a *app, f *keygenFlags, mesh *node.Mesh, c *c
 
 // awayError says that a hospital was waited for too long.
 type awayError struct {
-	hospital string
-	timeout  time.Duration
+	hospitals []string
+	timeout   time.Duration
 }
 
 func (e *awayError) Error() string {
-	return fmt.Sprintf("%s did not come within %v: start it and begin again, the ceremony goes on where it was", e.hospital, e.timeout)
+	return fmt.Sprintf("waited for %s longer than %v; begin again when nobody is missing: the ceremony goes on where it was", strings.Join(e.hospitals, ", "), e.timeout)
 }
 
 // keygenProgress shows a ceremony while it runs.
@@ -188,6 +214,7 @@ type keygenProgress struct {
 	first keygen.Progress // of the search, in this process
 	since time.Time       // of the search
 	last  keygen.Progress
+	told  int // products that were shown
 }
 
 var stageTexts = map[keygen.Stage]string{
@@ -212,51 +239,61 @@ func (p *keygenProgress) step(s keygen.Progress) {
 
 func (p *keygenProgress) again(err error) { p.app.progressf("%v: beginning again where we were", err) }
 
-// searching is a line on the search. Tries have no memory: what is ahead on average
-// does not become less by what is behind.
-func (p *keygenProgress) searching() string {
+// tellSearch shows how far the search is, if it has got further. Tries have no
+// memory: what is ahead on average does not become less by what is behind.
+func (p *keygenProgress) tellSearch() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	done := p.last.Products - p.first.Products
-	if p.last.Stage != keygen.StageSearch || done == 0 {
-		return ""
+	if p.last.Stage != keygen.StageSearch || done == 0 || p.last.Products == p.told {
+		return
 	}
+	p.told = p.last.Products
 	each := time.Since(p.since).Seconds() / float64(done)
-	return fmt.Sprintf("%d candidates sieved and multiplied, %d tested; on average %.0f s more at this pace", p.last.Products, p.last.Tested, each*p.last.ExpectedProducts)
+	p.app.progressf("%d candidates sieved and multiplied, %d tested; on average %.0f s more at this pace", p.last.Products, p.last.Tested, each*p.last.ExpectedProducts)
 }
 
 // watch tells how far the ceremony is and whom it waits for.
 func (p *keygenProgress) watch(ctx context.Context, giveUp context.CancelCauseFunc) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	told, toldWaiting := "", ""
-	for {
+	toldWaiting := ""
+	for seconds := 1; ; seconds++ {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		if line := p.searching(); line != told && line != "" {
-			p.app.progressf("%s", line)
-			told = line
+		if seconds%5 == 0 {
+			p.tellSearch()
 		}
-		waiting := ""
-		for _, w := range p.mesh.Waiting() {
-			long := time.Since(w.Since)
-			if p.timeout > 0 && long >= p.timeout {
-				giveUp(&awayError{w.Hospital, p.timeout})
-				return
-			}
-			switch {
-			case !w.Connected:
-				waiting += fmt.Sprintf("; %s is not connected", w.Hospital)
-			case long >= 3*time.Second:
-				waiting += fmt.Sprintf("; %s computes, or hangs", w.Hospital)
-			}
+		waiting, late := p.waiting()
+		if len(late) > 0 {
+			giveUp(&awayError{late, p.timeout})
+			return
 		}
 		if waiting != toldWaiting && waiting != "" {
 			p.app.progressf("waiting%s", waiting)
 		}
 		toldWaiting = waiting
 	}
+}
+
+// waiting says whom the ceremony waits for, and who is late.
+func (p *keygenProgress) waiting() (text string, late []string) {
+	for _, w := range p.mesh.Waiting() {
+		long := time.Since(w.Since)
+		if p.timeout > 0 && long >= p.timeout {
+			late = append(late, w.Hospital)
+		}
+		switch {
+		case w.Refused != "":
+			text += fmt.Sprintf("; %s is refused: %s", w.Hospital, w.Refused)
+		case !w.Connected:
+			text += fmt.Sprintf("; %s is not connected", w.Hospital)
+		case long >= 3*time.Second:
+			text += fmt.Sprintf("; %s computes, or hangs", w.Hospital)
+		}
+	}
+	return text, late
 }

@@ -31,7 +31,10 @@ func newDemo(a *app, run func(context.Context, *app, *demoFlags) error) *cobra.C
 		Short: "Hospitals on this machine train one model, and one drops out",
 		Long: "Real nodes, each with its own key, store and connections, train one model; what comes out is compared with\n" +
 			"the same computation in the clear. Without --task, --scheme, --drop and --fault: four invented hospitals, and one\n" +
-			"of them is killed in the opening phase of round 2 and back in round 3.",
+			"of them is killed in the opening phase of round 2 and back in round 3.\n\n" +
+			"With --scheme spdz a round is a step of the training on shares, with phases open and combine; round 0, in which rows are\n" +
+			"shared, has deal. No step passes without all: a fault with +N is over when the others have noticed it, and they go on from\n" +
+			"a checkpoint; without hospitals that are gone for good the others share again, if they are enough (docs/spdz.md).",
 		Example: "  hospital-node demo\n  hospital-node demo --task heart --data ../shared/data/heart --drop cleveland@3:open",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

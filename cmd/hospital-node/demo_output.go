@@ -65,6 +65,10 @@ func (p *demoProgress) event(e testnet.Event) {
 		p.app.progressf("  + %s is back before round %d", e.Hospital, e.Round)
 	case testnet.Waiting:
 		p.app.progressf("  … round %d, phase %s: waiting for %s", e.Round, e.Phase, e.Detail)
+	case testnet.Resumed:
+		p.app.progressf("  + %s go on, to round %d", e.Detail, e.Round)
+	case testnet.Regrouped:
+		p.app.progressf("  + without those that are gone for good, shares are shared again among %s", e.Detail)
 	case testnet.Shared:
 		at := ""
 		if e.Step == "train" {
@@ -74,8 +78,20 @@ func (p *demoProgress) event(e testnet.Event) {
 	case testnet.RoundDone:
 		p.last = e
 		p.app.progressf("round %*d/%d  %-11s %-46s %6.0f ms  %9s  %s", len(fmt.Sprint(e.Rounds)), e.Round, e.Rounds, e.Step,
-			"sum of "+strings.Join(e.Included, ", "), 1000*e.Seconds, bytesText(e.Bytes), p.remaining(e))
+			summed(e.Included, e.Detail), 1000*e.Seconds, bytesText(e.Bytes), p.remaining(e))
 	}
+}
+
+// summed says what came of a round, in a line.
+func summed(included []string, skipped string) string {
+	sum := "sum of " + strings.Join(included, ", ")
+	switch {
+	case skipped == "":
+		return sum
+	case len(included) == 0:
+		return "CAME TO NOTHING, taken again"
+	}
+	return "SKIPPED, " + sum
 }
 
 // remaining estimates what is left from what has passed.
@@ -220,6 +236,31 @@ func dropouts(a *app, r *testnet.DemoReport) {
 			a.printf("Round %d: %s dropped out in phase %s; %s.\n", round.Round, d.Name, d.Phase, in)
 		}
 	}
+	lies(a, r)
+}
+
+// lies says who was found out, and which rounds were skipped.
+func lies(a *app, r *testnet.DemoReport) {
+	for _, name := range sortedKeys(r.Named) {
+		a.printf("%s is proved to have lied, by %d pieces of evidence in the others' homes.\n", name, r.Named[name])
+	}
+	rounds := r.Rounds
+	if r.Evaluate != nil {
+		rounds = append(slices.Clone(rounds), *r.Evaluate)
+	}
+	for _, round := range rounds {
+		if round.Skipped != "" {
+			a.printf("Round %d %s: %s.\n", round.Round, whatBecame(len(round.Included)), round.Skipped)
+		}
+	}
+}
+
+// whatBecame of a round without a sum, by how many were in it.
+func whatBecame(included int) string {
+	if included == 0 {
+		return "came to nothing, and its step was taken again"
+	}
+	return "was skipped, with the model as it was"
 }
 
 // visibility says what each hospital could see.
@@ -237,6 +278,11 @@ func visibility(a *app, r *testnet.DemoReport) {
 	}
 	a.printf("\nWhat each hospital could see: its own rows; %s; ", hidden)
 	a.printf("the sums over the %d or more hospitals of each round; the model.\n", (protocol.Thresholds{Parties: n}).SmallestSet())
+	if r.Liars > 0 {
+		a.printf("Nobody saw another's rows, mean or update. This federation is set up for %d hospitals that may do anything at all;\n", r.Liars)
+		a.printf("what they can still do is contribute false updates (SECURITY.md).\n")
+		return
+	}
 	a.printf("Nobody saw another's rows, mean or update. The run goes on without any %d of the %d. This federation is\n", n-k, n)
 	a.printf("set up for hospitals that crash or are cut off, and for none that lies (SECURITY.md).\n")
 }
@@ -255,6 +301,16 @@ func traffic(a *app, r *testnet.DemoReport) {
 func printShares(a *app, r *testnet.DemoReport) {
 	s := r.Shares
 	a.printf("\nJoint weights against the same training in the clear: %.1e apart at most%s.\n", r.WeightsMaxDiff, boundText(r.WeightsBound))
+	for _, round := range r.Rounds {
+		for _, d := range round.Dropped {
+			if d.Phase != "" && slices.Contains(s.Hospitals, d.Name) {
+				a.printf("Round %d: %s dropped out in phase %s; the others waited, and all went on.\n", round.Round, d.Name, d.Phase)
+			}
+		}
+	}
+	if len(s.Hospitals) < len(r.Hospitals) {
+		a.printf("%s went on without the others, whose rows stayed in: the shares were shared again.\n", strings.Join(s.Hospitals, ", "))
+	}
 	if s.Halvings > 0 {
 		a.printf("The range guard halved the rate %d times.\n", s.Halvings)
 	}

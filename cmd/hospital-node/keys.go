@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"filippo.io/age"
 	"github.com/spf13/cobra"
@@ -145,23 +146,9 @@ func backupShare(f *keysFlags) (*keysReport, error) {
 	if err != nil {
 		return nil, err
 	}
-	var recipients []age.Recipient
-	for _, text := range f.recipients {
-		r, err := age.ParseX25519Recipient(text)
-		if err != nil {
-			return nil, fmt.Errorf("--recipient: %w", err)
-		}
-		recipients = append(recipients, r)
-	}
-	if f.passphraseFile != "" {
-		r, _, err := f.passphrase()
-		if err != nil {
-			return nil, err
-		}
-		recipients = append(recipients, r)
-	}
-	if len(recipients) == 0 {
-		return nil, errors.New("say who may open the backup: --recipient with an age public key (`age-keygen` makes one), or --passphrase-file")
+	recipients, err := f.keepers()
+	if err != nil {
+		return nil, err
 	}
 	share, err := identity.LoadShare(f.home, key)
 	if err == nil && share == nil {
@@ -171,7 +158,7 @@ func backupShare(f *keysFlags) (*keysReport, error) {
 		err = f.checkHolder(r, share)
 	}
 	if err != nil {
-		return nil, err
+		return nil, ofEpoch(r, err)
 	}
 	sealed, err := identity.SealShare(share, recipients...)
 	if err != nil {
@@ -182,6 +169,39 @@ func backupShare(f *keysFlags) (*keysReport, error) {
 		return nil, fmt.Errorf("%s exists: name another file with --out", file)
 	}
 	return f.report(file, key, share), durable.WriteFile(file, sealed, 0o600)
+}
+
+// keepers are who may open the backup. What was given is not repeated: it could be
+// a private key, by mistake.
+func (f *keysFlags) keepers() (recipients []age.Recipient, err error) {
+	switch {
+	case f.passphraseFile != "" && len(f.recipients) > 0:
+		return nil, errors.New("--recipient and --passphrase-file: a backup is opened with a key or with a passphrase; make two for both")
+	case f.passphraseFile != "":
+		own, _, err := f.passphrase()
+		return []age.Recipient{own}, err
+	case len(f.recipients) == 0:
+		return nil, errors.New("say who may open the backup: --recipient with an age public key (`age-keygen` makes one), or --passphrase-file")
+	}
+	for _, text := range f.recipients {
+		if strings.HasPrefix(strings.ToUpper(text), "AGE-SECRET-KEY-") {
+			return nil, errors.New("--recipient: this is a private key of age, and your shell remembers it now: make another, and give its public key, age1…")
+		}
+		own, err := age.ParseX25519Recipient(text)
+		if err != nil {
+			return nil, errors.New("--recipient: this is no public key of age: they begin with age1")
+		}
+		recipients = append(recipients, own)
+	}
+	return recipients, nil
+}
+
+// ofEpoch says which key was meant when a share is of another.
+func ofEpoch(r *roster.Roster, err error) error {
+	if errors.Is(err, paillier.ErrOtherKey) {
+		return fmt.Errorf("%w than that of epoch %d: every key has shares of its own; --roster names the roster of an epoch", err, r.Epoch)
+	}
+	return err
 }
 
 func (f *keysFlags) report(file string, key *paillier.ThresholdKey, share *paillier.KeyShare) *keysReport {
@@ -216,7 +236,7 @@ func restoreShare(f *keysFlags) (*keysReport, error) {
 		err = f.checkHolder(r, share)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.file, err)
+		return nil, fmt.Errorf("%s: %w", f.file, ofEpoch(r, err))
 	}
 	file := filepath.Join(f.home, identity.ShareFile)
 	if exists(file) && !f.replace {
@@ -238,7 +258,11 @@ func (f *keysFlags) openers() ([]age.Identity, error) {
 		if err != nil {
 			return nil, err
 		}
-		return age.ParseIdentities(bytes.NewReader(data))
+		own, err := age.ParseIdentities(bytes.NewReader(data))
+		if err != nil { // whose text may hold what the file does
+			return nil, fmt.Errorf("%s is no file of private keys of age", f.identities)
+		}
+		return own, nil
 	}
 	return nil, errors.New("say what opens the backup: --identity with the file of an age private key, or --passphrase-file")
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -26,6 +27,7 @@ type reproduceFlags struct {
 	bitsGiven       bool
 	eta             float64
 	iterations      int
+	seed            uint64
 	asPublished     bool
 	quick           bool
 }
@@ -70,10 +72,17 @@ func newReproduce(a *app, run func(context.Context, *app, *reproduceFlags) error
 			if len(args) != 1 {
 				return &usageError{fmt.Errorf("name one experiment of %s", strings.Join(experiments, ", "))}
 			}
-			f.name, f.bitsGiven = args[0], cmd.Flags().Changed("bits")
-			if tables := published[f.name] != nil; tables && cmd.Flags().Changed("eta") != cmd.Flags().Changed("iterations") {
+			given := cmd.Flags().Changed
+			f.name, f.bitsGiven = args[0], given("bits")
+			switch table := published[f.name] != nil; {
+			case table && given("eta") != given("iterations"):
 				return &usageError{errors.New("--eta and --iterations are given together: they name one column of a table")}
+			case given("iterations") && f.iterations < 1:
+				return &usageError{fmt.Errorf("--iterations %d: at least 1", f.iterations)}
+			case given("bits") && f.bits < 1:
+				return &usageError{fmt.Errorf("--bits %d: a key has 512 bits at least", f.bits)}
 			}
+			f.note(a, given)
 			return run(cmd.Context(), a, f)
 		},
 	}
@@ -83,9 +92,21 @@ func newReproduce(a *app, run func(context.Context, *app, *reproduceFlags) error
 	flags.IntVar(&f.bits, "bits", testnet.TestKeyBits, "length of the Paillier key; below 2048 a published one, which protects nothing; xor takes 3072 unless said")
 	flags.Float64Var(&f.eta, "eta", 0, "step length, for another column than the table's")
 	flags.IntVar(&f.iterations, "iterations", 0, "steps of each part, for another column than the table's; of the training in xor and the figures")
+	flags.Uint64Var(&f.seed, "seed", 1, "of the first weights in xor and the figures, and of the figures' test rows")
 	flags.BoolVar(&f.asPublished, "as-published", false, "count hospital 1 twice, as the authors' code did")
-	flags.BoolVar(&f.quick, "quick", false, "with the shortest test key, of 512 bits, and short trainings: to see that it works")
+	flags.BoolVar(&f.quick, "quick", false, "with the shortest test key unless --bits is given, and short trainings: to see that it works")
 	return cmd
+}
+
+// note says which of the flags given have no part in the experiment.
+func (f *reproduceFlags) note(a *app, given func(string) bool) {
+	table, figure := published[f.name] != nil, figureTitles[f.name] != ""
+	none := map[string]bool{"bits": figure, "seed": table, "data": f.name == "xor", "eta": figure || f.name == "xor", "as-published": figure || f.name == "xor"}
+	for _, flag := range slices.Sorted(maps.Keys(none)) {
+		if none[flag] && given(flag) {
+			a.progressf("--%s has no part in %s", flag, f.name)
+		}
+	}
 }
 
 // published are the poster's figures by table, then setting, then hospital.
@@ -111,6 +132,11 @@ func runReproduce(ctx context.Context, a *app, f *reproduceFlags) error {
 			message += fmt.Sprintf("; did you mean %s?", nearest)
 		}
 		return a.finish("reproduce", nil, &usageError{errors.New(message)})
+	}
+	if f.out != "" { // before a computation that may take an hour
+		if err := os.MkdirAll(f.out, 0o755); err != nil {
+			return a.finish("reproduce", nil, &usageError{err})
+		}
 	}
 	switch {
 	case f.name == "all":
@@ -158,7 +184,7 @@ func finishExperiment[E experiment](a *app, f *reproduceFlags, r E, err error) e
 
 func reproduceTable(ctx context.Context, a *app, f *reproduceFlags) (*reproduceReport, error) {
 	opt := testnet.TablesOptions{Data: f.data, Bits: f.bits, AsPublished: f.asPublished, Logger: a.logger()}
-	if f.quick {
+	if f.quick && !f.bitsGiven {
 		opt.Bits = 512
 	}
 	for _, column := range published[f.name] {
@@ -255,9 +281,6 @@ func tableText(r *reproduceReport) string {
 func (f *reproduceFlags) write(r *reproduceReport, text string) error {
 	if f.out == "" {
 		return nil
-	}
-	if err := os.MkdirAll(f.out, 0o755); err != nil {
-		return &usageError{err}
 	}
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {

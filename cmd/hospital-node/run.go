@@ -18,6 +18,7 @@ import (
 	"consilium/node/identity"
 	"consilium/node/roster"
 	"consilium/node/study"
+	"consilium/protocol"
 	"consilium/testnet"
 )
 
@@ -43,6 +44,7 @@ type runReport struct {
 	Local        *model.Metrics      `json:"local_metrics"`  // of this hospital's test rows
 	Model        string              `json:"model"`          // file
 	Refused      map[string]int      `json:"refused"`
+	Skipped      []node.RoundReport  `json:"skipped"` // rounds whose sum was not used, and why
 	Traffic      node.Traffic        `json:"traffic"`
 }
 
@@ -152,6 +154,9 @@ func nodeConfig(a *app, f *runFlags) (node.Config, node.Training, error) {
 	if why != "" {
 		a.progressf("scheme %s: %s", s.Scheme, why)
 	}
+	if s.Scheme == protocol.SchemeShamir || s.Scheme == protocol.SchemeMasked { // elsewhere the key says it, or the plan
+		a.progressf("scheme %s: %s", s.Scheme, s.Secrecy(r.Thresholds().Openings()))
+	}
 	program, err := s.Program(r.Thresholds())
 	if err != nil {
 		return fail(err)
@@ -235,7 +240,7 @@ func report(a *app, f *runFlags, n *node.Node, work node.Training, encoded []byt
 	r := &runReport{
 		Name: show.roster.Name(n.Self()), Study: show.study(n), Task: work.Program.Plan().Task.Name, Rounds: work.Program.Plan().Rounds,
 		Finished: finished, Features: work.Program.WeightNames(), Weights: state.Weights, Metrics: state.Metrics,
-		Refused: n.Refusals(), Traffic: n.Traffic(),
+		Refused: n.Refusals(), Traffic: n.Traffic(), Skipped: append([]node.RoundReport{}, n.Skipped()...),
 	}
 	r.Coefficients = work.Program.Coefficients(state)
 	if !finished {
@@ -300,8 +305,8 @@ func (p *runProgress) step(s node.Progress) {
 				left = "at most " + left
 			}
 		}
-		p.app.progressf("round %*d/%d  %-11s  sum of %s  %.0f ms  %s", len(fmt.Sprint(p.rounds)), r.Round, p.rounds, r.Step,
-			strings.Join(p.roster.Names(r.Included), ", "), 1000*r.Seconds, left)
+		p.app.progressf("round %*d/%d  %-11s  %s  %.0f ms  %s", len(fmt.Sprint(p.rounds)), r.Round, p.rounds, r.Step,
+			summed(p.roster.Names(r.Included), r.Skipped), 1000*r.Seconds, left)
 	}
 }
 

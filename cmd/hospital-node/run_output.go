@@ -47,6 +47,9 @@ func writeModel(home string, work node.Training, s model.State) (string, error) 
 
 func printRun(a *app, r *runReport, binary bool) {
 	a.printf("Finished %d rounds of %s. The model is in %s.\n", r.Rounds, r.Study, r.Model)
+	for _, round := range r.Skipped {
+		a.printf("Round %d (%s) %s: %s.\n", round.Round, round.Step, whatBecame(len(round.Included)), round.Skipped)
+	}
 	a.printf("%s", coefficientTable(r.Coefficients, binary))
 	show := func(who string, m *model.Metrics) {
 		if m == nil || m.Rows == 0 {

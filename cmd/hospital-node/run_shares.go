@@ -13,6 +13,7 @@ import (
 	"consilium/node/identity"
 	"consilium/node/study"
 	"consilium/protocol/spdz/learning"
+	"consilium/testnet"
 )
 
 // runShares takes part in a study of scheme spdz.
@@ -31,6 +32,10 @@ func runShares(ctx context.Context, a *app, f *runFlags, cfg node.Config, work n
 		return nil, err
 	}
 	defer m.Close()
+	control, err := testnet.JoinControl(f.control)
+	if err != nil {
+		return nil, &usageError{err}
+	}
 	a.progressf("%s listens on %s", cfg.Roster.Name(m.Self()), strings.Join(m.Addresses(), " "))
 	if f.timeout > 0 {
 		var cancel context.CancelFunc
@@ -39,7 +44,12 @@ func runShares(ctx context.Context, a *app, f *runFlags, cfg node.Config, work n
 	}
 	hash := s.Hash()
 	part := learning.Study{Plan: plan, Train: work.Train, Test: work.Test, Tell: func(p learning.Progress) { showShares(a, plan, p) }}
+	ctx = control.DirectShares(ctx, &part)
+	control.Up(m)
 	result, cost, err := m.LearnOnShares(ctx, "study "+hash.String(), node.SharesFolder(f.home, hash.String()), part)
+	if told := control.CloseShares(result); err == nil {
+		err = told
+	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return nil, &hinted{fmt.Errorf("timed out after %v: %w", f.timeout, err), "start the missing hospitals again, and this one: it goes on from its checkpoint"}
 	}
@@ -48,7 +58,7 @@ func runShares(ctx context.Context, a *app, f *runFlags, cfg node.Config, work n
 	}
 	r := &runReport{
 		Name: cfg.Roster.Name(m.Self()), Study: hash.String(), Task: work.Program.Plan().Task.Name, Rounds: work.Program.Plan().Rounds,
-		Finished: true, Features: work.Program.WeightNames(), Refused: map[string]int{}, Traffic: node.Traffic{StreamBytes: cost.BytesSent},
+		Finished: true, Features: work.Program.WeightNames(), Refused: map[string]int{}, Skipped: []node.RoundReport{}, Traffic: node.Traffic{StreamBytes: cost.BytesSent},
 	}
 	if plan.Reveal == learning.RevealPredictions {
 		return r, reportPredictions(a, f, r, result)

@@ -23,7 +23,7 @@ import (
 type simFlags struct {
 	hospitals, values, modulus int
 	scheme                     string
-	liars, dropouts            int
+	liars, dropouts, colluders int
 	faults, drops              []string
 	randomFaults               float64
 	seed                       uint64
@@ -42,6 +42,7 @@ type simReport struct {
 	Split     int            `json:"split"`
 	Hung      int            `json:"hung"`
 	Named     map[string]int `json:"named"`
+	Skipped   int            `json:"skipped"` // rounds that completed without a sum, because of a false update
 	Bytes     float64        `json:"bytes_per_hospital"`
 	Messages  float64        `json:"messages_per_hospital"`
 	Virtual   float64        `json:"virtual_ms"` // mean of a run
@@ -77,6 +78,7 @@ func newSim(a *app, run func(context.Context, *app, *simFlags) error) *cobra.Com
 	flags.IntVar(&f.modulus, "modulus", 64, "ring of scheme masked, 32 or 64 bits")
 	flags.IntVar(&f.liars, "tolerate-liars", 0, "how many hospitals may lie")
 	flags.IntVar(&f.dropouts, "tolerate-dropouts", 0, "how many more may drop out (default: the most)")
+	flags.IntVar(&f.colluders, "colluders", 0, "how many that compare notes must learn nothing; 0 takes the most, fewer let scheme shamir pack")
 	flags.StringArrayVar(&f.faults, "fault", nil, "KIND:NUMBER@ROUND:PHASE[+N]; rounds count from 1; repeatable")
 	flags.StringArrayVar(&f.drops, "drop", nil, "NUMBER@ROUND:PHASE[+N]: short for --fault kill:…; repeatable")
 	flags.Float64Var(&f.randomFaults, "random-faults", 0, "probability that a hospital is hit by a random fault")
@@ -116,6 +118,9 @@ func runSim(ctx context.Context, a *app, f *simFlags) error {
 	}
 	a.printf("%d runs in %.2f s: %d completed, %d aborted, wrong %d, split %d, hung %d\n",
 		report.Runs, report.Seconds, report.Completed, report.Runs-report.Completed-report.Hung, report.Wrong, report.Split, report.Hung)
+	if report.Skipped > 0 {
+		a.printf("  %d rounds were skipped: their sums had a false update in them\n", report.Skipped)
+	}
 	for _, reason := range sortedKeys(report.Aborted) {
 		a.printf("  aborted %d times: %s\n", report.Aborted[reason], reason)
 	}
@@ -145,11 +150,22 @@ func (f *simFlags) options() (protocoltest.Options, error) {
 		return opt, fmt.Errorf("--random-faults %v: a probability in [0, 1]", f.randomFaults)
 	}
 	if f.scheme == "auto" {
-		var why string
-		f.scheme, why = protocol.Choose(t, uint64(f.values), uint64(protocoltest.Options{Thresholds: t}.Limit()))
-		f.chosen = fmt.Sprintf("scheme %s: %s", f.scheme, why)
+		choice, err := protocol.Choose(t, uint64(f.values), uint64(protocoltest.Options{Thresholds: t, Scheme: protocol.SchemeMasked, Modulus: f.modulus}.Limit()), f.colluders)
+		if err != nil {
+			return opt, fmt.Errorf("--colluders: %w", err)
+		}
+		f.scheme = choice.Scheme
+		f.chosen = fmt.Sprintf("scheme %s: %s", f.scheme, choice.Why)
 	}
 	opt.Scheme, opt.Modulus = f.scheme, f.modulus
+	if f.scheme == protocol.SchemeShamir {
+		var err error
+		if opt.Packing, err = protocol.Packing(t, f.colluders); err != nil {
+			return opt, fmt.Errorf("--colluders: %w", err)
+		}
+	} else if f.colluders != 0 && f.scheme != protocol.SchemeMasked {
+		return opt, fmt.Errorf("--colluders is for schemes shamir, masked and auto; the scheme is %s", f.scheme)
+	}
 	switch f.crypto {
 	case "fast": // scheme paillier without its arithmetic
 	case "real":
@@ -228,7 +244,7 @@ func (f *simFlags) parseFaults(opt *protocoltest.Options) error {
 func (f *simFlags) report(opt protocoltest.Options, s protocoltest.Summary, took time.Duration) *simReport {
 	each := float64(f.hospitals) * float64(s.Runs)
 	r := &simReport{
-		Runs: s.Runs, Completed: s.Completed, Aborted: s.Aborted, Wrong: s.Wrong, Split: s.Split, Hung: s.Hung,
+		Runs: s.Runs, Completed: s.Completed, Aborted: s.Aborted, Wrong: s.Wrong, Split: s.Split, Hung: s.Hung, Skipped: s.Skipped,
 		Named: map[string]int{}, Bytes: float64(s.Bytes) / each, Messages: float64(s.Messages) / each,
 		Virtual: float64(s.Virtual) / float64(s.Runs), Threshold: opt.Thresholds.Openings(), Seed: f.seed,
 		BadSeeds: s.Bad, Seconds: took.Seconds(), Trace: hex.EncodeToString(s.Trace[:]),

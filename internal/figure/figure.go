@@ -28,8 +28,9 @@ type Figure struct {
 	Title, X, Y string
 	LogX, LogY  bool // decades; points that are not positive are left out
 	Curves      []Curve
-	// YMin and YMax bound what is shown, where they differ.
-	YMin, YMax float64
+	// YMin and YMax bound what is shown, where they differ; so does XMin, where it
+	// is not 0.
+	YMin, YMax, XMin float64
 	// Levels are dashed horizontal lines.
 	Levels []Level
 }
@@ -38,9 +39,23 @@ type Figure struct {
 type Curve struct {
 	Name   string
 	X, Y   []float64
-	Dashed bool
+	Colour int // of the palette, from 1; 0: its place among the curves
+	Style  Style
 	Ended  bool // mark the last point with a cross: the run ended there
 }
+
+// Style is how a line is drawn.
+type Style int
+
+// Styles.
+const (
+	Solid Style = iota
+	Dashed
+	Dotted
+	DashDotted
+)
+
+var dashes = map[Style][]vg.Length{Dashed: {5, 3}, Dotted: {1.5, 2}, DashDotted: {6, 2, 1.5, 2}}
 
 // Level is a horizontal line with a name.
 type Level struct {
@@ -48,10 +63,11 @@ type Level struct {
 	Y    float64
 }
 
-// palette is Okabe and Ito's: told apart by colour-blind readers, too.
+// palette is Okabe and Ito's, told apart by colour-blind readers, too, and a dark
+// red.
 var palette = []color.RGBA{
 	{0, 114, 178, 255}, {213, 94, 0, 255}, {0, 158, 115, 255}, {204, 121, 167, 255},
-	{86, 180, 233, 255}, {230, 159, 0, 255}, {0, 0, 0, 255}, {120, 120, 120, 255},
+	{86, 180, 233, 255}, {230, 159, 0, 255}, {0, 0, 0, 255}, {120, 120, 120, 255}, {136, 0, 21, 255},
 }
 
 // SVG is the figure as a document that stands inside HTML.
@@ -64,7 +80,9 @@ func (f Figure) SVG() ([]byte, error) {
 	if _, err := c.WriteTo(&b); err != nil {
 		return nil, fmt.Errorf("draw %q: %w", f.Title, err)
 	}
-	return withoutProlog(b.Bytes()), nil
+	// Readers without the font take one as wide.
+	fallback := bytes.ReplaceAll(b.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;"))
+	return withoutProlog(fallback), nil
 }
 
 // withoutProlog begins at the element: a prolog has no place inside HTML.
@@ -102,9 +120,18 @@ func (f Figure) draw(c draw.Canvas) error {
 		room = legend.Rectangle(c).Size().X + 12
 		legend.Draw(draw.Crop(c, Width-room, 0, 0, -28))
 	}
-	p.Draw(draw.Crop(c, 4, -room-10, 4, -4))
+	axes := draw.Crop(c, 4+axisLabel, -room-10, 4, -4)
+	p.Draw(axes)
+	// gonum makes room for the label of a logarithmic axis where it is not.
+	style := p.Y.Label.TextStyle
+	style.Rotation, style.XAlign, style.YAlign = math.Pi/2, draw.XCenter, draw.YTop
+	style.Handler = p.TextHandler
+	c.FillText(style, vg.Point{X: 4, Y: axes.Center().Y}, f.Y)
 	return nil
 }
+
+// axisLabel is the room for the vertical axis's label.
+const axisLabel = 16
 
 func face(size vg.Length) font.Font {
 	return font.From(font.Font{Typeface: "Liberation", Variant: "Sans"}, size)
@@ -112,7 +139,7 @@ func face(size vg.Length) font.Font {
 
 func (f Figure) plot(legend *plot.Legend) (*plot.Plot, error) {
 	p := plot.New()
-	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = f.Title, f.X, f.Y
+	p.Title.Text, p.X.Label.Text = f.Title, f.X
 	for _, style := range []*draw.TextStyle{&p.Title.TextStyle, &p.X.Label.TextStyle, &p.Y.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label} {
 		style.Font = face(style.Font.Size)
 	}
@@ -121,9 +148,18 @@ func (f Figure) plot(legend *plot.Legend) (*plot.Plot, error) {
 	scale(&p.X, f.LogX)
 	scale(&p.Y, f.LogY)
 	for i, c := range f.Curves {
+		if c.Colour > 0 {
+			i = c.Colour - 1
+		}
 		if err := f.add(p, legend, c, palette[i%len(palette)]); err != nil {
 			return nil, fmt.Errorf("draw %q, curve %q: %w", f.Title, c.Name, err)
 		}
+	}
+	if f.YMin != f.YMax {
+		p.Y.Min, p.Y.Max = f.YMin, f.YMax
+	}
+	if f.XMin != 0 {
+		p.X.Min = f.XMin
 	}
 	for _, l := range f.Levels {
 		line, err := plotter.NewLine(plotter.XYs{{X: p.X.Min, Y: l.Y}, {X: p.X.Max, Y: l.Y}})
@@ -133,9 +169,6 @@ func (f Figure) plot(legend *plot.Legend) (*plot.Plot, error) {
 		line.Color, line.Dashes = color.Gray{90}, []vg.Length{2, 3}
 		p.Add(line)
 		legend.Add(l.Name, line)
-	}
-	if f.YMin != f.YMax {
-		p.Y.Min, p.Y.Max = f.YMin, f.YMax
 	}
 	return p, nil
 }
@@ -184,9 +217,7 @@ func (f Figure) add(p *plot.Plot, legend *plot.Legend, c Curve, colour color.Col
 			return err
 		}
 		line.Color, line.Width = colour, vg.Points(1.4)
-		if c.Dashed {
-			line.Dashes = []vg.Length{5, 3}
-		}
+		line.Dashes = dashes[c.Style]
 		if p.Add(line); last == nil {
 			legend.Add(c.Name, line)
 		}
@@ -210,7 +241,7 @@ func (f Figure) visible(c Curve) []plotter.XYs {
 	broken := true
 	for i := range c.X {
 		x, y := c.X[i], c.Y[i]
-		outside := f.YMin != f.YMax && (y < f.YMin || y > f.YMax)
+		outside := f.XMin != 0 && x < f.XMin || f.YMin != f.YMax && (y < f.YMin || y > f.YMax)
 		if math.IsNaN(x+y) || math.IsInf(x+y, 0) || f.LogX && x <= 0 || f.LogY && y <= 0 || outside {
 			broken = true
 			continue

@@ -56,7 +56,28 @@ func Open(home string, id *identity.Identity, r *roster.Roster, bits int, insecu
 	if err := protocol.CheckHolders(t, t.Parties, protocol.HolderThreshold(t)); err != nil {
 		return nil, err
 	}
-	return c, c.Reload()
+	if err := c.Reload(); err != nil {
+		return nil, err
+	}
+	return c, c.checkSuccessor()
+}
+
+// checkSuccessor refuses a ceremony at whose end this hospital could not sign.
+func (c *Ceremony) checkSuccessor() error {
+	consented, err := roster.Consented(c.home, c.roster)
+	if err != nil || consented == "" {
+		return err
+	}
+	if made := c.resume.Made; made != nil {
+		key, err := paillier.DecodeThresholdKey(made.Key, paillier.InsecureTestBits)
+		if err != nil {
+			return err
+		}
+		if next, err := c.roster.Rekeyed(key); err != nil || next.Hash().String() == consented {
+			return err
+		}
+	}
+	return fmt.Errorf("this hospital has consented to another successor of epoch %d, %s: name the roster of that epoch", c.roster.Epoch, consented)
 }
 
 // checkpoint is the file's form. A checkpoint of another ceremony is of no use.
@@ -69,25 +90,30 @@ type checkpoint struct {
 // Reload reads what was saved last, to begin again where the ceremony was.
 func (c *Ceremony) Reload() error {
 	c.resume = keygen.Checkpoint{}
-	file := filepath.Join(c.home, CheckpointFile)
+	saved, err := readCheckpoint(c.home, c.identity)
+	if err == nil && saved.Roster == c.roster.Hash().String() && saved.Bits == c.bits {
+		c.resume = saved.State
+	}
+	return err
+}
+
+// readCheckpoint reads a home's checkpoint; without one it is empty.
+func readCheckpoint(home string, id *identity.Identity) (saved checkpoint, err error) {
+	file := filepath.Join(home, CheckpointFile)
 	data, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return saved, nil
 	}
 	if err != nil {
-		return err
+		return saved, err
 	}
-	saved := checkpoint{}
-	if data, err = c.identity.Decrypt(CheckpointFile, data); err == nil {
+	if data, err = id.Decrypt(CheckpointFile, data); err == nil {
 		saved, err = decodeCheckpoint(data)
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w; delete it to begin anew", file, err)
+		return checkpoint{}, fmt.Errorf("%s: %w; delete it to begin anew", file, err)
 	}
-	if saved.Roster == c.roster.Hash().String() && saved.Bits == c.bits {
-		c.resume = saved.State
-	}
-	return nil
+	return saved, nil
 }
 
 // Resumed is how many candidates were looked at before.
@@ -172,6 +198,24 @@ func cut(endorsement []byte) (roster, record []byte, err error) {
 		return nil, nil, fmt.Errorf("an endorsement of %d bytes", len(endorsement))
 	}
 	return endorsement[:at], endorsement[at:], nil
+}
+
+// Adopt keeps the share of a roster's key that a ceremony made in this home and
+// could not end, for want of an endorsement that others have got. It reports
+// whether there was one.
+func Adopt(home string, id *identity.Identity, key *paillier.ThresholdKey) (bool, error) {
+	saved, err := readCheckpoint(home, id)
+	if err != nil || saved.State.Made == nil || !bytes.Equal(saved.State.Made.Key, key.Encode()) || len(saved.State.Made.Share) == 0 {
+		return false, err
+	}
+	share, err := key.DecodeKeyShare(saved.State.Made.Share)
+	if err == nil {
+		err = key.CheckShare(share)
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, identity.KeepShare(home, share)
 }
 
 func (c *Ceremony) keepShare(result *keygen.Result) error {

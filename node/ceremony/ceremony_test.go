@@ -135,14 +135,16 @@ func TestFinishReplacesTheShare(t *testing.T) {
 		t.Fatal(err)
 	}
 	result := &keygen.Result{Key: key, Share: shares[0], Transcript: []byte("transcript"), Endorsements: [][]byte{nil}}
+	ceremonies := make([]*Ceremony, len(ids))
 	for i := range ids {
-		e, err := open(t, homes[i], ids[i], r).endorse(key, result.Transcript)
+		ceremonies[i] = open(t, homes[i], ids[i], r)
+		e, err := ceremonies[i].endorse(key, result.Transcript)
 		if err != nil {
 			t.Fatal(err)
 		}
 		result.Endorsements = append(result.Endorsements, e)
 	}
-	next, err := open(t, homes[0], ids[0], r).Finish(result)
+	next, err := ceremonies[0].Finish(result)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,6 +178,66 @@ func TestFinishReplacesTheShare(t *testing.T) {
 	}
 	if _, err := c.Finish(result); err == nil || !strings.Contains(err.Error(), "keys restore") {
 		t.Errorf("without the share: %v", err)
+	}
+}
+
+// A hospital that heard too few endorsements holds its share in the checkpoint.
+// When another brings the signed roster, it takes it from there.
+func TestAdoptTakesTheShareOfACeremonyWithoutAnEnd(t *testing.T) {
+	homes, ids, r := hospitals(t)
+	key, shares, err := testkey.Deal(512, 3, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, _, err := testkey.Deal(1024, 3, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if adopted, err := Adopt(homes[0], ids[0], key); adopted || err != nil {
+		t.Errorf("from a home without a checkpoint: %v, %v", adopted, err)
+	}
+	made := &keygen.Made{Key: key.Encode(), Share: shares[0].Encode(), Transcript: []byte("transcript")}
+	if err := open(t, homes[0], ids[0], r).save(keygen.Checkpoint{Made: made}); err != nil {
+		t.Fatal(err)
+	}
+	if adopted, err := Adopt(homes[0], ids[0], other); adopted || err != nil {
+		t.Errorf("for another key: %v, %v", adopted, err)
+	}
+	if adopted, err := Adopt(homes[0], ids[0], key); !adopted || err != nil {
+		t.Errorf("%v, %v", adopted, err)
+	}
+	if share, err := identity.LoadShare(homes[0], key); err != nil || share.Holder() != 1 {
+		t.Error(err)
+	}
+}
+
+// Whoever has signed one successor can make no other key: that is said before
+// anything is computed.
+func TestASecondCeremonyIsRefusedAtOnce(t *testing.T) {
+	homes, ids, r := hospitals(t)
+	key, shares, err := testkey.Deal(512, 3, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := open(t, homes[0], ids[0], r)
+	made := &keygen.Made{Key: key.Encode(), Share: shares[0].Encode(), Transcript: []byte("transcript")}
+	if err := c.save(keygen.Checkpoint{Made: made}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.endorse(key, made.Transcript); err != nil {
+		t.Fatal(err)
+	}
+	if again := open(t, homes[0], ids[0], r); again.Resumed().Made == nil {
+		t.Error("the ceremony that it has signed is not gone on with")
+	}
+	if _, err := Open(homes[0], ids[0], r, 640, true); err == nil || !strings.Contains(err.Error(), "another successor") {
+		t.Errorf("another length: %v", err)
+	}
+	if err := os.Remove(filepath.Join(homes[0], CheckpointFile)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(homes[0], ids[0], r, 512, true); err == nil || !strings.Contains(err.Error(), "another successor") {
+		t.Errorf("without its checkpoint: %v", err)
 	}
 }
 

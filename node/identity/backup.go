@@ -39,16 +39,19 @@ func UnsealShare(data []byte, key *paillier.ThresholdKey, identities ...age.Iden
 	if len(data) > maxBackup {
 		return nil, fmt.Errorf("a backup of %d bytes", len(data))
 	}
+	if !bytes.HasPrefix(bytes.TrimSpace(data), []byte(armor.Header)) {
+		return nil, errors.New("it is no backup of a share: those begin with " + armor.Header)
+	}
 	r, err := age.Decrypt(armor.NewReader(bytes.NewReader(data)), identities...)
 	if wrong := (*age.NoIdentityMatchError)(nil); errors.As(err, &wrong) {
 		return nil, errors.New("decrypt the backup: it is for another key or passphrase")
 	}
-	if err != nil {
-		return nil, fmt.Errorf("decrypt the backup: %w", err)
+	var text []byte
+	if err == nil {
+		text, err = io.ReadAll(io.LimitReader(r, maxBackup))
 	}
-	text, err := io.ReadAll(io.LimitReader(r, maxBackup))
 	if err != nil {
-		return nil, fmt.Errorf("decrypt the backup: %w", err)
+		return nil, errors.New("decrypt the backup: it is damaged, or cut short")
 	}
 	return ParseShare(text, key)
 }

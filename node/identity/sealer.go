@@ -27,6 +27,13 @@ func (Sealer) NewKey() (private, public []byte, err error) {
 	return private, key.PublicKey().Bytes(), err
 }
 
+// CheckKey seals to the key once: some are refused only then (RFC 9180, section
+// 7.1.4).
+func (s Sealer) CheckKey(public []byte) error {
+	_, _, err := s.Seal(public, nil)
+	return err
+}
+
 // Seal makes a fresh key for the owner of public.
 func (Sealer) Seal(public, info []byte) (encapsulation, key []byte, err error) {
 	recipient, err := hpke.MLKEM768X25519().NewPublicKey(public)

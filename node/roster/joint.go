@@ -3,6 +3,7 @@ package roster
 import (
 	"crypto/ed25519"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -20,6 +21,19 @@ func (r *Roster) Rekeyed(key *paillier.ThresholdKey) (*Roster, error) {
 	}
 	next.JointKey = true
 	return next, next.SetPaillierKey(key)
+}
+
+// validateJoint checks that a key which members claim to have made together comes
+// after an epoch of the same members.
+func (r *Roster) validateJoint() error {
+	if !r.JointKey {
+		return nil
+	}
+	same := func(a, b Member) bool { return string(appendMember(nil, a)) == string(appendMember(nil, b)) }
+	if r.Paillier == "" || r.Before == nil || !slices.EqualFunc(r.Members, r.Before.Members, same) {
+		return errors.New("it says that its members made a key together, which takes a key and an epoch of the same members before")
+	}
+	return nil
 }
 
 // endorsementSize is that of a member's signature, and of its consent as a member

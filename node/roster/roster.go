@@ -88,6 +88,9 @@ func (r *Roster) Validate() error {
 	if _, err := r.PaillierKey(); err != nil {
 		return err
 	}
+	if err := r.validateJoint(); err != nil {
+		return err
+	}
 	names, keys := map[string]bool{}, map[string]string{}
 	for _, m := range r.Members {
 		if _, err := m.validate(); err != nil {

@@ -215,18 +215,21 @@ func readPart(f *os.File, root protocol.Hash) (*Part, error) {
 	return newPart(f, x), nil
 }
 
-// Clear removes all parts but those to keep.
+// Clear removes all parts but those to keep, and those that are being received.
 func (s *Parts) Clear(keep map[protocol.Hash]bool) error {
+	kept := map[string]bool{}
+	for root := range keep {
+		kept[root.String()] = true
+	}
 	s.mu.Lock()
 	maps.DeleteFunc(s.small, func(root protocol.Hash, _ *Part) bool { return !keep[root] })
+	for root := range s.begun {
+		kept[root.String()+unfinished] = true
+	}
 	s.mu.Unlock()
 	entries, err := os.ReadDir(s.dir)
 	if err != nil {
 		return err
-	}
-	kept := map[string]bool{}
-	for root := range keep {
-		kept[root.String()] = true
 	}
 	var errs []error
 	for _, e := range entries {

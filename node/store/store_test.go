@@ -513,6 +513,82 @@ func TestPiecesOfAPartAreHeld(t *testing.T) {
 	}
 }
 
+// What came of a part outlives a crash as far as it is right, and goes when the
+// part is no longer wanted; but not while it is being received.
+func TestPiecesOfAPartOutliveACrash(t *testing.T) {
+	dir := t.TempDir()
+	s, err := OpenParts(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var content protocol.Chunks
+	var x Index
+	for i := range 10 {
+		chunk := bytes.Repeat([]byte{byte(i + 1)}, protocol.ChunkSize)
+		content, x.Lengths, x.Leaves = append(content, chunk), append(x.Lengths, protocol.ChunkSize), append(x.Leaves, protocol.Leaf(chunk))
+	}
+	ref, err := protocol.RefOf(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := s.Create(ref, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range []int{7, 2, 4} {
+		if err := w.Write(i, content[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Clear(nil); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, ref.Root.String()+unfinished)
+	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatalf("a part was removed while it was being received: %v", err)
+	}
+	if _, err := f.WriteAt([]byte{99}, w.part.offsets[4]+1000); err != nil { // damaged, as a page that was never written
+		t.Fatal(err)
+	}
+	f.Close()
+	if s, err = OpenParts(dir); err != nil { // w is left behind, as by a crash
+		t.Fatal(err)
+	}
+	if _, err := s.Held(ref.Root); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("an unfinished part is served without its index: %v", err)
+	}
+	if w, err = s.Create(ref, x); err != nil {
+		t.Fatal(err)
+	}
+	for i := range content {
+		if w.Has(i) != (i == 7 || i == 2) {
+			t.Errorf("chunk %d: here %v", i, w.Has(i))
+		}
+		if err := w.Write(i, content[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	part, err := w.Finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer part.Close()
+	if got, err := protocol.RefOf(part); err != nil || got != ref {
+		t.Fatalf("another part: %v", err)
+	}
+	if w, err = s.Create(ref, x); err != nil {
+		t.Fatal(err)
+	}
+	w.Suspend()
+	if err := s.Clear(nil); err != nil {
+		t.Fatal(err)
+	}
+	if files, _ := os.ReadDir(dir); len(files) > 0 {
+		t.Errorf("left behind: %v", files)
+	}
+}
+
 // Many records are as durable as one, and are written as they come.
 func TestLogTakesManyRecords(t *testing.T) {
 	dir := t.TempDir()

@@ -25,20 +25,21 @@ type Writer struct {
 	left int
 }
 
-// Create begins to receive the part that ref names. x is its index, checked
-// against that name.
+// Create begins to receive the part that ref names, or goes on with what is on
+// the disk of it. x is its index, checked against that name. One writer at a time
+// receives a part.
 func (s *Parts) Create(ref protocol.Ref, x Index) (*Writer, error) {
 	w := &Writer{parts: s, ref: ref, part: &Part{index: x}, has: make([]bool, len(x.Leaves)), left: len(x.Leaves)}
 	if ref.Size <= smallPart {
 		w.part.content = make(protocol.Chunks, len(x.Leaves))
 		return w, nil
 	}
-	f, err := os.CreateTemp(s.dir, temporary)
+	f, err := os.OpenFile(s.name(ref.Root)+unfinished, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("store a part: %w", err)
 	}
 	w.part = newPart(f, x)
-	if err := writeHead(f, x); err != nil {
+	if err := w.recall(); err != nil {
 		w.Abort()
 		return nil, err
 	}
@@ -48,7 +49,30 @@ func (s *Parts) Create(ref protocol.Ref, x Index) (*Writer, error) {
 	return w, nil
 }
 
-const temporary = ".part-*"
+const (
+	temporary  = ".part-*"
+	unfinished = ".unfinished" // behind the root
+)
+
+// recall looks what an earlier start left in the file. Only chunks that match
+// their leaves count, so that it need not have been durable.
+func (w *Writer) recall() error {
+	info, err := w.part.file.Stat()
+	if err != nil {
+		return fmt.Errorf("store a part: %w", err)
+	}
+	room := make([]byte, 0, protocol.ChunkSize)
+	for i, length := range w.part.index.Lengths {
+		if w.part.offsets[i]+int64(length) > info.Size() || length == 0 {
+			continue
+		}
+		if _, err := w.part.ChunkInto(i, room); err == nil {
+			w.has[i] = true
+			w.left--
+		}
+	}
+	return writeHead(w.part.file, w.part.index)
+}
 
 func writeHead(f *os.File, x Index) error {
 	head := append(binary.BigEndian.AppendUint32(nil, uint32(len(x.Leaves))), x.Encode()...)
@@ -154,11 +178,18 @@ func (w *Writer) end() {
 	}
 }
 
-// Abort drops what was received.
-func (w *Writer) Abort() {
+// Suspend leaves on the disk what was received of a large part.
+func (w *Writer) Suspend() {
 	w.end()
 	if w.part.file != nil {
 		w.part.file.Close()
+	}
+}
+
+// Abort drops what was received.
+func (w *Writer) Abort() {
+	w.Suspend()
+	if w.part.file != nil {
 		os.Remove(w.part.file.Name())
 	}
 }

@@ -25,7 +25,8 @@ type Study struct {
 	Name         string      `toml:"name"`
 	Task         string      `toml:"task"`          // an embedded task, or the name of a file beside the study
 	Scheme       string      `toml:"scheme"`        // how updates are hidden: "shamir", "masked", "paillier"; "spdz" shares the rows; empty chooses
-	Packing      uint32      `toml:"packing"`       // scheme shamir: values in one polynomial, from 7 hospitals; 0 as 1
+	Colluders    int         `toml:"colluders"`     // so many that compare notes learn nothing; 0 takes the most; fewer let scheme shamir pack
+	Packing      uint32      `toml:"packing"`       // scheme shamir: values in one polynomial, from 7 hospitals; 0 as colluders allows
 	Trainer      string      `toml:"trainer"`       // these five: empty or zero takes the task's
 	Rounds       int         `toml:"rounds"`        //
 	Rate         float64     `toml:"rate"`          //
@@ -83,7 +84,6 @@ type Shares struct {
 	Threshold int    `toml:"threshold"` // so many hospitals together learn nothing; 0 takes the most, (n−1)/2
 	Least     int    `toml:"least"`     // the threshold never goes below, when hospitals have gone for good; 1 unless said
 	Passive   bool   `toml:"passive"`   // trust that all follow the protocol
-	Deferred  bool   `toml:"deferred"`  // otherwise check them only before something opens: a tenth of the rounds, and less secrecy from who deviates
 	Reveal    string `toml:"reveal"`    // what opens in the end: "weights" or "predictions"
 	Majority  string `toml:"majority"`  // "honest": fewer than half may deviate; "dishonest": all but one, and it takes a thousand times as long
 	KeyBits   int    `toml:"key_bits"`  // of a dishonest majority's Paillier moduli: 2048 unless said
@@ -168,7 +168,7 @@ func (s *Study) setDefaults() {
 		s.Name = s.task.Name
 	}
 	if s.Scheme == "" || s.Scheme == "auto" {
-		s.Scheme, s.chooses = DefaultScheme, true
+		s.Scheme, s.chooses = DefaultScheme, s.Packing == 0 // who packs has chosen
 	}
 	if s.TestFraction == nil {
 		fraction := DefaultTestFraction
@@ -191,6 +191,9 @@ func (s *Study) validate() error {
 	if !slices.Contains(Schemes, s.Scheme) {
 		return fmt.Errorf("scheme %q: this version knows %s", s.Scheme, strings.Join(Schemes, ", "))
 	}
+	if s.Packing > 0 && s.Scheme != protocol.SchemeShamir {
+		return fmt.Errorf("packing is for scheme shamir; the scheme is %s", s.Scheme)
+	}
 	if s.Shares != nil && s.Scheme != SchemeShares {
 		return fmt.Errorf("[spdz] is about scheme %s; the scheme is %s", SchemeShares, s.Scheme)
 	}
@@ -208,17 +211,45 @@ func (s *Study) validate() error {
 func (s *Study) Hash() protocol.Hash { return s.hash }
 
 // Settle chooses the scheme for a federation with these thresholds, when the file
-// leaves it open, and says why. All hospitals come to the same.
+// leaves it open, and how many values are packed. It says why, when it chose. All
+// hospitals come to the same.
 func (s *Study) Settle(t protocol.Thresholds) (why string, err error) {
-	if !s.chooses {
-		return "", nil
+	if s.Colluders != 0 && (s.Scheme == protocol.SchemePaillier || s.Scheme == SchemeShares) {
+		return "", fmt.Errorf("colluders is for schemes shamir and masked; with %s it is the key or [spdz] that says how many learn nothing", s.Scheme)
 	}
-	program, err := s.Program(t)
+	packing, err := protocol.Packing(t, s.Colluders)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("colluders: %w", err)
 	}
-	s.Scheme, why = protocol.Choose(t, uint64(program.Values()), uint64(program.Limit()))
+	if s.Colluders > 0 && int(s.Packing) > packing {
+		return "", fmt.Errorf("packing %d: %d values in a polynomial are the most when %d hospitals that compare notes learn nothing", s.Packing, packing, s.Colluders)
+	}
+	if s.chooses {
+		program, err := s.Program(t)
+		if err != nil {
+			return "", err
+		}
+		choice, err := protocol.Choose(t, uint64(program.Values()), uint64(program.Limit()), s.Colluders)
+		if err != nil {
+			return "", err
+		}
+		s.Scheme, why = choice.Scheme, choice.Why
+	}
+	if s.Packing == 0 && s.Scheme == protocol.SchemeShamir {
+		s.Packing = uint32(packing)
+	}
 	return why, nil
+}
+
+// Secrecy says who opens a sum, and how many that compare notes learn nothing.
+// openings is how many it takes.
+func (s *Study) Secrecy(openings int) string {
+	curious := protocol.Colluders(openings, int(s.Packing))
+	text := fmt.Sprintf("any %d hospitals open a sum; up to %d that compare notes learn nothing but the sum of the others", openings, curious)
+	if s.Packing > 1 {
+		text += fmt.Sprintf(", from %d on they learn something about updates, because %d values are packed into a polynomial", curious+1, s.Packing)
+	}
+	return text
 }
 
 // ModelTask is the task that the study names.
@@ -258,7 +289,7 @@ func (s *Study) SharesSettings() learning.Settings {
 		return learning.Settings{}
 	}
 	return learning.Settings{
-		Threshold: w.Threshold, Least: w.Least, Passive: w.Passive, Deferred: w.Deferred, Reveal: w.Reveal,
+		Threshold: w.Threshold, Least: w.Least, Passive: w.Passive, Reveal: w.Reveal,
 		Majority: w.Majority, KeyBits: w.KeyBits,
 	}
 }

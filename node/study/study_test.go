@@ -118,3 +118,41 @@ func FuzzStudy(f *testing.F) {
 		}
 	})
 }
+
+// Values are packed when the study says how many that compare notes must learn
+// nothing, and what it says must fit together.
+func TestColluders(t *testing.T) {
+	ten, four := protocol.Thresholds{Parties: 10, Dropouts: 4}, protocol.Thresholds{Parties: 4, Dropouts: 1}
+	for _, c := range []struct {
+		text    string
+		t       protocol.Thresholds
+		packing uint32
+		secrecy string // or the error
+	}{
+		{"", ten, 1, "up to 5 that compare notes learn nothing"},
+		{"scheme = \"shamir\"\ncolluders = 5", ten, 1, "up to 5 that"},
+		{"colluders = 2", ten, 4, "up to 2 that compare notes learn nothing but the sum of the others, from 3 on they learn something"},
+		{"packing = 4", ten, 4, "up to 2 that"},
+		{"packing = 2\ncolluders = 3", ten, 2, "up to 4 that"},
+		{"colluders = 1", four, 1, "up to 2 that"},
+		{"packing = 4\ncolluders = 3", ten, 0, "packing 4: 3 values in a polynomial are the most"},
+		{"colluders = 6", ten, 0, "from 1 to 5"},
+		{"colluders = -1", ten, 0, "from 1 to 5"},
+		{"scheme = \"paillier\"\ncolluders = 2", ten, 0, "colluders is for schemes shamir and masked"},
+		{"scheme = \"masked\"\npacking = 2", ten, 0, "packing is for scheme shamir"},
+	} {
+		s, err := Parse([]byte("task = \"synthetic\"\n"+c.text+"\n"), none)
+		if err == nil {
+			_, err = s.Settle(c.t)
+		}
+		if err != nil {
+			if c.packing > 0 || !strings.Contains(err.Error(), c.secrecy) {
+				t.Errorf("%q: %v", c.text, err)
+			}
+			continue
+		}
+		if got := s.Secrecy(c.t.Openings()); s.Packing != c.packing || !strings.Contains(got, c.secrecy) {
+			t.Errorf("%q: packing %d; %s", c.text, s.Packing, got)
+		}
+	}
+}

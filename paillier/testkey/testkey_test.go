@@ -3,6 +3,7 @@ package testkey
 import (
 	"bytes"
 	"fmt"
+	"math/big"
 	"strings"
 	"testing"
 
@@ -45,6 +46,42 @@ func TestDealIsTheSameEveryTime(t *testing.T) {
 			if err := a.CheckShare(sharesA[i]); err != nil {
 				t.Error(err)
 			}
+		}
+	}
+}
+
+// A key with shares as a ceremony makes them decrypts, by the first holders and by
+// the last, and its shares are longer than those of a dealer.
+func TestJointKeyDecrypts(t *testing.T) {
+	for _, threshold := range [][2]int{{3, 2}, {10, 7}} {
+		n, k := threshold[0], threshold[1]
+		key, shares, err := Joint(512, n, k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := key.Encrypt(seed("message"), []*big.Int{big.NewInt(42)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var partials []*paillier.Partials
+		for _, s := range shares {
+			partial, proof, err := key.PartialDecrypt(seed("proof"), s, c, nil, nil)
+			if err == nil {
+				err = key.VerifyPartials(c, partial, proof, nil, nil)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			partials = append(partials, partial)
+		}
+		for _, some := range [][]*paillier.Partials{partials[:k], partials[n-k:]} {
+			if m, err := key.Combine(some); err != nil || m[0].Int64() != 42 {
+				t.Errorf("%v: 42 decrypts to %v, %v", threshold, m, err)
+			}
+		}
+		_, dealt, err := Deal(512, n, k)
+		if err != nil || len(shares[0].Encode()) <= len(dealt[0].Encode()) {
+			t.Errorf("%v: the shares are no longer than dealt ones, %v", threshold, err)
 		}
 	}
 }

@@ -303,6 +303,49 @@ func TestMasksAreLongEnough(t *testing.T) {
 	}
 }
 
+// What opens behind masks looks alike for the numbers at both ends of the range:
+// its low bits, which fall off, and the bits above the number, which masks alone
+// make. An attacker who counts either tells the ends apart no better than chance.
+func TestOpenedNumbersSayNothing(t *testing.T) {
+	const count = 600
+	o := Opening{Drop: 3, Reach: 12}
+	values := make([]int64, 2*count)
+	for i := range values { // even places hold the least number, odd ones the largest
+		values[i] = int64(i%2*2-1) * (1<<o.Reach - 1)
+	}
+	check(t, run(t, 3, interactivetest.Options{}, func(e *Engine) error {
+		v, err := of(e, 4, values...)
+		if err != nil {
+			return err
+		}
+		if err := e.Prepare(Need{o, len(values)}); err != nil {
+			return err
+		}
+		c, err := e.masked(Truncated{v, o}, e.stock[0])
+		if err != nil {
+			return err
+		}
+		opened, err := e.decrypt(c)
+		if err != nil {
+			return err
+		}
+		for _, above := range []uint{0, uint(o.Reach), uint(o.Reach + DefaultHiding - 8)} {
+			var seen [2][8]float64
+			for i, x := range opened {
+				seen[i%2][new(big.Int).Rsh(x, above).Uint64()&7]++
+			}
+			chi := 0.0
+			for k := range 8 {
+				chi += (seen[0][k] - seen[1][k]) * (seen[0][k] - seen[1][k]) / (seen[0][k] + seen[1][k])
+			}
+			if !(chi < 29.9) { // beyond it once in 10,000 for 7 degrees of freedom
+				return fmt.Errorf("bits from %d on tell the numbers apart: %v", above, seen)
+			}
+		}
+		return nil
+	}))
+}
+
 // A mask is used once: an opening without one of its own is refused.
 func TestMasksAreNotUsedAgain(t *testing.T) {
 	r := run(t, 3, interactivetest.Options{}, func(e *Engine) error {

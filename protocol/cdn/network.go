@@ -27,6 +27,20 @@ type Network struct {
 // taylorBits is how finely 1/48 is rounded.
 const taylorBits = 24
 
+// maxBits bounds the bits behind the point: a product of two numbers is a float64
+// in Clear's bounds.
+const maxBits = 490
+
+// KeyBits is how long a key must be at least for the network among so many
+// parties, with DefaultHiding.
+func (n Network) KeyBits(parties int) int {
+	widest := 0
+	for _, need := range n.openings(true) {
+		widest = max(widest, need.Reach)
+	}
+	return widest + DefaultHiding + parties + spareBits
+}
+
 // Size is the number of weights.
 func (n Network) Size() int { return n.Hidden*(n.features()+1) + n.Hidden + 1 }
 
@@ -37,7 +51,7 @@ func (n Network) Validate() error {
 	switch {
 	case len(n.Inputs) == 0 || len(n.Labels) != len(n.Inputs) || len(n.Inputs[0]) == 0:
 		return errors.New("train: no rows, or not one label for each")
-	case n.Hidden < 1 || n.Iterations < 1 || n.RateShift < 0 || n.Fraction < 8 || n.Whole < 1 || n.Fraction+n.RateShift > 200:
+	case n.Hidden < 1 || n.Iterations < 1 || n.RateShift < 0 || n.Fraction < 8 || n.Whole < 1 || n.Fraction+n.RateShift > maxBits:
 		return fmt.Errorf("train: %d hidden units, %d iterations, rate 2^-%d, %d.%d bits", n.Hidden, n.Iterations, n.RateShift, n.Whole, n.Fraction)
 	}
 	return nil
@@ -53,24 +67,23 @@ type step struct {
 	errors  *Vector // prediction − label
 }
 
-// opening is behind masks, of numbers with so many bits behind the point and so
-// many more before it than others have.
-func (n Network) opening(bits, drop, more int) Opening {
-	return Opening{Drop: drop, Reach: bits + n.Whole + more}
+// opening is behind masks, of numbers with so many bits behind the point.
+func (n Network) opening(bits, drop int) Opening {
+	return Opening{Drop: drop, Reach: bits + n.Whole}
 }
 
 // openings of an iteration, in order: z; z²; the activations and the pulls; the
-// errors; the step. Those of a prediction are the first four, without the pulls.
+// errors; the step. Those of a prediction are the first three, without the pulls.
 func (n Network) openings(train bool) []Need {
 	f, each := n.Fraction, len(n.Inputs)*n.Hidden
 	needs := []Need{
-		{n.opening(f, 0, 0), each},
-		{n.opening(2*f, f, 0), each},
-		{n.opening(2*f+taylorBits, f+taylorBits, 0), each},
+		{n.opening(f, 0), each},
+		{n.opening(2*f, f), each},
+		{n.opening(2*f+taylorBits, f+taylorBits), each},
 	}
 	if train {
-		needs = append(needs, Need{n.opening(2*f+4, f+4, 0), each}, Need{n.opening(2*f, f, 0), len(n.Inputs)},
-			Need{n.opening(2*f, f+n.RateShift, 0), n.Size()})
+		needs = append(needs, Need{n.opening(2*f+4, f+4), each}, Need{n.opening(2*f, f), len(n.Inputs)},
+			Need{n.opening(2*f, f+n.RateShift), n.Size()})
 	}
 	return needs
 }
@@ -114,7 +127,7 @@ func (s *step) iterate() (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	opened, _, err := s.e.Truncate([]Truncated{{residual, s.opening(2*f, f, 0)}}, nil)
+	opened, _, err := s.e.Truncate([]Truncated{{residual, s.opening(2*f, f)}}, nil)
 	if err != nil {
 		return 0, err
 	}
@@ -129,14 +142,14 @@ func (s *step) activate(train bool) error {
 	if err != nil {
 		return err
 	}
-	if s.z, err = s.open(Truncated{z, s.opening(f, 0, 0)}); err != nil {
+	if s.z, err = s.open(Truncated{z, s.opening(f, 0)}); err != nil {
 		return err
 	}
 	squares, err := e.Multiply(Bilinear{s.z, s.z, diagonal(s.z.Len())})
 	if err != nil {
 		return err
 	}
-	if s.s, err = s.open(Truncated{squares[0], s.opening(2*f, f, 0)}); err != nil {
+	if s.s, err = s.open(Truncated{squares[0], s.opening(2*f, f)}); err != nil {
 		return err
 	}
 	// a·48·2^2f = 24·2^2f + 12·2^f·z − z³
@@ -156,9 +169,9 @@ func (s *step) activate(train bool) error {
 	if err != nil {
 		return err
 	}
-	truncated := []Truncated{{activations, s.opening(2*f+taylorBits, f+taylorBits, 0)}}
+	truncated := []Truncated{{activations, s.opening(2*f+taylorBits, f+taylorBits)}}
 	if train {
-		truncated = append(truncated, Truncated{list[1], s.opening(2*f+4, f+4, 0)})
+		truncated = append(truncated, Truncated{list[1], s.opening(2*f+4, f+4)})
 	}
 	opened, _, err := e.Truncate(truncated, nil)
 	if err != nil {
@@ -275,7 +288,7 @@ func (s *step) update() (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	steps, loss, err := e.Truncate([]Truncated{{gradient, s.opening(2*f, f+s.RateShift, 0)}}, list[2])
+	steps, loss, err := e.Truncate([]Truncated{{gradient, s.opening(2*f, f+s.RateShift)}}, list[2])
 	if err != nil {
 		return 0, err
 	}
@@ -373,66 +386,4 @@ func (s *step) labels(bits int) []*big.Int {
 		constants[i] = new(big.Int).Lsh(big.NewInt(-y), uint(bits))
 	}
 	return constants
-}
-
-func unitRows(count int) [][]paillier.Term {
-	rows := make([][]paillier.Term, count)
-	for i := range rows {
-		rows[i] = []paillier.Term{{Index: i, Weight: big.NewInt(1)}}
-	}
-	return rows
-}
-
-func diagonal(count int) [][]Pair {
-	rows := make([][]Pair, count)
-	for i := range rows {
-		rows[i] = []Pair{{i, i}}
-	}
-	return rows
-}
-
-func zeros(count int) []*big.Int {
-	list := make([]*big.Int, count)
-	for i := range list {
-		list[i] = new(big.Int)
-	}
-	return list
-}
-
-func power(exponent int) *big.Int { return new(big.Int).Lsh(big.NewInt(1), uint(exponent)) }
-
-// Float is v·2^−bits.
-func Float(v *big.Int, bits int) float64 {
-	f, _ := new(big.Float).SetMantExp(new(big.Float).SetInt(v), -bits).Float64()
-	return f
-}
-
-// Floats are v·2^−bits.
-func Floats(values []*big.Int, bits int) []float64 {
-	out := make([]float64, len(values))
-	for i, v := range values {
-		out[i] = Float(v, bits)
-	}
-	return out
-}
-
-// Fixed is the integer nearest to v·2^bits.
-func Fixed(v float64, bits int) *big.Int {
-	scaled := new(big.Float).SetMantExp(big.NewFloat(v), bits)
-	half := 0.5
-	if v < 0 {
-		half = -0.5
-	}
-	out, _ := scaled.Add(scaled, big.NewFloat(half)).Int(nil)
-	return out
-}
-
-// Bounds are how far the numbers of a computation on encryptions may be from
-// these in the clear.
-func (v *Vector) Bounds() []float64 {
-	out := make([]float64, len(v.off))
-	for i, off := range v.off {
-		out[i] = math.Ldexp(off, -v.Bits)
-	}
-	return out
 }

@@ -39,6 +39,9 @@ func (e *RangeError) Error() string {
 	return fmt.Sprintf("%s needs %d bits; there are %d", e.What, e.Needed, e.Have)
 }
 
+// spareBits of N stay above what is masked.
+const spareBits = 2
+
 // Prepare makes the masks of openings to come, in their order. One round.
 func (e *Engine) Prepare(needs ...Need) error {
 	if e.plain {
@@ -48,7 +51,7 @@ func (e *Engine) Prepare(needs ...Need) error {
 	var masks []*mask
 	for _, need := range needs {
 		bits := need.Reach + e.Hiding
-		if room := e.Key.Bits() - 2; bits+e.n > room {
+		if room := e.Key.Bits() - spareBits; bits+e.n > room {
 			return &RangeError{"a masked number", bits + e.n, room}
 		}
 		m := &mask{Need: need}

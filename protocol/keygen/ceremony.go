@@ -47,11 +47,12 @@ func newCeremony(config Config, channel *interactive.Channel, result *Result) (*
 	return &ceremony{layout: l, config: config, talk: newTalk(channel), state: config.Resume, result: result}, nil
 }
 
-// MismatchError says that a party was started with another configuration.
-type MismatchError struct{ Party int }
+// MismatchError names the parties that were started with another configuration
+// than this one.
+type MismatchError struct{ Parties []int }
 
 func (e *MismatchError) Error() string {
-	return fmt.Sprintf("party %d was started for another key: another roster, length or version", e.Party)
+	return fmt.Sprintf("parties %v were started for another key: another roster, length or version", e.Parties)
 }
 
 func (c *ceremony) run() error {
@@ -97,13 +98,18 @@ func (c *ceremony) meet() (found, made bool, err error) {
 		return false, false, err
 	}
 	found, made = c.state.Found != nil, c.state.Made != nil
+	var others []int
 	for party := 1; party <= c.parties; party++ {
 		their := all[party]
 		if len(their) != helloSize || string(their[:sha256.Size]) != string(own[:sha256.Size]) {
-			return false, false, &MismatchError{party}
+			others = append(others, party)
+			continue
 		}
 		found = found && string(their[2*sha256.Size:3*sha256.Size]) == string(c.state.Found.digest())
 		made = made && string(their[3*sha256.Size:]) == string(c.state.Made.digest())
+	}
+	if len(others) > 0 {
+		return false, false, &MismatchError{others}
 	}
 	c.talk.session = append([]byte(nil), c.talk.heard[:]...)
 	return found, made, nil
@@ -255,11 +261,6 @@ func (c *ceremony) endorse() error {
 		if err := c.config.Verify(party, key, made.Transcript, endorsements[party]); err != nil {
 			return &CheatError{party, c.talk.step, err.Error()}
 		}
-	}
-	// All have the key: nobody needs the candidate's seeds any more.
-	c.state.Found = nil
-	if err := c.save(); err != nil {
-		return err
 	}
 	*c.result = Result{Key: key, Share: share, Transcript: made.Transcript, Endorsements: endorsements, Products: c.state.Products, Tested: c.state.Tested}
 	c.report(StageDone, 0)

@@ -69,7 +69,8 @@ type Checkpoint struct {
 	Made             *Made  `json:",omitempty"`
 }
 
-// Found is a candidate that passed all tests.
+// Found is a candidate that passed all tests. It is in no checkpoint any more when
+// its sharing begins: a ceremony that is broken off then looks for another.
 type Found struct {
 	Session []byte
 	Batch   int

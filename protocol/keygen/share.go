@@ -161,6 +161,12 @@ func (s *sharing) openTheta() (theta, mask *big.Int, err error) {
 	if s.commitments, err = s.talk.broadcast(commitment[:]); err != nil {
 		return nil, nil, err
 	}
+	// A candidate is shared once. Whoever deals more than its β, and falls silent when
+	// it has seen θ', reads a few bits of φ(N): once is nothing, again and again is all.
+	s.state.Found = nil
+	if err := s.save(); err != nil {
+		return nil, nil, err
+	}
 	own, _ := s.partsOf(s.found.Seeds, s.leads == s.talk.self())
 	if s.dealt, err = s.talk.exchange(s.deal(s.draw(s.root, s.talk.self(), own))); err != nil {
 		return nil, nil, err
@@ -243,12 +249,8 @@ func decodeTrial(key *paillier.ThresholdKey, party int, data []byte) (*paillier.
 }
 
 // explain finds out who deviated since the candidate was found: its seeds are
-// opened, which burns it.
+// opened.
 func (s *sharing) explain(theta *big.Int) error {
-	s.state.Found, s.state.Made = nil, nil
-	if err := s.save(); err != nil {
-		return err
-	}
 	s.talk.step = "open"
 	bodies, err := s.talk.broadcast(append(append([]byte(nil), s.root...), bytes.Join(s.found.Seeds, nil)...))
 	if err != nil {

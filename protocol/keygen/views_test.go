@@ -75,6 +75,9 @@ func interpolated(p *parties, l *layout, views []view, coalition []int, n *big.I
 		outsider++
 	}
 	number, count := views[coalition[0]].shareOut(l, outsider)
+	if count == 0 {
+		return false // begun again behind the search
+	}
 	sums := make([][]*big.Int, len(coalition))
 	for i, member := range coalition {
 		sums[i] = make([]*big.Int, count)

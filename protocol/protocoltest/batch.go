@@ -20,6 +20,8 @@ type Summary struct {
 	Bytes     int64 // posted by all hospitals in all runs
 	Messages  int64
 	Virtual   int64    // milliseconds, of all runs
+	Skipped   int      // rounds without a sum, of all runs
+	Unopened  int      // rounds that came to nothing and were taken again, of all runs
 	Bad       []uint64 // seeds of runs that broke an invariant
 	Trace     [sha256.Size]byte
 }
@@ -27,6 +29,15 @@ type Summary struct {
 // Batch runs the seeds opt.Seed, opt.Seed+1, … on all processors. done, if set,
 // is told how many runs are over.
 func Batch(opt Options, runs int, done func(int)) (Summary, error) {
+	return BatchOf(opt.Seed, runs, func(seed uint64) Options {
+		opt.Seed = seed
+		return opt
+	}, done)
+}
+
+// BatchOf is Batch with options that depend on the seed. of is called by several
+// goroutines.
+func BatchOf(first uint64, runs int, of func(seed uint64) Options, done func(int)) (Summary, error) {
 	results := make([]Result, runs)
 	errs := make([]error, runs)
 	next, finished := 0, 0
@@ -42,9 +53,7 @@ func Batch(opt Options, runs int, done func(int)) (Summary, error) {
 				if i >= runs {
 					return
 				}
-				one := opt
-				one.Seed += uint64(i)
-				results[i], errs[i] = Run(one)
+				results[i], errs[i] = Run(of(first + uint64(i)))
 				mu.Lock()
 				finished++
 				if done != nil {
@@ -61,7 +70,7 @@ func Batch(opt Options, runs int, done func(int)) (Summary, error) {
 		if errs[i] != nil {
 			return s, errs[i]
 		}
-		s.add(r, opt.Seed+uint64(i))
+		s.add(r, first+uint64(i))
 		trace.Write(r.Trace[:])
 	}
 	copy(s.Trace[:], trace.Sum(nil))
@@ -89,4 +98,6 @@ func (s *Summary) add(r Result, seed uint64) {
 	s.Bytes += r.Bytes
 	s.Messages += r.Messages
 	s.Virtual += r.Virtual
+	s.Skipped += r.Skipped
+	s.Unopened += r.Unopened
 }

@@ -47,9 +47,16 @@ func standInPublic(private []byte) []byte {
 	return append(h[:], make([]byte, publicKeySize-len(h))...)
 }
 
-func (s standInSealer) Seal(public, info []byte) (encapsulation, key []byte, err error) {
+func (s standInSealer) CheckKey(public []byte) error {
 	if len(public) != publicKeySize {
-		return nil, nil, fmt.Errorf("public key of %d bytes", len(public))
+		return fmt.Errorf("public key of %d bytes", len(public))
+	}
+	return nil
+}
+
+func (s standInSealer) Seal(public, info []byte) (encapsulation, key []byte, err error) {
+	if err := s.CheckKey(public); err != nil {
+		return nil, nil, err
 	}
 	encapsulation = make([]byte, encapsulationSize)
 	s.random.Read(encapsulation[:32])

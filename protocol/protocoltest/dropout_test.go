@@ -196,3 +196,31 @@ func TestWhatWasPostedOutlivesTheRound(t *testing.T) {
 		}
 	}
 }
+
+// Packed secrets stand the dropouts and faults that plain ones stand.
+func TestPackedDropoutsAndFaults(t *testing.T) {
+	for _, c := range []struct{ n, packing int }{{7, 2}, {10, 4}} {
+		most := protocol.MostDropouts(c.n, 0)
+		packed := func(seed uint64) Options {
+			opt := options(c.n, 0, most, seed)
+			opt.Packing, opt.Values = c.packing, 11
+			return opt
+		}
+		for _, phase := range shamirPhases {
+			for seed := range uint64(3) {
+				opt := packed(seed)
+				opt.Faults = dropping(c.n, most, phase, seed)
+				if res := mustRun(t, opt); !res.Completed || res.Wrong || res.Split || len(res.Named) > 0 {
+					t.Fatalf("%+v, seed %d, %v: %+v", c, seed, opt.Faults, res)
+				}
+			}
+		}
+		for seed := range uint64(60) {
+			opt := packed(seed)
+			opt.RandomFaults = 0.3
+			if res := mustRun(t, opt); res.Wrong || res.Split || res.Hung || len(res.Named) > 0 {
+				t.Errorf("%+v, seed %d: %+v", c, seed, res)
+			}
+		}
+	}
+}

@@ -19,7 +19,7 @@ type Fault struct {
 	For   uint64 // over after so many rounds; 0 for good
 }
 
-// The kinds of faults. The last four are lies: they need a federation that
+// The kinds of faults. The last five are lies: they need a federation that
 // tolerates liars.
 const (
 	Kill        = "kill"
@@ -35,18 +35,19 @@ const (
 	WrongShare  = "wrong-share"
 	WrongOpen   = "wrong-opening"
 	BadProof    = "bad-proof"
+	FalseUpdate = "false-update"
 	faultFormat = "KIND:NAME@ROUND:PHASE[+N]"
 )
 
 // Kinds lists all kinds of faults.
 func Kinds() []string {
 	return []string{Kill, Pause, Disconnect, Slow, Lossy, Corrupt, Duplicate, ClockSkew, DiskFull,
-		Equivocate, WrongShare, WrongOpen, BadProof}
+		Equivocate, WrongShare, WrongOpen, BadProof, FalseUpdate}
 }
 
 // Lie reports whether the fault makes its hospital lie.
 func (f Fault) Lie() bool {
-	return slices.Contains([]string{Equivocate, WrongShare, WrongOpen, BadProof}, f.Kind)
+	return slices.Contains([]string{Equivocate, WrongShare, WrongOpen, BadProof, FalseUpdate}, f.Kind)
 }
 
 func (f Fault) String() string {
@@ -111,7 +112,11 @@ func ParseFault(text string, names []string) (Fault, error) {
 func CheckFault(f Fault, scheme string) error {
 	phases, err := protocol.SchemePhases(scheme)
 	if err == nil && !slices.Contains(phases, f.Phase) {
-		err = fmt.Errorf("fault %s: scheme %s has no phase %s", f, scheme, f.Phase)
+		var names []string
+		for _, p := range phases {
+			names = append(names, p.String())
+		}
+		err = fmt.Errorf("fault %s: scheme %s has no phase %s; it has %s", f, scheme, f.Phase, strings.Join(names, ", "))
 	}
 	return err
 }

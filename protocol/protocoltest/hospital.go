@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"consilium/protocol"
 )
@@ -19,6 +20,7 @@ type hospital struct {
 	disk    disk
 	serving map[protocol.Hash]protocol.Source
 	phase   protocol.Phase
+	view    uint32
 	life    int // counts restarts: events of an earlier life are void
 	away0   int64
 
@@ -68,14 +70,10 @@ func (h *hospital) signer() protocol.Signer {
 }
 
 func (h *hospital) sealer() protocol.Sealer {
-	sealer := protocol.Sealer(standInSealer{h.random})
 	if h.sim.opt.Sealer != nil {
-		sealer = h.sim.opt.Sealer(h.party)
+		return h.sim.opt.Sealer(h.party)
 	}
-	if h.lies(h.disk.round)[WrongShare] == protocol.Check {
-		sealer = badSealer{sealer, newRandom(h.sim.opt.Seed, 6000+uint64(h.party))}
-	}
-	return sealer
+	return standInSealer{h.random}
 }
 
 // start brings a hospital up, with what its disk holds.
@@ -105,7 +103,7 @@ func (h *hospital) start() error {
 
 // begin comes to the round that the disk says.
 func (h *hospital) begin() error {
-	if h.sim.over(h.disk.round) {
+	if h.sim.over(h.disk.round, h.disk.state) {
 		h.finished = true
 		h.sim.log(h.party, "finished")
 		h.note(Note{What: Completed})
@@ -153,32 +151,25 @@ func (h *hospital) round() (*protocol.Round, error) {
 	d := protocol.Description{
 		Federation: "simulation", Epoch: 1, Round: h.disk.round, Step: "sum", Scheme: h.sim.opt.Scheme,
 		State: protocol.Ref{Root: h.disk.state}, Thresholds: h.sim.opt.Thresholds,
-		Length: uint64(values), Limit: uint64(limit), Modulus: h.sim.opt.modulus(limit), Deadlines: h.sim.deadlines(),
+		Length: uint64(values), Limit: uint64(limit), Modulus: h.sim.opt.modulus(limit), Deadlines: h.sim.deadlines(h.disk.state),
+		Packing: uint32(h.sim.opt.Packing),
 	}
 	var key *protocol.PaillierKey
 	if h.sim.opt.Key != nil {
 		key = h.sim.opt.Key(h.party)
 		d.Key = key.Digest()
 	}
-	scheme, err := h.scheme(d, key)
+	scheme, err := honestScheme(h.party, d, key)
 	if err != nil {
 		return nil, err
 	}
-	return protocol.Restore(protocol.Config{
-		Self: h.party, Description: d, Signer: h.signer(), Sealer: h.sealer(), Random: h.random,
-	}, scheme, h.disk.records)
+	cfg := protocol.Config{Self: h.party, Description: d, Signer: h.signer(), Sealer: h.sealer(), Random: h.random}
+	scheme = Lying(&cfg, scheme, h.lies(d.Round), h.sim.opt.Seed)
+	return protocol.Restore(cfg, scheme, h.disk.records)
 }
 
-// scheme is that of the round, at a liar with lies in it. Without a key the
-// stand-in takes the place of scheme paillier.
-func (h *hospital) scheme(d protocol.Description, key *protocol.PaillierKey) (protocol.Scheme, error) {
-	scheme, err := honestScheme(h.party, d, key)
-	if kinds := h.lies(d.Round); err == nil && len(kinds) > 0 {
-		scheme = schemer{scheme, kinds}
-	}
-	return scheme, err
-}
-
+// honestScheme is that of the round. Without a key the stand-in takes the place of
+// scheme paillier.
 func honestScheme(self protocol.Party, d protocol.Description, key *protocol.PaillierKey) (protocol.Scheme, error) {
 	if d.Scheme == protocol.SchemePaillier && key == nil {
 		return newStandIn(self, d)
@@ -190,10 +181,15 @@ func honestScheme(self protocol.Party, d protocol.Description, key *protocol.Pai
 // it.
 const limit = 1 << 50
 
-// Limit is the largest value in the updates of a run.
+// Limit is the largest value in the updates of a run. With false updates there is
+// room in the ring to tell them.
 func (o Options) Limit() int64 {
 	if o.Modulus == 32 && o.Scheme == protocol.SchemeMasked {
-		return (1<<31 - 1) / int64(o.Thresholds.Parties)
+		room := int64(1<<31 - 1)
+		if slices.ContainsFunc(o.Faults, func(f Fault) bool { return f.Kind == FalseUpdate }) {
+			room /= 4
+		}
+		return room / int64(o.Thresholds.Parties)
 	}
 	return limit
 }
@@ -325,6 +321,10 @@ func (h *hospital) watch() {
 	if !h.finished {
 		h.note(Note{What: Stepped})
 	}
+	if view := h.session.Round().Status().View; view != h.view {
+		h.view = view
+		h.sim.progress = h.sim.now
+	}
 	if phase := h.session.Round().Phase(); phase != h.phase {
 		h.phase = phase
 		h.sim.progress = h.sim.now
@@ -341,20 +341,50 @@ func (h *hospital) conclude(o protocol.Outcome) error {
 		h.sim.aborted[h.disk.round] = o.Aborted
 		return nil
 	}
+	if o.Unopened != "" {
+		h.sim.log(h.party, "round %d came to nothing: %s", h.disk.round, o.Unopened)
+		h.note(Note{What: Summed, Outcome: &o})
+		h.sim.results[h.disk.round] = add(h.sim.results[h.disk.round], o.Set, protocol.Set{})
+		return h.after(o.Set, h.sim.tries[h.disk.state]+1)
+	}
 	if h.sim.liars().Has(h.party) {
-		h.turn(h.disk.round+1, sha256.Sum256(append(h.disk.state[:], o.Hash[:]...)))
-		return h.begin()
+		h.note(Note{What: Summed, Outcome: &o})
+		return h.after(o.Hash, 0)
 	}
 	if err := h.sim.judge(h.disk.round, o); err != nil {
 		return err
 	}
-	h.sim.log(h.party, "sum of %v", protocol.NewSet(o.Included...))
+	if o.Spoiled == "" {
+		h.sim.log(h.party, "sum of %v", protocol.NewSet(o.Included...))
+	} else {
+		h.sim.log(h.party, "skips round %d: %s", h.disk.round, o.Spoiled)
+	}
 	h.note(Note{What: Summed, Outcome: &o})
+	return h.after(o.Hash, 0)
+}
+
+// after begins the round after this one, and keeps what was posted in it. tries are
+// the rounds just before it that came to nothing.
+func (h *hospital) after(outcome protocol.Hash, tries int) error {
+	state := protocol.Hash(sha256.Sum256(append(h.disk.state[:], outcome[:]...)))
+	h.sim.tries[state], h.sim.unopened[state] = tries, h.sim.unopened[h.disk.state]
+	if tries > 0 {
+		h.sim.unopened[state]++
+	}
 	posts := h.session.Round().Posts()
 	maps.Copy(h.disk.parts, h.serving)
-	h.turn(h.disk.round+1, sha256.Sum256(append(h.disk.state[:], o.Hash[:]...)))
+	h.turn(h.disk.round+1, state)
 	h.disk.posts = posts
 	return h.begin()
+}
+
+// add notes something in a map that may not be there yet.
+func add[V any](to map[protocol.Hash]V, key protocol.Hash, value V) map[protocol.Hash]V {
+	if to == nil {
+		to = map[protocol.Hash]V{}
+	}
+	to[key] = value
+	return to
 }
 
 // turn moves the disk on to another round: what was secret in the old one goes.
@@ -403,13 +433,18 @@ func (s *sim) posted(m protocol.Message) {
 	s.res.Bytes += int64(m.Size())
 	s.overhear(m)
 	if m.Slot.Phase == protocol.Open && !s.liars().Has(m.From) {
-		s.opened[m.Round][protocol.Hash(m.Payload[:32])] = true
+		s.opened[m.Round] = add(s.opened[m.Round], protocol.Hash(m.Payload[:32]), true)
 	}
 }
 
 // judge compares a result with the plain sum of its set.
 func (s *sim) judge(round uint64, o protocol.Outcome) error {
-	s.results[round][o.Hash] = protocol.NewSet(o.Included...)
+	s.results[round] = add(s.results[round], o.Hash, protocol.NewSet(o.Included...))
+	if o.Spoiled != "" { // somebody in the set contributed a false update
+		s.skipped[round] = o.Spoiled
+		s.res.Wrong = s.res.Wrong || protocol.NewSet(o.Included...).And(s.falsifiers(round)) == (protocol.Set{})
+		return nil
+	}
 	plain := make(protocol.Vector, len(o.Sum))
 	for _, p := range o.Included {
 		update, err := s.update(p, round)

@@ -14,18 +14,36 @@ import (
 // schemer is a liar's scheme: wrong deals and openings, signed like any.
 type schemer struct {
 	protocol.Scheme
-	kinds map[string]protocol.Phase // of the faults that are on
+	description protocol.Description
+	kinds       map[string]protocol.Phase // of the faults that are on
 }
 
-// lies lists the faults by which h lies in a round.
-func (h *hospital) lies(round uint64) map[string]protocol.Phase {
+// Lies are the kinds of faults by which a hospital lies in a round, and from which
+// phase on.
+func Lies(faults []Fault, p protocol.Party, round uint64) map[string]protocol.Phase {
 	kinds := map[string]protocol.Phase{}
-	for _, f := range h.sim.opt.Faults {
-		if f.Party == h.party && f.Lie() && round >= f.Round && (f.For == 0 || round < f.End()) {
+	for _, f := range faults {
+		if f.Party == p && f.Lie() && round >= f.Round && (f.For == 0 || round < f.End()) {
 			kinds[f.Kind] = f.Phase
 		}
 	}
 	return kinds
+}
+
+// Lying is what a hospital that lies makes a round of. Two stories in one slot it
+// tells by itself (protocol.Forge).
+func Lying(cfg *protocol.Config, scheme protocol.Scheme, kinds map[string]protocol.Phase, seed uint64) protocol.Scheme {
+	if len(kinds) == 0 {
+		return scheme
+	}
+	if phase, ok := kinds[WrongShare]; ok && phase == protocol.Check {
+		cfg.Sealer = badSealer{cfg.Sealer, newRandom(seed, 6000+uint64(cfg.Self))}
+	}
+	return schemer{scheme, cfg.Description, kinds}
+}
+
+func (h *hospital) lies(round uint64) map[string]protocol.Phase {
+	return Lies(h.sim.opt.Faults, h.party, round)
 }
 
 // lies tells whether a hospital ever lies in this run.
@@ -40,7 +58,13 @@ func (s *sim) liars() protocol.Set {
 }
 
 func (s schemer) Deal(update protocol.Vector, seed protocol.Seed) (protocol.Body, error) {
-	body, err := s.Scheme.Deal(update, seed)
+	var body protocol.Body
+	var err error
+	if paillier, ok := s.Scheme.(*protocol.Paillier); ok && s.has(FalseUpdate) {
+		body, err = protocol.SpoiledDeal(paillier, update, seed)
+	} else {
+		body, err = s.Scheme.Deal(s.falsify(update), seed)
+	}
 	if err != nil {
 		return body, err
 	}
@@ -48,6 +72,9 @@ func (s schemer) Deal(update protocol.Vector, seed protocol.Seed) (protocol.Body
 		for p, part := range body.Parts {
 			body.Parts[p] = wrong{part}
 		}
+	}
+	if phase, ok := s.kinds[BadProof]; ok && phase < protocol.Open && s.Scheme.Name() == protocol.SchemeMasked {
+		body.Parts[0] = wrong{body.Parts[0]} // what shares are verified against
 	}
 	return body, nil
 }
@@ -74,6 +101,23 @@ func (s schemer) Open(set protocol.Certified, seed protocol.Seed) (protocol.Body
 		body.Public[len(body.Public)/2] ^= 1
 	}
 	return body, nil
+}
+
+// Mask masks the update or, if it lies about it, another one.
+func (s schemer) Mask(joined protocol.Certified, update protocol.Vector, seed protocol.Seed) (protocol.Body, error) {
+	return s.Scheme.Mask(joined, s.falsify(update), seed)
+}
+
+func (s schemer) has(kind string) bool {
+	_, ok := s.kinds[kind]
+	return ok
+}
+
+func (s schemer) falsify(update protocol.Vector) protocol.Vector {
+	if s.has(FalseUpdate) {
+		return protocol.FalseUpdate(update, s.description)
+	}
+	return update
 }
 
 // badSealer seals some boxes so that they do not open. A wrong share in the check
@@ -103,6 +147,16 @@ func (w wrong) Chunk(i int) ([]byte, error) {
 	chunk = slices.Clone(chunk)
 	chunk[len(chunk)-1] ^= 1
 	return chunk, nil
+}
+
+// falsifiers are those whose update of a round is a false one.
+func (s *sim) falsifiers(round uint64) (set protocol.Set) {
+	for _, h := range s.hospitals[1:] {
+		if _, ok := h.lies(round)[FalseUpdate]; ok {
+			set.Add(h.party)
+		}
+	}
+	return set
 }
 
 // plot is what the liars of a run have agreed on.
@@ -166,7 +220,7 @@ func (s *sim) told(h, to *hospital, m protocol.Message) (protocol.Message, bool)
 func CheckLie(f Fault, scheme string) error {
 	phases := map[string][]protocol.Phase{
 		WrongShare: {protocol.Deal, protocol.Check}, WrongOpen: {protocol.Open},
-		BadProof: {protocol.Deal, protocol.Check, protocol.Open},
+		BadProof: {protocol.Deal, protocol.Check, protocol.Open}, FalseUpdate: {protocol.Deal},
 	}[f.Kind]
 	if phases != nil && !slices.Contains(phases, f.Phase) {
 		return fmt.Errorf("fault %s: %s means something in %v only", f, f.Kind, phases)
@@ -195,5 +249,5 @@ func (h *hospital) proves(e protocol.Evidence) error {
 	if err != nil {
 		return err
 	}
-	return e.Verify(h.signer().Verify, scheme)
+	return e.Verify(h.signer().Verify, h.sealer(), scheme)
 }

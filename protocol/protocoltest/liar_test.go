@@ -161,7 +161,7 @@ func TestEvidenceProvesWhatItSays(t *testing.T) {
 				tampered["as "+other.String()] = func(e *protocol.Evidence) { e.Kind = other }
 			}
 		}
-		if err := e.Verify(verify, scheme); err != nil {
+		if err := e.Verify(verify, standInSealer{}, scheme); err != nil {
 			t.Errorf("%v: %v", kind, err)
 		}
 		for what, tamper := range tampered {
@@ -175,7 +175,7 @@ func TestEvidenceProvesWhatItSays(t *testing.T) {
 			if forged, err = protocol.DecodeEvidence(encoded); err != nil {
 				continue
 			}
-			if err := forged.Verify(verify, scheme); err == nil {
+			if err := forged.Verify(verify, standInSealer{}, scheme); err == nil {
 				t.Errorf("%v, %s: it convinces", kind, what)
 			}
 		}
@@ -200,14 +200,14 @@ func TestHonestMessagesConvictNobody(t *testing.T) {
 	other := e
 	proposal, _ := protocol.Forge(e.Messages[1], e.Description, standInSigner{e.Messages[1].From}, 2, protocol.Hash{})
 	other.Messages = append([]protocol.Message{e.Messages[0], proposal}, e.Messages[3:]...)
-	if err := other.Verify(standInSigner{1}.Verify, scheme); err == nil {
+	if err := other.Verify(standInSigner{1}.Verify, standInSealer{}, scheme); err == nil {
 		t.Error("an opening is measured against a set that it is not of")
 	}
 	for _, m := range e.Messages[2:] { // deals: two of them are honest
 		twisted := protocol.Evidence{Kind: protocol.InvalidDeal, Liar: m.From, Description: e.Description, Messages: []protocol.Message{m}, Parts: e.Parts}
 		for kind := protocol.Equivocation; kind <= protocol.WrongOpening; kind++ {
 			twisted.Kind = kind
-			if err := twisted.Verify(standInSigner{1}.Verify, scheme); err == nil {
+			if err := twisted.Verify(standInSigner{1}.Verify, standInSealer{}, scheme); err == nil {
 				t.Errorf("the deal of hospital %d convicts it of %v", m.From, kind)
 			}
 		}

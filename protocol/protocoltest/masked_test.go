@@ -81,7 +81,7 @@ func TestMaskedEveryFaultInEveryPhase(t *testing.T) {
 			continue
 		}
 		for _, phase := range maskedPhases {
-			if kind == ClockSkew && phase != protocol.Mask { // an hour of ticks takes its time
+			if kind == ClockSkew && phase != protocol.Mask { // ten minutes of ticks take their time
 				continue
 			}
 			for _, span := range []uint64{0, 1} {
@@ -137,7 +137,7 @@ func TestMaskedRandomFaults(t *testing.T) {
 // Every lie in every phase, alone and as a colluding pair.
 func TestMaskedEveryLieInEveryPhase(t *testing.T) {
 	named := map[string]int{}
-	for _, kind := range []string{Equivocate, WrongShare, WrongOpen} {
+	for _, kind := range []string{Equivocate, WrongShare, WrongOpen, BadProof} {
 		for _, phase := range maskedPhases {
 			if CheckLie(lieOf(kind, 1, phase), protocol.SchemeMasked) != nil {
 				continue
@@ -153,6 +153,11 @@ func TestMaskedEveryLieInEveryPhase(t *testing.T) {
 		}
 	}
 	t.Log(named)
+	for _, kind := range []string{Equivocate, WrongShare, WrongOpen, BadProof} {
+		if named[kind] == 0 {
+			t.Errorf("%s was never named", kind)
+		}
+	}
 }
 
 // Seeds in which a liar that led the agreement on who masks left an honest
@@ -163,5 +168,28 @@ func TestMaskedLeaderLeavesNobodyOut(t *testing.T) {
 		opt.Modulus, opt.Values = 32, 8
 		opt.Faults = []Fault{lieOf(Equivocate, 2, protocol.Mask)}
 		mustStand(t, opt)
+	}
+}
+
+// Commitments that are none, and an opening of masks that nobody agreed on, are
+// proved to a third party.
+func TestMaskedBadProofsAreNamed(t *testing.T) {
+	for phase, kind := range map[protocol.Phase]protocol.EvidenceKind{protocol.Deal: protocol.InvalidDeal, protocol.Open: protocol.WrongOpening} {
+		found := 0
+		for seed := range uint64(20) {
+			opt := maskedOptions(4, 1, 0, seed)
+			opt.Faults = []Fault{lieOf(BadProof, 1+int(seed)%4, phase)}
+			opt.Evidence = func(e protocol.Evidence) {
+				if e.Kind == kind {
+					found++
+				} else if e.Kind != protocol.InvalidAnswer { // another point of the curve has passed for a commitment
+					t.Errorf("phase %v, seed %d: %v", phase, seed, e.Kind)
+				}
+			}
+			mustStand(t, opt)
+		}
+		if found == 0 {
+			t.Errorf("phase %v: nobody is convicted of %v", phase, kind)
+		}
 	}
 }

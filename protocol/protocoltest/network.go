@@ -1,6 +1,7 @@
 package protocoltest
 
 import (
+	"cmp"
 	"container/heap"
 	"slices"
 
@@ -76,7 +77,7 @@ func (s *sim) spite(to *hospital, m protocol.Message) int64 {
 	_, proposal := protocol.ProposedSet(m)
 	status := r.Status()
 	if status.Needed <= 1 && slices.Contains(status.Waiting, m.From) || proposal && s.plot.dark.Has(to.party) {
-		return s.random.between(0, spiteDelay)
+		return s.random.between(0, cmp.Or(s.opt.Spite, spiteDelay))
 	}
 	return 0
 }

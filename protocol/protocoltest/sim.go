@@ -17,6 +17,7 @@ type Options struct {
 	Rounds     int // at least 1; raised so that every fault begins and ends
 	Scheme     string
 	Modulus    int // bits of the ring of scheme masked, 32 or 64; 0 for what fits
+	Packing    int // values in a polynomial of scheme shamir; 0 as 1
 	// Key is one hospital's key, for a scheme that needs one; may be nil.
 	Key    func(self protocol.Party) *protocol.PaillierKey
 	Faults []Fault
@@ -47,6 +48,7 @@ type Options struct {
 	// Adaptive delays what hurts most, for the first minute: whatever would
 	// complete what its recipient waits for.
 	Adaptive bool
+	Spite    int64 // by up to so many milliseconds; 0 for less than the deadlines
 	// Stall is the deadline of that name; 0 for never.
 	Stall uint32
 	// Evidence, if set, is given what honest hospitals hold against liars.
@@ -66,6 +68,8 @@ type Result struct {
 	Bytes     int64 // posted by all hospitals together, each post once
 	Messages  int64 // posted
 	Virtual   int64 // milliseconds of virtual time
+	Unopened  int   // rounds that a quorum ended without a set, and whose step was taken again
+	Skipped   int   // rounds whose sum was spoiled by a false update: a quorum signed that
 	Included  []protocol.Set
 	Trace     [sha256.Size]byte
 }
@@ -87,9 +91,12 @@ const (
 
 var deadlines = protocol.Deadlines{Commit: 50, Deal: 50, Attest: 50, View: 25}
 
-func (s *sim) deadlines() protocol.Deadlines {
+// deadlines are those of a round that begins with a state.
+func (s *sim) deadlines(state protocol.Hash) protocol.Deadlines {
 	d := deadlines
 	d.Stall = s.opt.Stall
+	d = d.Again(s.tries[state], s.opt.Thresholds)
+	s.stall = max(s.stall, tickEvery*int64(d.Stall))
 	return d
 }
 
@@ -106,11 +113,15 @@ type sim struct {
 	hospitals []*hospital // by party; 0 is nil
 	furthest  uint64      // the latest round that anybody has begun
 	progress  int64       // when something new was last said
+	stall     int64       // the longest deadline of that name so far: milliseconds
 	waiting   []waiting
 	plot      plot
-	aborted   map[uint64]string // by round: why a quorum ended it
-	opened    []map[protocol.Hash]bool
-	results   []map[protocol.Hash]protocol.Set // by round: result hash to included
+	aborted   map[uint64]string                         // by round: why a quorum ended it
+	skipped   map[uint64]string                         // by round: why a quorum signed that there is no sum
+	unopened  map[protocol.Hash]uint64                  // by state: how many rounds before it came to nothing
+	tries     map[protocol.Hash]int                     // by state: how many of these just before it
+	opened    map[uint64]map[protocol.Hash]bool         // by round
+	results   map[uint64]map[protocol.Hash]protocol.Set // by round: result hash to included
 	res       Result
 	trace     hash.Hash
 }
@@ -136,12 +147,9 @@ func Run(opt Options) (Result, error) {
 			opt.Rounds = max(opt.Rounds, int(f.Round), int(f.End()))
 		}
 	}
-	s := &sim{opt: opt, first: first, random: newRandom(opt.Seed, 0), trace: sha256.New(), aborted: map[uint64]string{}}
-	s.opened = make([]map[protocol.Hash]bool, opt.Rounds+1)
-	s.results = make([]map[protocol.Hash]protocol.Set, opt.Rounds+1)
-	for i := range s.opened {
-		s.opened[i], s.results[i] = map[protocol.Hash]bool{}, map[protocol.Hash]protocol.Set{}
-	}
+	s := &sim{opt: opt, first: first, random: newRandom(opt.Seed, 0), trace: sha256.New(), aborted: map[uint64]string{}, skipped: map[uint64]string{}}
+	s.unopened, s.tries = map[protocol.Hash]uint64{}, map[protocol.Hash]int{}
+	s.opened, s.results = map[uint64]map[protocol.Hash]bool{}, map[uint64]map[protocol.Hash]protocol.Set{}
 	s.hospitals = make([]*hospital, opt.Thresholds.Parties+1)
 	for p := 1; p < len(s.hospitals); p++ {
 		h, err := newHospital(s, protocol.Party(p))
@@ -174,7 +182,7 @@ func (s *sim) loop() error {
 		}
 		e := heap.Pop(&s.queue).(*event)
 		s.now = e.at
-		if s.now-s.progress > stallAfter || s.now > longestRun {
+		if s.now-s.progress > max(stallAfter, 2*s.stall) || s.now > longestRun {
 			return nil
 		}
 		s.note(e)
@@ -211,13 +219,20 @@ func (s *sim) log(p protocol.Party, format string, args ...any) {
 
 // finish judges the run.
 func (s *sim) finish() Result {
-	s.res.Virtual = s.now
-	for round := s.first; round < uint64(len(s.results)); round++ {
+	s.res.Virtual, s.res.Skipped = s.now, len(s.skipped)
+	for _, count := range s.unopened {
+		s.res.Unopened = max(s.res.Unopened, int(count))
+	}
+	for round := s.first; round <= s.furthest; round++ {
 		if len(s.results[round]) > 1 || len(s.opened[round]) > 1 {
 			s.res.Split = true
 		}
 		for _, set := range s.results[round] {
-			s.res.Included = append(s.res.Included, set)
+			if set != (protocol.Set{}) {
+				s.res.Included = append(s.res.Included, set)
+			} else if len(s.opened[round]) > 0 {
+				s.res.Split = true // somebody opened what never was to be
+			}
 		}
 	}
 	var named protocol.Set

@@ -25,18 +25,18 @@ func (h *hospital) suffer(f Fault, e protocol.Effects) bool {
 	case ClockSkew:
 		h.skewed = true
 		h.jump()
-	case Equivocate, WrongShare, WrongOpen, BadProof: // see liar.go
+	case Equivocate, WrongShare, WrongOpen, BadProof, FalseUpdate: // see liar.go
 	default:
 		h.set(f.Kind, true)
 	}
 	return false
 }
 
-// jump lets an hour of ticks pass at once, as after a suspended machine wakes.
+// jump lets ten minutes of ticks pass at once, as after a suspended machine wakes.
 func (h *hospital) jump() {
 	life := h.life
 	h.sim.after(0, "jump", h.party, [32]byte{}, func() error {
-		for tick := 0; tick < 3600*1000/tickEvery && h.life == life; tick++ {
+		for tick := 0; tick < 600*1000/tickEvery && h.life == life; tick++ {
 			if err := h.deliver(protocol.Ticked{}); err != nil {
 				return err
 			}

@@ -14,8 +14,8 @@ type Work interface {
 	Update(p protocol.Party, round uint64) (protocol.Vector, error)
 }
 
-func (s *sim) over(round uint64) bool {
-	return round > uint64(s.opt.Rounds) || s.opt.Work != nil && s.opt.Work.Over(round)
+func (s *sim) over(round uint64, state protocol.Hash) bool {
+	return round > uint64(s.opt.Rounds)+s.unopened[state] || s.opt.Work != nil && s.opt.Work.Over(round)
 }
 
 func (s *sim) shape(round uint64) (values int, limit int64) {

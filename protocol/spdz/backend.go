@@ -27,6 +27,8 @@ type Backend interface {
 	OpenTo(party int, s Shares) ([]wide.Element, error)
 	// Refill makes ready times as much as was taken since the last call.
 	Refill(times int) error
+	// Run names the computation: public, and no other's.
+	Run() [32]byte
 	// Sent is what this party has sent.
 	Sent() (bytes, messages int64)
 }
@@ -62,7 +64,7 @@ func NewOn(c *interactive.Channel, cfg Config, b Backend) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.channel, e.backend, e.unit = c, b, b.One()
+	e.channel, e.backend, e.unit, e.run = c, b, b.One(), b.Run()
 	return e, nil
 }
 

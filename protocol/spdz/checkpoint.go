@@ -13,13 +13,14 @@ import (
 // It is as secret as the rows of whoever reads t+1 of them.
 type Checkpoint struct {
 	Party, Parties, Threshold int
-	Epoch                     int     // behind
-	Rate                      float64 // of the next
+	Run                       [32]byte // names the computation that the shares are of
+	Epoch                     int      // behind
+	Rate                      float64  // of the next
 	Shares                    []Held
 }
 
 const (
-	checkpointMagic = "consilium/spdz/checkpoint/1\n"
+	checkpointMagic = "consilium/spdz/checkpoint/2\n"
 	maxMatrices     = 64
 	maxEntries      = 1 << 28
 )
@@ -30,6 +31,7 @@ func (c *Checkpoint) MarshalBinary() ([]byte, error) {
 	for _, v := range []int{c.Party, c.Parties, c.Threshold, c.Epoch, len(c.Shares)} {
 		b = binary.LittleEndian.AppendUint32(b, uint32(v))
 	}
+	b = append(b, c.Run[:]...)
 	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(c.Rate))
 	for _, h := range c.Shares {
 		for _, v := range []int{h.Rows, h.Cols, h.Bits} {
@@ -50,6 +52,7 @@ func (c *Checkpoint) UnmarshalBinary(data []byte) error {
 	}
 	r := Checkpoint{Party: d.number(), Parties: d.number(), Threshold: d.number(), Epoch: d.number()}
 	count := d.number()
+	r.Run = [32]byte(d.take(len(r.Run)))
 	r.Rate = math.Float64frombits(d.word())
 	if d.failed || count > maxMatrices || checkSizes(r.Parties, r.Threshold) != nil || r.Party < 1 || r.Party > r.Parties || !(r.Rate > 0) || math.IsInf(r.Rate, 0) {
 		return fmt.Errorf("decode checkpoint: numbers out of range")

@@ -152,7 +152,7 @@ func (e *Engine) signBits(x *Secret, width int, h *hider) (bitShare, error) {
 	}
 	message := make([]wide.Element, len(x.share))
 	if e.sender() {
-		wide.Accumulate(message, e.lagrange, x.share)
+		wide.Accumulate(message, e.lagrange[e.self], x.share)
 	}
 	for _, r := range h.adds {
 		wide.AddTo(message, r[:len(message)])
@@ -224,7 +224,7 @@ func (e *Engine) negativeClear(s *Secret) *Secret {
 		if v < 0 {
 			r.share[i] = wide.FromInt(1)
 		}
-		if math.Abs(v) <= s.err[i] {
+		if s.err != nil && math.Abs(v) <= s.err[i] {
 			r.err[i] = 1 // on shares it may be the other
 		}
 	}
@@ -266,4 +266,13 @@ func (e *Engine) AnyBeyond(limit float64, list ...*Secret) (bool, error) {
 		}
 	}
 	return e.openAny(sign)
+}
+
+func (e *Engine) anyNegative(s *Secret) bool {
+	for i := range s.share {
+		if s.value(i) < 0 {
+			return true
+		}
+	}
+	return false
 }

@@ -29,16 +29,11 @@ func (e *Engine) signNumbers(x *Secret, width int) (*Secret, error) {
 	for _, k := range e.mine {
 		times := wide.Mul(k.weight, wide.PowerOfTwo(width))
 		for i := range hidden.share {
-			high := k.masks.Below(e.magnitude + e.Hiding - width)
+			high := k.hiders.Below(e.magnitude + e.Hiding - width)
 			hidden.share[i] = wide.Add(hidden.share[i], wide.Mul(times, high))
 		}
 	}
-	if e.strict() {
-		if err := e.Check(); err != nil {
-			return nil, err
-		}
-	}
-	m, err := e.openElements(hidden)
+	m, err := e.openProven([]*Product{e.linear(hidden)}, make([]wide.Element, count))
 	if err != nil {
 		return nil, err
 	}
@@ -110,14 +105,11 @@ func bitOf(v wide.Element, p int) uint64 {
 	return v.Lo >> p & 1
 }
 
-// anyNumber opens whether some of the numbers, all 0 or 1, is not zero: their
-// sum times a random number is.
-func (e *Engine) anyNumber(bits *Secret) (bool, error) {
-	sum := e.secret(1, 1, 0, float64(bits.Len()))
-	for _, v := range bits.share {
-		sum.share[0] = wide.Add(sum.share[0], v)
-	}
-	hidden, err := e.one(e.Hadamard(sum, e.random(1)))
+// anyNumber opens whether some of the numbers is not zero: their sum, each times
+// a random number, is.
+func (e *Engine) anyNumber(numbers *Secret) (bool, error) {
+	numbers = numbers.Within(0)
+	hidden, err := e.one(e.groupDots(numbers, e.random(numbers.Rows), numbers.Rows))
 	if err != nil {
 		return false, err
 	}

@@ -146,6 +146,60 @@ func resumeWithout(hospitals []hospital, gone int, c Training, cfg Config, seed 
 	return errors.Join(report.Errors...)
 }
 
+// Masks are never used twice: a home that goes back to an old checkpoint, over
+// and over, tells nothing that was told before, even if its own random source
+// repeats itself. (If all did, it would: the check of this test.)
+func TestGoingBackDrawsFreshMasks(t *testing.T) {
+	const count = 6
+	c := Training{Network: Network{Inputs: 1}, Rate: 0.25, Epochs: 3, Limit: 8}
+	for _, passive := range []bool{true, false} {
+		cfg := Config{Threshold: 1, Passive: passive}
+		hospitals := make([]hospital, 3)
+		var programs []interactive.Program
+		for i := range hospitals {
+			programs = append(programs, hospitals[i].begin(c, cfg, 1, count))
+		}
+		if report := interactivetest.Run(interactivetest.Options{Seed: 1, Crash: map[int]int{1: 60}}, programs...); report.Errors[2] == nil || hospitals[0].kept[0] == nil {
+			t.Fatal("nothing was interrupted")
+		}
+		for _, repeat := range []int{0, 1, 3} { // parties whose random source repeats itself
+			told, again := map[string]bool{}, 0
+			for attempt := range uint64(3) {
+				var programs []interactive.Program
+				for i := range hospitals {
+					seed := 5 + attempt
+					if i < repeat {
+						seed = 5
+					}
+					programs = append(programs, hospitals[i].goOn(c, cfg, seed))
+				}
+				now := map[string]bool{}
+				report := interactivetest.Run(interactivetest.Options{Seed: attempt, Tamper: func(from, to, k int, body []byte) ([]byte, bool) {
+					if to == from%3+1 && k > 5 { // the first ones are seeds and checkpoints
+						for at := wide.Size; at <= len(body); at += wide.Size {
+							now[string(body[at-wide.Size:at])] = true
+						}
+					}
+					return body, true
+				}}, programs...)
+				if err := errors.Join(report.Errors...); err != nil {
+					t.Fatal(err)
+				}
+				delete(now, string(make([]byte, wide.Size))) // no point of one's own proof
+				for element := range now {
+					if told[element] {
+						again++
+					}
+					told[element] = true
+				}
+			}
+			if (again > 0) != (repeat == 3) {
+				t.Errorf("passive %v, %d random sources repeat themselves: %d elements came twice", passive, repeat, again)
+			}
+		}
+	}
+}
+
 func TestThresholdAfter(t *testing.T) {
 	for _, c := range []struct {
 		left, threshold, least int

@@ -24,13 +24,6 @@ type Config struct {
 	// sends anything else is noticed before a result opens, and all stop.
 	Passive bool
 
-	// Deferred checks products only before something opens, which takes a tenth
-	// of the rounds. Who deviates is noticed as surely, but may have learned
-	// something by then: a large number added to a product makes the next one
-	// larger than its mask. Otherwise the factors of every product are checked
-	// before its masked value opens.
-	Deferred bool
-
 	// Dishonest is for n−1 parties that may deviate: additive shares, and a Backend
 	// that makes them (package dishonest). Threshold is n−1 then, whatever it says,
 	// and Passive is refused.
@@ -57,23 +50,29 @@ type Engine struct {
 	backend    Backend // nil: Shamir's sharing
 	unit       Shares  // with a backend: what this party holds of the number one
 	self, n    int
-	plain      bool // the clear twin: no sharing, exact truncation
-	magnitude  int  // numbers are below 2^magnitude
+	plain      bool             // in the clear: no sharing
+	replayed   []*wide.Expander // and truncation as it was, by the masks of all sets
+	magnitude  int              // numbers are below 2^magnitude
 	sets       []subset
 	mine       []*keyed         // the sets with this party
 	pairs      []*pairKeys      // by party
 	senders    []int            // 1…2t+1: enough for degree 2t
-	lagrange   wide.Element     // this sender's coefficient at 0
+	lagrange   []wide.Element   // the senders' coefficients at 0
+	inverse    []wide.Element   // 1/lagrange
+	guarding   [][]wide.Element // by senders i and j: j/(i−j)
 	vanishing  [][]wide.Element // checks of degree t: each row is orthogonal to all shares
 	combine    []wide.Element   // coefficients at 0 of parties 1…t+1
 	crossTerms [][2]int         // of mine: the products of bits that this party adds
 	stock      stock
-	private    *wide.Expander // this party's own randomness
-	riders     []rider        // products that wait for the next round
+	private    *wide.Expander      // this party's own randomness
+	run        [wide.SeedSize]byte // names this computation: public, and no other's
+	riders     []rider             // products that wait for the next round
 	ranges     rangeTable
 	checker    checker
 	cost       Cost
 	name       string
+	room       room
+	places
 }
 
 // Cost is what a party has sent.
@@ -88,7 +87,8 @@ type Cost struct {
 func (e *Engine) Cost() Cost {
 	c := e.cost
 	if e.backend != nil {
-		c.Bytes, c.Messages = e.backend.Sent()
+		bytes, messages := e.backend.Sent()
+		c.Bytes, c.Messages = c.Bytes+bytes, c.Messages+messages
 	}
 	if e.channel != nil {
 		c.Rounds = e.channel.Depth()
@@ -101,6 +101,9 @@ func (e *Engine) Parties() int { return e.n }
 
 // Self is this party's number, 1…n; 1 in the clear.
 func (e *Engine) Self() int { return e.self }
+
+// Run names this computation: public, the same at all parties, and no other's.
+func (e *Engine) Run() [32]byte { return e.run }
 
 // Magnitude is the number of bits that a value and its fraction have together.
 func (e *Engine) Magnitude() int { return e.magnitude }
@@ -140,7 +143,7 @@ func newEngine(n, self int, cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	t := cfg.Threshold
-	e := &Engine{Config: cfg, n: n, self: self, sets: subsets(n, t), private: wide.NewExpander(cfg.Seed, 0), stock: stock{hiders: map[int]*hider{}, taken: map[int]int{}}, checker: newChecker()}
+	e := &Engine{Config: cfg, n: n, self: self, sets: subsets(n, t), private: wide.NewExpander(cfg.Seed, 0), stock: stock{hiders: map[int]*hider{}, taken: map[int]int{}}}
 	// 2^(k+1) + C·2^(k+κ) stays below 2^127.
 	e.magnitude = wide.Bits - 1 - cfg.Hiding - bits.Len(uint(len(e.sets)-1))
 	if cfg.Fraction < 1 || cfg.Hiding < 40 || e.magnitude < 2*cfg.Fraction+8 {
@@ -153,14 +156,32 @@ func newEngine(n, self int, cfg Config) (*Engine, error) {
 	for party := 1; party <= 2*t+1; party++ {
 		e.senders = append(e.senders, party)
 	}
-	lambda, err := wide.Lagrange(e.senders, 0)
-	if err != nil {
+	if err := e.prepareSending(); err != nil {
 		return nil, err
 	}
-	if self <= len(e.senders) {
-		e.lagrange = lambda[self-1]
-	}
 	return e, e.prepareOpening()
+}
+
+// prepareSending finds what senders multiply by.
+func (e *Engine) prepareSending() error {
+	lambda, err := wide.Lagrange(e.senders, 0)
+	if err != nil {
+		return err
+	}
+	count := len(e.senders) + 1
+	e.lagrange, e.inverse, e.guarding = make([]wide.Element, e.n+1), make([]wide.Element, count), make([][]wide.Element, count)
+	for _, i := range e.senders {
+		e.lagrange[i], e.inverse[i] = lambda[i-1], wide.InvVarTime(lambda[i-1])
+		e.guarding[i] = make([]wide.Element, e.n+1)
+		for _, j := range e.senders {
+			if i != j {
+				e.guarding[i][j] = wide.Mul(wide.FromInt(int64(j)), wide.InvVarTime(wide.FromInt(int64(i-j))))
+			}
+		}
+	}
+	e.checker.settled, e.checker.dealers = make([]wide.Element, count), make([]wide.Element, e.n+1)
+	e.places, err = newPlaces()
+	return err
 }
 
 // prepareOpening finds how t+1 shares give the secret, and how they give each
@@ -183,9 +204,6 @@ func (e *Engine) prepareOpening() error {
 	}
 	return nil
 }
-
-// strict says that factors are checked before their product opens under a mask.
-func (e *Engine) strict() bool { return e.active() && !e.Deferred }
 
 func (e *Engine) sender() bool { return e.self <= len(e.senders) }
 

@@ -19,7 +19,7 @@ const rangeRows = 40
 // shares; that they are bits, and give the sums, are claims for Check. A dealer
 // with N numbers below B proves them below 4·N·B.
 func (e *Engine) proveRanges(own []wide.Element, list []*Secret) error {
-	if err := e.compareTranscripts(); err != nil { // everybody has what was dealt
+	if err := e.Check(); err != nil { // everybody has what was dealt
 		return err
 	}
 	coins, err := e.toss()
@@ -27,33 +27,61 @@ func (e *Engine) proveRanges(own []wide.Element, list []*Secret) error {
 		return err
 	}
 	dealt, sums := make([]*Secret, e.n+1), make([][]wide.Element, e.n+1)
-	var mine []wide.Element
+	var mine, ownSums []wide.Element
 	for party := 1; party <= e.n; party++ {
 		width, offset := rangeWidth(list[party])
 		choices := make([]uint64, rangeRows*((list[party].Len()+63)/64))
 		coins.Words(choices)
 		sums[party] = chosenSums(list[party].share, choices, offset)
-		if party == e.self {
-			mine = bitsOf(chosenSums(own, choices, offset), width)
-		}
 		dealt[party] = e.secret(rangeRows*width, 1, 0, 1)
-		if list[party].Len() == 0 {
+		switch {
+		case list[party].Len() == 0:
 			dealt[party] = e.secret(0, 1, 0, 1)
+		case party == e.self:
+			ownSums = chosenSums(own, choices, offset)
+			mine = bitsOf(ownSums, width)
 		}
-	}
-	if list[e.self].Len() == 0 {
-		mine = nil
 	}
 	if err := e.shareOut(mine, dealt); err != nil {
 		return err
 	}
+	if err := e.proveBits(mine, ownSums, dealt, sums); err != nil {
+		return err
+	}
+	return e.Check()
+}
+
+// proveBits proves, for each party, that it has dealt bits, and that they give
+// the sums. What is proved is meant at 0.
+func (e *Engine) proveBits(own, ownSums []wide.Element, dealt []*Secret, sums [][]wide.Element) error {
+	view := e.checker.view
+	masks, proofs := make([][]wide.Element, e.n+1), make([][]wide.Element, e.n+1)
 	for party := 1; party <= e.n; party++ {
-		if list[party].Len() > 0 {
-			e.claimBits(dealt[party], sums[party])
+		if count := dealt[party].Len(); count > 0 {
+			proofs[party] = make([]wide.Element, proofLength(count))
+			masks[party] = e.proofMasks(party, 0, len(proofs[party]))
 		}
 	}
-	e.checker.dealt = append(e.checker.dealt, dealt[1:]...)
-	return e.Check()
+	settled := make([]wide.Element, e.n+1)
+	for party := 1; party <= e.n; party++ {
+		if len(proofs[party]) == 0 {
+			continue
+		}
+		t := view
+		t.absorb(party, nil)
+		if party == e.self {
+			copy(proofs[party], e.prove(&t, e.claimBits(own, ownSums, &t), masks[party]))
+			e.tell(wide.Append(nil, proofs[party]))
+		} else {
+			if err := e.receiveElements(party, proofs[party]); err != nil {
+				return err
+			}
+			settled[party] = e.verify(party, &t, e.claimBits(dealt[party].share, sums[party], &t), masks[party], proofs[party])
+		}
+		e.checker.view.absorb(party, t[:])
+	}
+	e.settle(e.checker.dealers, settled)
+	return nil
 }
 
 // rangeWidth is how many bits a sum of some of the numbers has, and what makes
@@ -93,18 +121,19 @@ func bitsOf(numbers []wide.Element, width int) []wide.Element {
 	return list
 }
 
-// claimBits claims b·(b−1) = 0 for all bits, and Σ 2ᵖ·b = sum for each sum.
-func (e *Engine) claimBits(bit *Secret, sums []wide.Element) {
-	less := e.AddConstant(bit, -1)
-	e.checker.records = append(e.checker.records, record{
-		factors: []factor{{a: bit, b: less, entries: true, times: wide.FromInt(1)}},
-		z:       make([]wide.Element, bit.Len()),
-	})
-	width := bit.Len() / len(sums)
-	for row := range sums {
-		for p := range width {
-			sums[row] = wide.Sub(sums[row], wide.Mul(wide.PowerOfTwo(p), bit.share[row*width+p]))
-		}
+// claimBits claims b·(b−1) = 0 of all bits, and of each row Σ 2ᵖ·b = sum.
+func (e *Engine) claimBits(bit, sums []wide.Element, t *transcript) claim {
+	x := wide.NewExpander(t.seed(), 0)
+	c := claim{a: make([]wide.Element, len(bit)), b: make([]wide.Element, len(bit))}
+	for i, v := range bit {
+		c.a[i], c.b[i] = wide.Mul(e.coefficient(x.Element()), v), wide.Sub(v, wide.FromInt(1))
 	}
-	e.checker.records = append(e.checker.records, record{z: sums})
+	width := len(bit) / len(sums)
+	for row, sum := range sums {
+		for p := range width {
+			sum = wide.Sub(sum, wide.Mul(wide.PowerOfTwo(p), bit[row*width+p]))
+		}
+		c.c = wide.Add(c.c, wide.Mul(e.coefficient(x.Element()), sum))
+	}
+	return c
 }

@@ -10,45 +10,44 @@ import (
 
 // Streams of a seed that a set shares, one for each use.
 const (
-	streamMasks   = iota // numbers that hide a product
+	streamMasks   = iota // numbers that hide a product that is truncated
 	streamUniform        // random secrets
 	streamBits           // words
+	streamHiders         // numbers that hide one that is compared
 )
 
 // Streams of a seed that two parties share.
 const (
 	streamZeros = iota
 	streamZeroBits
-	streamFromLower // shares that the lower party deals the higher
-	streamFromHigher
 )
 
 // keyed is a set with its streams.
 type keyed struct {
 	*subset
-	index                int
-	masks, uniform, bits *wide.Expander
-	adds                 bool // this party adds the set's number where one of it must
+	index                        int
+	seed                         [wide.SeedSize]byte
+	masks, uniform, bits, hiders *wide.Expander
+	adds                         bool           // this party adds the set's number where one of it must
+	scaled                       []wide.Element // weight, by the party or 0 at whose place the set's polynomial is to be 1
 }
 
 // pairKeys are the streams shared with one other party.
 type pairKeys struct {
-	zeros, zeroBits    *wide.Expander
-	dealing, receiving *wide.Expander
+	zeros, zeroBits *wide.Expander
 }
 
 // exchangeKeys draws all seeds. Each member of a set contributes to its seed,
-// so a seed is fresh if one member is; and members compare what came out.
+// so a seed is fresh if one member is; and members compare what came out. What a
+// party draws for itself is told to all, and names the computation.
 func (e *Engine) exchangeKeys() error {
-	own := make([][wide.SeedSize]byte, len(e.sets)+e.n+1)
-	for i := range own {
-		e.private.Bytes(own[i][:])
-	}
+	own := e.drawSeeds(e.private)
+	name := own[len(e.sets)+e.self][:]
 	for j := 1; j <= e.n; j++ {
 		if j == e.self {
 			continue
 		}
-		body := append([]byte(nil), own[len(e.sets)+j][:]...)
+		body := append(append([]byte(nil), name...), own[len(e.sets)+j][:]...)
 		for i := range e.sets {
 			if s := &e.sets[i]; s.has(e.self) && s.has(j) {
 				body = append(body, own[i][:]...)
@@ -65,11 +64,30 @@ func (e *Engine) exchangeKeys() error {
 		if from[j], err = e.channel.Receive(j); err != nil {
 			return err
 		}
-		if len(from[j]) != wide.SeedSize*(1+e.common(j)) {
+		if len(from[j]) != wide.SeedSize*(2+e.common(j)) {
 			return &CheatError{Party: j, What: "sent seeds of another length"}
 		}
 	}
+	names := make([][]byte, e.n)
+	for j := 1; j <= e.n; j++ {
+		names[j-1] = name
+		if j != e.self {
+			names[j-1], from[j] = from[j][:wide.SeedSize], from[j][wide.SeedSize:]
+		}
+	}
+	e.run = seedOf("run", names...)
+	e.checker.view = e.run
 	return e.deriveKeys(own, from)
+}
+
+// drawSeeds draws what a party contributes: to the seed of each set, and of each
+// pair.
+func (e *Engine) drawSeeds(private *wide.Expander) [][wide.SeedSize]byte {
+	own := make([][wide.SeedSize]byte, len(e.sets)+e.n+1)
+	for i := range own {
+		private.Bytes(own[i][:])
+	}
+	return own
 }
 
 // common is the number of sets with this party and another.
@@ -94,7 +112,8 @@ func (e *Engine) deriveKeys(own [][wide.SeedSize]byte, from [][]byte) error {
 		if j < e.self {
 			lower, higher = higher, lower
 		}
-		e.pairs[j] = newPair(seedOf("pair", lower, higher), e.self < j)
+		e.pairs[j] = newPair(seedOf("pair", lower, higher))
+		digests[j] = append(digests[j], e.run[:]...)
 		from[j] = from[j][wide.SeedSize:]
 	}
 	for i := range e.sets {
@@ -111,9 +130,7 @@ func (e *Engine) deriveKeys(own [][wide.SeedSize]byte, from [][]byte) error {
 			parts = append(parts, part)
 		}
 		seed := seedOf("set", parts...)
-		s.weight = s.weightOf(e.self, e.n)
-		e.mine = append(e.mine, &keyed{subset: s, index: i, adds: s.members[0] == e.self,
-			masks: wide.NewExpander(seed, streamMasks), uniform: wide.NewExpander(seed, streamUniform), bits: wide.NewExpander(seed, streamBits)})
+		e.mine = append(e.mine, e.newKeyed(s, i, seed))
 		check := seedOf("check", seed[:])
 		for _, j := range s.members {
 			digests[j] = append(digests[j], check[:]...)
@@ -148,15 +165,20 @@ func (e *Engine) compareKeys(digests [][]byte) error {
 	return nil
 }
 
-func newPair(seed [wide.SeedSize]byte, lower bool) *pairKeys {
-	p := &pairKeys{
-		zeros: wide.NewExpander(seed, streamZeros), zeroBits: wide.NewExpander(seed, streamZeroBits),
-		dealing: wide.NewExpander(seed, streamFromLower), receiving: wide.NewExpander(seed, streamFromHigher),
+func (e *Engine) newKeyed(s *subset, index int, seed [wide.SeedSize]byte) *keyed {
+	k := &keyed{subset: s, index: index, seed: seed, adds: s.members[0] == e.self, scaled: make([]wide.Element, e.n+1),
+		masks: wide.NewExpander(seed, streamMasks), uniform: wide.NewExpander(seed, streamUniform),
+		bits: wide.NewExpander(seed, streamBits), hiders: wide.NewExpander(seed, streamHiders)}
+	s.weight = s.weightOf(e.self, e.n)
+	k.scaled[0] = s.weight
+	for _, j := range s.members {
+		k.scaled[j] = wide.Mul(s.weight, wide.InvVarTime(s.weightOf(j, e.n)))
 	}
-	if !lower {
-		p.dealing, p.receiving = p.receiving, p.dealing
-	}
-	return p
+	return k
+}
+
+func newPair(seed [wide.SeedSize]byte) *pairKeys {
+	return &pairKeys{zeros: wide.NewExpander(seed, streamZeros), zeroBits: wide.NewExpander(seed, streamZeroBits)}
 }
 
 // seedOf hashes the parts, all of one length, to a seed.

@@ -16,8 +16,8 @@ type Shape struct {
 
 // Input shares one matrix of every party: shapes, by party from 1, 0 unused, are
 // known to all; values are this party's own, by rows, none beyond reach, which
-// all prove unless the engine is passive. It takes one round, and 16 bytes an entry for all but the first t others, who
-// draw their shares from a seed that they have in common with the dealer.
+// all prove unless the engine is passive. It takes one round, and 16 bytes an
+// entry to each other party; with the proof six rounds.
 func (e *Engine) Input(shapes []Shape, values []float64, reach float64) ([]*Secret, error) {
 	if e.plain {
 		return nil, fmt.Errorf("share inputs: in the clear, use Constant")
@@ -54,13 +54,7 @@ func (e *Engine) inputElements(shapes []Shape, secrets []wide.Element, fraction 
 	if e.backend != nil {
 		return list, e.dealOn(shapes, secrets, list, 0)
 	}
-	if err := e.shareOut(secrets, list); err != nil {
-		return nil, err
-	}
-	if e.active() {
-		e.checker.dealt = append(e.checker.dealt, list[1:]...)
-	}
-	return list, nil
+	return list, e.shareOut(secrets, list)
 }
 
 // Sum opens the sum of one list of integers of every party, all of one length
@@ -100,65 +94,45 @@ func (e *Engine) Sum(values []int64) ([]int64, error) {
 }
 
 // shareOut deals this party's elements, and fills list with the shares of what
-// each party deals.
+// each party deals: a random secret that the dealer knows, out of the seeds that
+// it shares, and what it is off, which the dealer tells everybody. So no liar
+// can deal what is on no polynomial of degree t.
 func (e *Engine) shareOut(secrets []wide.Element, list []*Secret) error {
-	if err := e.deal(secrets, list[e.self].share); err != nil {
-		return err
-	}
-	for dealer := 1; dealer <= e.n; dealer++ {
-		switch {
-		case dealer == e.self || list[dealer].Len() == 0:
-		case e.drawn(dealer, e.self):
-			e.pairs[dealer].receiving.Fill(list[dealer].share)
-		default:
-			if err := e.receiveElements(dealer, list[dealer].share); err != nil {
-				return err
+	off := append([]wide.Element(nil), secrets...)
+	for dealer := 1; dealer <= e.n; dealer++ { // in one order everywhere
+		share := list[dealer].share
+		for _, k := range e.mine {
+			if !k.has(dealer) {
+				continue
+			}
+			for i := range share {
+				r := k.uniform.Element()
+				share[i] = wide.Add(share[i], wide.Mul(k.weight, r))
+				if dealer == e.self {
+					off[i] = wide.Sub(off[i], r)
+				}
 			}
 		}
 	}
-	return nil
-}
-
-// drawn says whether a party draws the shares that a dealer deals it.
-func (e *Engine) drawn(dealer, party int) bool {
-	before := party
-	if party > dealer {
-		before--
+	if len(off) > 0 {
+		e.tell(wide.Append(make([]byte, 0, wide.Size*len(off)), off))
 	}
-	return before <= e.Threshold
-}
-
-// deal sends the shares of secrets to all others but those who draw theirs: the
-// polynomial goes through the secret at 0 and their shares.
-func (e *Engine) deal(secrets, own []wide.Element) error {
-	if len(secrets) == 0 {
-		return nil
-	}
-	xs, points := []int{0}, [][]wide.Element{secrets}
-	for j := 1; j <= e.n; j++ {
-		if j != e.self && e.drawn(e.self, j) {
-			drawn := make([]wide.Element, len(secrets))
-			e.pairs[j].dealing.Fill(drawn)
-			xs, points = append(xs, j), append(points, drawn)
-		}
-	}
-	for j := 1; j <= e.n; j++ {
-		if j != e.self && e.drawn(e.self, j) {
+	for dealer := 1; dealer <= e.n; dealer++ {
+		share := list[dealer].share
+		told := off
+		switch {
+		case len(share) == 0:
 			continue
+		case dealer != e.self:
+			told = make([]wide.Element, len(share))
+			if err := e.receiveElements(dealer, told); err != nil {
+				return err
+			}
 		}
-		lambda, err := wide.Lagrange(xs, j)
-		if err != nil {
-			return err
-		}
-		share := own
-		if j != e.self {
-			share = make([]wide.Element, len(secrets))
-		}
-		for i, c := range lambda {
-			wide.Accumulate(share, c, points[i])
-		}
-		if j != e.self {
-			e.send(j, wide.Append(make([]byte, 0, wide.Size*len(share)), share))
+		wide.AddTo(share, told)
+		if e.active() {
+			e.checker.view.absorb(dealer, wide.Append(nil, told))
+			e.checker.pending = true
 		}
 	}
 	return nil
@@ -257,12 +231,10 @@ func (s *Secret) floats(elements []wide.Element) []float64 {
 // Announce tells everybody a public count, and returns those of all parties, 0
 // unused. Who tells two different ones is noticed.
 func (e *Engine) Announce(count int) ([]int, error) {
-	bodies, err := e.channel.Broadcast(binary.LittleEndian.AppendUint32(nil, uint32(count)))
+	bodies, err := e.broadcast(binary.LittleEndian.AppendUint32(nil, uint32(count)))
 	if err != nil {
 		return nil, fmt.Errorf("announce: %w", err)
 	}
-	e.cost.Bytes += int64((e.n - 1) * (4 + sha256.Size))
-	e.cost.Messages += int64(2 * (e.n - 1))
 	counts := make([]int, e.n+1)
 	for party := 1; party <= e.n; party++ {
 		if len(bodies[party]) != 4 {
@@ -271,4 +243,11 @@ func (e *Engine) Announce(count int) ([]int, error) {
 		counts[party] = int(binary.LittleEndian.Uint32(bodies[party]))
 	}
 	return counts, nil
+}
+
+// broadcast tells everybody the same, and makes sure of it.
+func (e *Engine) broadcast(body []byte) ([][]byte, error) {
+	e.cost.Bytes += int64((e.n - 1) * (len(body) + sha256.Size))
+	e.cost.Messages += int64(2 * (e.n - 1))
+	return e.channel.Broadcast(body)
 }

@@ -31,7 +31,7 @@ func (e *Engine) Polynomials(t *Secret, how Evaluation, list ...[]float64) ([]*S
 			return nil, fmt.Errorf("evaluate a polynomial: no coefficient but zeros")
 		}
 	}
-	if !e.plain {
+	if !e.bounds() {
 		return e.polynomials(t, how, list)
 	}
 	exact := *t

@@ -80,7 +80,7 @@ func (e *Engine) makeHider(words, width int) (*hider, error) {
 	for k, set := range e.mine {
 		own := make([]wide.Element, 64*words)
 		for i := range own {
-			own[i] = set.masks.Below(e.magnitude + e.Hiding)
+			own[i] = set.hiders.Below(e.magnitude + e.Hiding)
 		}
 		planes(numbers[set.index][k], own, width)
 		if set.adds {

@@ -31,7 +31,7 @@ type factor struct {
 
 func (e *Engine) product(rows, cols, fraction int, reach float64) *Product {
 	p := &Product{rows: rows, cols: cols, bits: fraction, keep: e.Fraction, reach: reach, share: make([]wide.Element, rows*cols)}
-	if e.plain {
+	if e.bounds() {
 		p.err = make([]float64, rows*cols)
 	}
 	return p

@@ -49,79 +49,61 @@ func (e *Engine) reduce(products []*Product) ([]*Secret, error) {
 	if e.backend != nil {
 		return e.reduceOn(products)
 	}
-	if e.strict() {
-		if err := e.Check(); err != nil {
-			return nil, err
-		}
-	}
-	results, products2t := make([]*Secret, len(products)), make([][]wide.Element, len(products))
-	message := make([]wide.Element, 0, total)
+	results, masks := make([]*Secret, len(products)), make([]wide.Element, total)
+	at := 0
 	for i, p := range products {
 		results[i] = e.secret(p.rows, p.cols, min(p.bits, p.keep), p.reach)
-		if e.active() {
-			products2t[i] = make([]wide.Element, len(p.share))
-		}
-		message = append(message, e.masked(p, results[i], products2t[i])...)
+		e.drawMasks(masks[at:at+len(p.share)], results[i].share, uint(p.bits-results[i].Bits))
+		at += len(p.share)
 	}
-	opened, err := e.openMasked(message)
+	open := e.openProven
+	if e.Passive {
+		open = e.openTrusting
+	}
+	opened, err := open(products, masks)
 	if err != nil {
 		return nil, fmt.Errorf("reduce products: %w", err)
 	}
 	for i, p := range products {
-		m := opened[:len(p.share)]
+		e.unmask(p, results[i], opened[:len(p.share)])
 		opened = opened[len(p.share):]
-		if e.active() {
-			e.record(p, products2t[i], m)
-		}
-		e.unmask(p, results[i], m)
 	}
 	return results, nil
 }
 
-// record keeps what has to be checked: the product before truncation, of which
-// whole holds the share of −r, without what was added to it.
-func (e *Engine) record(p *Product, whole, m []wide.Element) {
-	wide.AddTo(whole, m)
-	if p.linear != nil {
-		wide.SubTo(whole, p.linear)
-	}
-	e.checker.records = append(e.checker.records, record{factors: p.factors, z: whole})
-}
-
-// masked is what this party adds to the sum m = xy + r that is opened. It
-// leaves its share of −(r≫s) in result, and that of −r in whole, if there is
-// one.
-func (e *Engine) masked(p *Product, result *Secret, whole []wide.Element) []wide.Element {
-	d := make([]wide.Element, len(p.share))
-	if e.sender() {
-		wide.Accumulate(d, e.lagrange, p.share)
-	}
-	shift := uint(p.bits - result.Bits)
-	for _, k := range e.mine {
-		e.drawMasks(k, d, result.share, whole, shift)
-	}
-	return d
-}
-
-// drawMasks draws the set's numbers r, adds them to d where this party is the
-// one to do so, and takes r≫s from share and r from whole, with the set's
-// weight.
-func (e *Engine) drawMasks(k *keyed, d, share, whole []wide.Element, shift uint) {
+// drawMasks draws numbers r and takes this party's points of r≫s from share. In
+// masks it leaves its points of r; in the passive engine, those of the sets'
+// numbers that it is the one to add.
+func (e *Engine) drawMasks(masks, share []wide.Element, shift uint) {
 	width := e.magnitude + e.Hiding
-	if shift == 0 {
-		width = wide.Bits
-	}
-	minus := wide.Neg(k.weight)
-	for i := range d {
-		r := k.masks.Below(width)
-		if k.adds {
-			d[i] = wide.Add(d[i], r)
+	for _, k := range e.mine {
+		minus, x := wide.Neg(k.weight), k.masks
+		if shift == 0 {
+			width, x = wide.Bits, k.uniform
 		}
-		share[i] = wide.Add(share[i], wide.Mul(minus, r.Shift(shift)))
-		if whole != nil {
-			whole[i] = wide.Add(whole[i], wide.Mul(minus, r))
+		for i := range masks {
+			r := x.Below(width)
+			share[i] = wide.Add(share[i], wide.Mul(minus, r.Shift(shift)))
+			switch {
+			case !e.Passive:
+				masks[i] = wide.Add(masks[i], wide.Mul(k.weight, r))
+			case k.adds:
+				masks[i] = wide.Add(masks[i], r)
+			}
 		}
 	}
+}
+
+// openTrusting opens products plus masks, where everybody follows the protocol.
+func (e *Engine) openTrusting(products []*Product, masks []wide.Element) ([]wide.Element, error) {
+	if e.sender() {
+		at := 0
+		for _, p := range products {
+			wide.Accumulate(masks[at:at+len(p.share)], e.lagrange[e.self], p.share)
+			at += len(p.share)
+		}
+	}
+	return e.openMasked(masks)
 }
 
 // openMasked adds up what the senders have, so that everybody learns the sum
@@ -147,9 +129,6 @@ func (e *Engine) openMasked(message []wide.Element) ([]wide.Element, error) {
 			return nil, err
 		}
 		wide.AddTo(message, from)
-	}
-	if e.active() {
-		e.checker.transcript.Write(wide.Append(nil, message))
 	}
 	return message, nil
 }
@@ -210,14 +189,11 @@ func (e *Engine) reduceClear(products []*Product) []*Secret {
 		copy(r.err, p.err)
 		copy(r.share, p.share)
 		results[i] = r
-		shift := p.bits - r.Bits
-		if shift == 0 {
-			continue
-		}
-		offset, back := e.offset(shift, 0)
-		for j, v := range r.share {
-			r.share[j] = wide.Sub(wide.Add(v, offset).Shift(uint(shift)), back)
-			r.err[j] += e.TruncationError(r.Bits)
+		if shift := p.bits - r.Bits; shift > 0 {
+			e.truncate(r.share, shift)
+			for j := range r.err {
+				r.err[j] += e.TruncationError(r.Bits)
+			}
 		}
 	}
 	return results

@@ -102,8 +102,7 @@ func distinct(list []int) bool {
 // polynomial each: a random combination of what each further party dealt, less
 // what t+1 others make of it, opens as zero.
 func (e *Engine) checkDealers(before []int, threshold int, dealt []*Secret) error {
-	e.checker.dealt = append(e.checker.dealt, dealt[1:]...)
-	if err := e.Check(); err != nil { // they are of the new degree
+	if err := e.Check(); err != nil { // everybody has heard the same
 		return err
 	}
 	coins, err := e.toss()
@@ -113,7 +112,7 @@ func (e *Engine) checkDealers(before []int, threshold int, dealt []*Secret) erro
 	count := len(dealt[1].share)
 	factors := make([]wide.Element, count)
 	for i := range factors {
-		factors[i] = e.coefficient(coins)
+		factors[i] = e.coefficient(coins.Element())
 	}
 	off := e.secret(e.n-threshold-1, 1, 0, 0)
 	for i := range off.share {

@@ -23,7 +23,7 @@ func (s *Secret) Len() int { return s.Rows * s.Cols }
 
 func (e *Engine) secret(rows, cols, fraction int, reach float64) *Secret {
 	s := &Secret{Rows: rows, Cols: cols, Bits: fraction, Reach: reach, share: make([]wide.Element, rows*cols)}
-	if e.plain {
+	if e.bounds() {
 		s.err = make([]float64, rows*cols)
 	}
 	if e.backend != nil {

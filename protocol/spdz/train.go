@@ -39,6 +39,10 @@ type Training struct {
 	Guard Guard
 	Every int // epochs from check to check, 1 unless said
 
+	// Before is called before an epoch, and in its end, before what is checked is:
+	// tests and demonstrations hold a party there.
+	Before func(epoch int, end bool) error
+
 	// Each is called after every epoch that was checked, with the weights.
 	Each func(epoch int, w Weights) error
 
@@ -77,8 +81,23 @@ func (c Training) Train(e *Engine, x, y *Secret, start Weights) (*Outcome, error
 			return nil, fmt.Errorf("epoch %d: %w", epoch+1, err)
 		}
 	}
+	if e.bounds() && c.Guard != Unsafe {
+		r.boundByLimit()
+	}
 	r.outcome.Weights = r.weights
 	return r.outcome, nil
+}
+
+// boundByLimit: the guard has found no weight beyond the limit, here and on
+// shares, so they differ by twice that at most.
+func (r *trainer) boundByLimit() {
+	for _, w := range r.weights {
+		for i, bound := range w.err {
+			if !(bound <= 2*r.Limit) {
+				w.err[i] = 2 * r.Limit
+			}
+		}
+	}
 }
 
 func (c *Training) validate(x, y *Secret, start Weights) error {
@@ -139,6 +158,9 @@ func (r *trainer) prepare(steps int) error {
 // epoch goes once through the rows. It returns the epoch it went through, or the
 // last safe one when it went back.
 func (r *trainer) epoch(epoch int) (int, error) {
+	if err := r.before(epoch, false); err != nil {
+		return epoch, err
+	}
 	order := r.order(epoch)
 	steps := (len(order) + r.Batch - 1) / r.Batch
 	for from := 0; from < len(order); from += r.Batch {
@@ -155,6 +177,9 @@ func (r *trainer) epoch(epoch int) (int, error) {
 		}
 	}
 	r.outcome.Epochs++
+	if err := r.before(epoch, true); err != nil {
+		return epoch, err
+	}
 	if (epoch+1)%r.Every != 0 && epoch+1 < r.Epochs {
 		return epoch, nil
 	}
@@ -186,13 +211,23 @@ func (r *trainer) epoch(epoch int) (int, error) {
 	return epoch, nil
 }
 
+func (r *trainer) before(epoch int, end bool) error {
+	if r.Before == nil {
+		return nil
+	}
+	return r.Before(epoch, end)
+}
+
 // save hands a checkpoint to whoever keeps them.
 func (r *trainer) save(epoch int) error {
 	if r.Save == nil {
 		return nil
 	}
 	e := r.engine
-	c := &Checkpoint{Party: e.self, Parties: e.n, Threshold: e.Threshold, Epoch: epoch, Rate: r.Rate}
+	if err := e.meet(); err != nil {
+		return err
+	}
+	c := &Checkpoint{Party: e.self, Parties: e.n, Threshold: e.Threshold, Run: e.run, Epoch: epoch, Rate: r.Rate}
 	for _, s := range r.given {
 		c.Shares = append(c.Shares, s.Hold())
 	}
@@ -239,7 +274,7 @@ func (r *trainer) order(epoch int) []int {
 
 // step is one step of gradient descent on a batch.
 func (r *trainer) step(x, y *Secret) error {
-	if r.engine.plain && r.contracts() {
+	if r.engine.bounds() && r.contracts() {
 		return r.stepWithSpread(x, y)
 	}
 	return r.descend(x, y)

@@ -61,6 +61,12 @@ func trainClear(t *testing.T, n int, cfg Config, c Training, count int) (weights
 	if err != nil {
 		t.Fatal(err)
 	}
+	return trainWith(t, e, c, count)
+}
+
+// trainWith trains in the clear.
+func trainWith(t *testing.T, e *Engine, c Training, count int) (weights, bounds []float64) {
+	t.Helper()
 	x, y := rows(count, c.Inputs)
 	start, err := c.Constant(e, c.startWeights())
 	if err != nil {

@@ -1,79 +1,68 @@
 package spdz
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"fmt"
-	"hash"
 
 	"consilium/sharing/wide"
 )
 
-// checker collects what has to be checked before anything opens.
+// checker is what an engine that does not trust the others knows of them.
 type checker struct {
-	transcript hash.Hash // of all masked sums that were opened
-	records    []record
-	dealt      []*Secret // inputs whose degree nobody has checked
-	open       bool      // a check is going on: there are never two at once
-	challenges uint64    // in tests: how many challenges there are, 0 for the whole field
-}
+	view     transcript     // of all that everybody was told
+	openings uint64         // so many covers were drawn
+	settled  []wide.Element // this party's points of V, by sender
+	dealers  []wide.Element // and of what dealers proved, which is to be zero at 0
+	pending  bool           // something was proved since the last check
+	open     bool           // a check is going on: there are never two at once
 
-// record says that z is the sum of the factors.
-type record struct {
-	factors []factor
-	z       []wide.Element
+	// In tests: how many challenges there are, 0 for the whole field, and what a
+	// prover makes of the numbers that it publishes in a step.
+	challenges uint64
+	cheat      func(f *folding, parts, claimed int)
 }
-
-// A step of a check cuts its vectors into so many parts, and short ones into
-// single numbers. More parts are fewer rounds, and more to compute.
-const (
-	foldParts  = 8
-	foldAtOnce = 32
-)
 
 func (e *Engine) active() bool { return !e.Passive && !e.plain && e.backend == nil }
 
-// Check makes sure that all products since the last check are right, unless the
-// engine is passive. Open, OpenTo and AnyBeyond call it first.
+// Check makes sure that all that was computed up to here is right, unless the
+// engine is passive. Open, OpenTo and AnyBeyond call it first. It takes a round.
 //
-// A corrupted party can add to a product a number that it knows, and do nothing
-// else unnoticed (Lindell, Nof 2017, section 4): its share in n ≥ 2t+1 cannot
-// move what the honest hold, seeds were compared, and a masked sum that it told
-// differently shows when transcripts are compared. All products of a step are
-// joined by one random combination to one inner product, whose length one
-// random point of a polynomial after the other divides by 8, until two numbers
-// and their product, hidden by a random triple, can be opened (Boneh and others
-// 2019, "Zero-knowledge proofs on secret-shared data via fully linear PCPs";
-// Goyal, Song 2020, "Malicious security comes free in honest-majority MPC").
+// A corrupted party cannot deviate in what it tells everybody unless it proves
+// what is wrong: see openProven. All proofs since the beginning come to one
+// number for each prover, of which each party has a point. Here the points are
+// told, each prover's hidden by a random polynomial that is zero there, too,
+// with a hash of all messages. Points that are not on a polynomial of degree t,
+// zero where it has to be, mean that somebody lies. The honest alone determine
+// it, so that nobody can help a wrong proof by the points that it tells.
 //
-// It takes about 5 + 2·log₈(factors) rounds and a few hundred bytes each. A
-// wrong product passes with probability below 2⁻¹¹⁰.
+// A wrong number passes with probability below 2⁻¹²⁰ for each hash that its
+// sender computes in search of challenges that suit it.
 func (e *Engine) Check() error {
-	if !e.active() || e.checker.open || len(e.checker.records) == 0 && len(e.checker.dealt) == 0 {
+	if !e.active() || e.checker.open || !e.checker.pending {
 		return nil
 	}
 	e.checker.open = true
 	defer func() { e.checker.open = false }()
-	records, dealt := e.checker.records, e.checker.dealt
-	e.checker.records, e.checker.dealt = nil, nil
-	if err := e.compareTranscripts(); err != nil {
+	if err := e.compare(); err != nil {
 		return fmt.Errorf("check: %w", err)
 	}
-	if err := e.checkDegrees(dealt); err != nil {
-		return fmt.Errorf("check inputs: %w", err)
-	}
-	if len(records) > 0 {
-		if err := e.checkProducts(records); err != nil {
-			return fmt.Errorf("check products: %w", err)
-		}
-	}
+	e.checker.pending = false
 	return nil
 }
 
-// compareTranscripts makes sure that all have heard the same.
-func (e *Engine) compareTranscripts() error {
-	digest := e.checker.transcript.Sum(nil)
-	e.tell(digest)
+// compare tells what this party has seen, and its points of V.
+func (e *Engine) compare() error {
+	senders, dealers := append([]wide.Element(nil), e.checker.settled...), e.checker.dealers
+	for _, k := range e.mine {
+		for _, i := range e.senders {
+			if !k.has(i) {
+				senders[i] = wide.Add(senders[i], wide.Mul(k.weight, k.uniform.Element()))
+			}
+		}
+	}
+	view, own := e.checker.view, append(senders, dealers...)
+	e.tell(wide.Append(append([]byte(nil), view[:]...), own))
+	points := make([][]wide.Element, e.n+1)
+	points[e.self] = own
 	for j := 1; j <= e.n; j++ {
 		if j == e.self {
 			continue
@@ -82,8 +71,49 @@ func (e *Engine) compareTranscripts() error {
 		if err != nil {
 			return err
 		}
-		if subtle.ConstantTimeCompare(body, digest) != 1 {
+		if len(body) < len(view) || transcript(body[:len(view)]) != view {
 			return &CheatError{What: fmt.Sprintf("told party %d and this one different things, or party %d says so", j, j)}
+		}
+		points[j] = make([]wide.Element, len(own))
+		if err := wide.Decode(points[j], body[len(view):]); err != nil {
+			return &CheatError{Party: j, What: "sent what is no list of elements"}
+		}
+	}
+	for _, i := range e.senders {
+		if err := e.vanishes(i, i, i, points); err != nil {
+			return err
+		}
+	}
+	for i := 1; i <= e.n; i++ {
+		if err := e.vanishes(i, 0, len(senders)+i, points); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// vanishes says whether what the others told of what a prover proved, at an
+// index of their points, lies on a polynomial of degree t that is zero at the
+// place.
+func (e *Engine) vanishes(prover, place, index int, points [][]wide.Element) error {
+	xs, values := []int{place}, []wide.Element{{}}
+	for j := 1; j <= e.n; j++ {
+		if j == prover {
+			if !points[j][index].IsZero() {
+				return &CheatError{Party: j, What: "told a point of its own proof"}
+			}
+			continue
+		}
+		if len(xs) <= e.Threshold {
+			xs, values = append(xs, j), append(values, points[j][index])
+			continue
+		}
+		row, err := wide.Lagrange(xs, j)
+		if err != nil {
+			return err
+		}
+		if wide.Dot(row, values) != points[j][index] {
+			return &CheatError{What: "proved what is wrong"}
 		}
 	}
 	return nil
@@ -93,257 +123,19 @@ func (e *Engine) compareTranscripts() error {
 func (e *Engine) random(count int) *Secret {
 	s := e.secret(count, 1, 0, 0)
 	for _, k := range e.mine {
-		for i := range s.share {
-			s.share[i] = wide.Add(s.share[i], wide.Mul(k.weight, k.uniform.Element()))
-		}
+		addDrawn(s.share, k.weight, k.uniform)
 	}
 	return s
 }
 
 // toss opens a fresh random seed. It is called when all that it challenges was
-// sent.
+// sent, and everybody has it.
 func (e *Engine) toss() (*wide.Expander, error) {
 	opened, err := e.openElements(e.random(2))
 	if err != nil {
 		return nil, fmt.Errorf("toss a coin: %w", err)
 	}
 	return wide.NewExpander(seedOf("challenge", wide.Append(nil, opened)), 0), nil
-}
-
-// challenge draws a number that is not zero.
-func (e *Engine) challenge(x *wide.Expander) wide.Element {
-	if q := e.checker.challenges; q > 0 {
-		return wide.Element{Lo: 1 + x.Below(40).Lo%q}
-	}
-	for {
-		if c := x.Element(); !c.IsZero() {
-			return c
-		}
-	}
-}
-
-// coefficient draws a number.
-func (e *Engine) coefficient(x *wide.Expander) wide.Element {
-	if q := e.checker.challenges; q > 0 {
-		return wide.Element{Lo: x.Below(40).Lo % q}
-	}
-	return x.Element()
-}
-
-// checkDegrees makes sure that inputs lie on polynomials of degree t, which n =
-// 2t+1 shares of which t lie cannot help to do: a random combination is opened,
-// hidden by a random secret.
-func (e *Engine) checkDegrees(dealt []*Secret) error {
-	if e.n == 2*e.Threshold+1 || len(dealt) == 0 {
-		return nil
-	}
-	coins, err := e.toss()
-	if err != nil {
-		return err
-	}
-	sum := e.random(1)
-	for _, s := range dealt {
-		for _, v := range s.share {
-			sum.share[0] = wide.Add(sum.share[0], wide.Mul(e.coefficient(coins), v))
-		}
-	}
-	_, err = e.openElements(sum)
-	return err
-}
-
-// triple claims that c is the inner product of a and b.
-type triple struct {
-	a, b []wide.Element
-	c    wide.Element
-}
-
-func (e *Engine) checkProducts(records []record) error {
-	coins, err := e.toss()
-	if err != nil {
-		return err
-	}
-	t := e.joinRecords(records, coins)
-	for len(t.a) > 1 {
-		if t, err = e.foldTriple(t); err != nil {
-			return err
-		}
-	}
-	// Two random numbers and their product hide what is opened.
-	hidden := e.random(2)
-	products, err := e.openProducts([]wide.Element{wide.Mul(hidden.share[0], hidden.share[1])})
-	if err != nil {
-		return err
-	}
-	t = triple{a: []wide.Element{t.a[0], hidden.share[0]}, b: []wide.Element{t.b[0], hidden.share[1]}, c: wide.Add(t.c, products[0])}
-	if t, err = e.foldParts(t, 2, products); err != nil {
-		return err
-	}
-	opened, err := e.openElements(&Secret{Rows: 3, Cols: 1, share: []wide.Element{t.a[0], t.b[0], t.c}})
-	if err != nil {
-		return err
-	}
-	if wide.Mul(opened[0], opened[1]) != opened[2] {
-		return &CheatError{What: "computed a product wrongly"}
-	}
-	return e.compareTranscripts()
-}
-
-// joinRecords combines all claims to one, with random coefficients.
-func (e *Engine) joinRecords(records []record, coins *wide.Expander) triple {
-	length := 0
-	for _, r := range records {
-		for _, f := range r.factors {
-			length += f.length()
-		}
-	}
-	t := triple{a: make([]wide.Element, 0, length+foldAtOnce), b: make([]wide.Element, 0, length+foldAtOnce)}
-	for _, r := range records {
-		lambda := make([]wide.Element, len(r.z))
-		for i := range lambda {
-			lambda[i] = e.coefficient(coins)
-		}
-		t.c = wide.Add(t.c, wide.Dot(lambda, r.z))
-		for _, f := range r.factors {
-			scaled := lambda
-			if f.times != wide.FromInt(1) {
-				scaled = make([]wide.Element, len(lambda))
-				wide.Accumulate(scaled, f.times, lambda)
-			}
-			t.addFactor(f, scaled)
-		}
-	}
-	if len(t.a) == 0 { // truncations only
-		t.a, t.b = append(t.a, wide.Element{}), append(t.b, wide.Element{})
-	}
-	return t
-}
-
-// length is how many products stand for the factor in an inner product.
-func (f factor) length() int {
-	if f.entries || f.a.Rows <= f.b.Cols {
-		return f.a.Len()
-	}
-	return f.b.Len()
-}
-
-// addFactor appends Σ λ[o]·(a·b)[o] as an inner product: of matrices, whichever
-// of a and b has fewer entries stays, and the other takes the coefficients.
-func (t *triple) addFactor(f factor, lambda []wide.Element) {
-	a, b := f.a, f.b
-	switch {
-	case f.entries:
-		group := max(1, f.group)
-		for i, v := range a.share {
-			t.a = append(t.a, wide.Mul(lambda[i/group], v))
-		}
-		t.b = append(t.b, b.share...)
-	case a.Rows <= b.Cols:
-		turned := make([]wide.Element, b.Len())
-		wide.Transpose(turned, b.share, b.Rows, b.Cols)
-		joined := make([]wide.Element, a.Len())
-		wide.MatMul(joined, lambda, turned, a.Rows, b.Cols, b.Rows)
-		t.a, t.b = append(t.a, a.share...), append(t.b, joined...)
-	default:
-		turned := make([]wide.Element, a.Len())
-		wide.Transpose(turned, a.share, a.Rows, a.Cols)
-		joined := make([]wide.Element, b.Len())
-		wide.MatMul(joined, turned, lambda, a.Cols, a.Rows, b.Cols)
-		t.a, t.b = append(t.a, joined...), append(t.b, b.share...)
-	}
-}
-
-// foldTriple cuts the vectors in parts, and gives another claim, true only if
-// this one is, of the length of a part.
-func (e *Engine) foldTriple(t triple) (triple, error) {
-	parts := foldParts
-	if len(t.a) <= foldAtOnce {
-		parts = len(t.a)
-	}
-	length := (len(t.a) + parts - 1) / parts
-	padding := make([]wide.Element, parts*length-len(t.a))
-	t.a, t.b = append(t.a, padding...), append(t.b, padding...)
-	return e.foldParts(t, parts, nil)
-}
-
-// foldParts: part j of a is a(j) of a polynomial of degree parts−1, and so with
-// b. Their inner product c(s) has twice the degree. It is computed at the other
-// places, and everything is taken at a random one. last holds those of parts 1,
-// 2… that are known already.
-func (e *Engine) foldParts(t triple, parts int, last []wide.Element) (triple, error) {
-	length := len(t.a) / parts
-	part := func(v []wide.Element, j int) []wide.Element { return v[j*length : (j+1)*length] }
-	places := 2*parts - 1
-	xs := make([]int, parts)
-	for j := range xs {
-		xs[j] = j
-	}
-	var dots []wide.Element
-	for j := 1 + len(last); j < parts; j++ {
-		dots = append(dots, wide.Dot(part(t.a, j), part(t.b, j)))
-	}
-	for j := parts; j < places; j++ {
-		lambda, err := wide.Lagrange(xs, j)
-		if err != nil {
-			return t, err
-		}
-		dots = append(dots, wide.Dot(combined(lambda, t.a, length), combined(lambda, t.b, length)))
-	}
-	opened, err := e.openProducts(dots)
-	if err != nil {
-		return t, err
-	}
-	values := append(append([]wide.Element{t.c}, last...), opened...) // c(0) is what the other parts leave of c
-	for j := 1; j < parts; j++ {
-		values[0] = wide.Sub(values[0], values[j])
-	}
-	coins, err := e.toss()
-	if err != nil {
-		return t, err
-	}
-	at := e.challenge(coins)
-	short, long := lagrangeAt(parts, at), lagrangeAt(places, at)
-	return triple{a: combined(short, t.a, length), b: combined(short, t.b, length), c: wide.Dot(long, values)}, nil
-}
-
-// combined is Σ λ[j]·part j of v.
-func combined(lambda, v []wide.Element, length int) []wide.Element {
-	sum := make([]wide.Element, length)
-	wide.Combine(sum, lambda, v)
-	return sum
-}
-
-// lagrangeAt are the coefficients that take f(0)…f(places−1) to f(at).
-func lagrangeAt(places int, at wide.Element) []wide.Element {
-	lambda := make([]wide.Element, places)
-	for j := range lambda {
-		num, den := wide.FromInt(1), wide.FromInt(1)
-		for k := range places {
-			if k != j {
-				num = wide.Mul(num, wide.Sub(at, wide.FromInt(int64(k))))
-				den = wide.Mul(den, wide.FromInt(int64(j-k)))
-			}
-		}
-		lambda[j] = wide.Mul(num, wide.InvVarTime(den))
-	}
-	return lambda
-}
-
-// openProducts makes shares of degree t of shares of degree 2t, without a
-// record.
-func (e *Engine) openProducts(products []wide.Element) ([]wide.Element, error) {
-	message, result := make([]wide.Element, len(products)), make([]wide.Element, len(products))
-	if e.sender() {
-		wide.Accumulate(message, e.lagrange, products)
-	}
-	for _, k := range e.mine {
-		e.drawMasks(k, message, result, nil, 0)
-	}
-	m, err := e.openMasked(message)
-	if err != nil {
-		return nil, err
-	}
-	wide.AddTo(result, m)
-	return result, nil
 }
 
 // openElements tells everybody the elements, without a check before.
@@ -354,5 +146,3 @@ func (e *Engine) openElements(s *Secret) ([]wide.Element, error) {
 	e.tell(wide.Append(nil, s.share))
 	return e.collectElements(s)
 }
-
-func newChecker() checker { return checker{transcript: sha256.New()} }

@@ -2,15 +2,18 @@ package spdz
 
 import (
 	"math"
+	"math/bits"
+	"slices"
 
 	"consilium/sharing/wide"
 )
 
 // AnyNear opens whether entries come near ±1: yes if one is beyond, no if all
 // are within ½; between, it may say either. Where others may lie, a comparison
-// of each entry is dear (AnyBeyond), so one stands for many: the sum of the
-// eighth powers of 64 entries, or of the fourth powers of 16 where eighth powers
-// would not fit, is compared with 1; and where neither fits, each entry is.
+// of each entry is dear (AnyBeyond), so entries are taken together: squares are
+// added up by fours, and so again, as often as it fits (if it never does, each
+// entry is compared). A sum is below 0.4 if all entries are within ½, and above
+// 0.9 if one is beyond 1, so a few bits of it tell which: see anyLarge.
 func (e *Engine) AnyNear(list ...*Secret) (bool, error) {
 	if e.backend != nil {
 		return false, ErrNoComparison
@@ -20,10 +23,11 @@ func (e *Engine) AnyNear(list ...*Secret) (bool, error) {
 		total += s.Len()
 		reach, fraction = max(reach, s.Reach), max(fraction, s.Bits)
 	}
-	power, group, keep := e.watching(reach, fraction)
-	if power == 1 {
+	times := e.squarings(reach, fraction)
+	if times == 0 {
 		return e.AnyBeyond(1, list...)
 	}
+	group := 1 << (2 * (times - 1))
 	all := e.secret((total+group-1)/group*group, 1, fraction, reach)
 	at := 0
 	for _, s := range list {
@@ -32,40 +36,82 @@ func (e *Engine) AnyNear(list ...*Secret) (bool, error) {
 		at += copy(all.share[at:], up.share)
 	}
 	e.Name("range guard")
-	var err error
-	for ; power > 2; power /= 2 {
-		if all, err = e.one(e.Hadamard(all, all).Keep(keep)); err != nil {
+	for step := range times {
+		group, keep := 4, e.squareBits()
+		if step == 0 {
+			group = 1
+		}
+		if step == times-1 {
+			keep = e.unitBits()
+		}
+		var err error
+		if all, err = e.one(e.groupDots(all, all, group).Keep(keep)); err != nil {
 			return false, err
 		}
 	}
-	sums, err := e.one(e.groupDots(all, all, group).Keep(keep))
-	if err != nil {
-		return false, err
-	}
-	over := e.AddConstant(e.Negate(sums), 1)
-	if e.plain {
-		return e.anyNegative(over), nil
-	}
-	numbers, width := e.flat([]*Secret{over})
-	signs, err := e.sign(numbers, width)
-	if err != nil {
-		return false, err
-	}
-	return e.anyNumber(&Secret{Rows: len(signs), Cols: 1, Reach: 1, share: signs})
+	return e.anyLarge(all)
 }
 
-// watching chooses the power, how many entries share a comparison, and the bits
-// behind the point on the way, which need only tell ½ from 1: 1 and 1 where no
-// power fits.
-func (e *Engine) watching(reach float64, fraction int) (power, group, keep int) {
+// squareBits are kept of a square: truncation moves it by 2⁻⁶ at most.
+func (e *Engine) squareBits() int { return bits.Len(uint(len(e.sets))) + 5 }
+
+// unitBits are kept of the last sums: truncation moves them by a quarter at most.
+func (e *Engine) unitBits() int { return bits.Len(uint(len(e.sets))) + 1 }
+
+// squarings is how often entries can be squared, and added up by fours, before
+// they leave the field: three times, two, or 0 for never.
+func (e *Engine) squarings(reach float64, fraction int) int {
 	before := math.Log2(max(1, reach)) + 0.01
-	for _, c := range []struct{ power, group, bits, keep int }{{8, 64, 6, 8}, {4, 16, 4, 8}, {4, 16, 4, 6}} {
-		last := float64(c.power)*before + float64(c.bits+2*c.keep)
-		if first := 2 * (before + float64(fraction)); max(first, last)+2 <= float64(e.magnitude) {
-			return c.power, c.group, c.keep
-		}
+	if 2*(before+float64(fraction))+2 > float64(e.magnitude) {
+		return 0
 	}
-	return 1, 1, e.Fraction
+	rest := float64(e.magnitude - 2*e.squareBits() - 2)
+	switch {
+	case 8*before+6 <= rest:
+		return 3
+	case 4*before+2 <= rest:
+		return 2
+	}
+	return 0
+}
+
+// anyLarge opens whether some sum is above 0.9 where the others are below 0.4.
+// In units of 2⁻ᵘⁿⁱᵗᴮⁱᵗˢ those are one of a few integers, so a product over them
+// is zero; what opens is the sum of all products, each times a random number.
+func (e *Engine) anyLarge(sums *Secret) (bool, error) {
+	off := float64(len(e.sets)+1) / 2 // truncation moves a sum by so many units at most
+	low, high := int(-off), int(0.4*math.Ldexp(1, sums.Bits)+off)
+	if e.plain {
+		return slices.ContainsFunc(sums.share, func(v wide.Element) bool {
+			n, fits := v.Int()
+			return !fits || n < int64(low) || n > int64(high)
+		}), nil
+	}
+	// From here on numbers are not small, and nothing is truncated.
+	units := e.secret(sums.Rows, 1, 0, 0)
+	for i, v := range sums.share {
+		units.share[i] = wide.Sub(wide.Add(v, v), wide.FromInt(int64(low+high)))
+	}
+	square, err := e.one(e.Hadamard(units, units))
+	if err != nil {
+		return false, err
+	}
+	var factors []*Secret
+	for k := high - low; k >= 0; k -= 2 {
+		factors = append(factors, e.AddConstant(square, -float64(k*k)).Within(0))
+	}
+	for len(factors) > 1 {
+		var products []*Product
+		for i := 0; i+1 < len(factors); i += 2 {
+			products = append(products, e.Hadamard(factors[i], factors[i+1]))
+		}
+		next, err := e.Reduce(products...)
+		if err != nil {
+			return false, err
+		}
+		factors = append(next, factors[2*len(products):]...)
+	}
+	return e.anyNumber(factors[0])
 }
 
 // groupDots multiplies entry by entry and adds up groups of neighbours.
@@ -79,13 +125,4 @@ func (e *Engine) groupDots(a, b *Secret, group int) *Product {
 		p.err[i/group] += productError(a, b, i, i)
 	}
 	return p
-}
-
-func (e *Engine) anyNegative(s *Secret) bool {
-	for i := range s.share {
-		if s.value(i) < 0 {
-			return true
-		}
-	}
-	return false
 }

@@ -20,15 +20,21 @@ type Expander struct {
 
 // NewExpander expands one of the 2⁶⁴ independent streams of a seed.
 func NewExpander(seed [SeedSize]byte, stream uint64) *Expander {
+	x := new(Expander)
+	x.Reset(seed, stream)
+	return x
+}
+
+// Reset makes an expander one of another seed or stream.
+func (x *Expander) Reset(seed [SeedSize]byte, stream uint64) {
 	block, err := aes.NewCipher(seed[:])
 	if err != nil {
 		panic("wide: " + err.Error()) // the key length is fixed by the type
 	}
 	var iv [aes.BlockSize]byte
 	binary.BigEndian.PutUint64(iv[:], stream)
-	x := &Expander{keystream: cipher.NewCTR(block, iv[:])}
+	x.keystream = cipher.NewCTR(block, iv[:])
 	x.used = len(x.buffer)
-	return x
 }
 
 func (x *Expander) refill() {

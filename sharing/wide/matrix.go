@@ -2,7 +2,7 @@ package wide
 
 import "math/bits"
 
-// sum is a sum of up to 2⁶⁴ products, not yet reduced, by columns: of low
+// sum is a sum of up to 2⁶⁰ products, not yet reduced, by columns: of low
 // words, of low and high ones, of high ones.
 type sum struct {
 	l0, l1, l2 uint64
@@ -30,17 +30,23 @@ func (s *sum) add(a, b Element) {
 }
 
 // reduced is the sum mod p: 2⁶⁴·2⁶⁴ = 2, so column c counts 2⁶⁴ and column h
-// counts 2.
+// counts 2, and of each the third word counts twice its first.
 func (s *sum) reduced() Element {
-	l := Add(fold(s.l0, s.l1, 0), fold(s.l2<<1, s.l2>>63, 0))
-	h := fold(s.h0, s.h1, s.h2<<1)
-	c := fold(s.c0, s.c1, s.c2<<1)
-	return Add(Add(l, Add(h, h)), Mul(c, Element{Hi: 1}))
-}
-
-// fold reduces lo + 2⁶⁴·hi + more, more < 2⁶⁴.
-func fold(lo, hi, more uint64) Element {
-	return Add(reduce(lo, hi&topHi), Add(Element{Lo: hi >> 63}, Element{Lo: more}))
+	// Two columns of 2⁶⁴: of ones, and above them. Third words are below 2⁶⁰.
+	lo, up := bits.Add64(s.l0, s.l2<<1+s.h2<<2, 0)
+	lo, carry := bits.Add64(lo, s.h0<<1, 0)
+	up += carry + s.h0>>63
+	lo, carry = bits.Add64(lo, s.c1<<1, 0)
+	up += carry + s.c1>>63
+	hi, over := bits.Add64(s.l1, s.c2<<1, 0)
+	hi, carry = bits.Add64(hi, s.h1<<1, 0)
+	over += carry + s.h1>>63
+	hi, carry = bits.Add64(hi, s.c0, 0)
+	over += carry
+	hi, carry = bits.Add64(hi, up, 0)
+	over += carry
+	lo, carry = bits.Add64(lo, over<<1|hi>>63, 0)
+	return reduce(lo, hi&topHi+carry)
 }
 
 // Dot returns Σ a[i]·b[i]. The slices have the same length.
@@ -110,4 +116,46 @@ func Combine(dst, factors, v []Element) {
 		}
 		dst[i] = s.reduced()
 	}
+}
+
+// CubicDots takes the four quarters of a for the values at 0, 1, 2, 3 of as many
+// cubic polynomials, and so with b, and returns the inner products of a and b at
+// 1…6.
+func CubicDots(a, b []Element) (dots [6]Element) {
+	length := len(a) / 4
+	var s [6]sum
+	for i := range length {
+		p, q := quarters(a, i, length), quarters(b, i, length)
+		s[0].add(p.at1, q.at1)
+		s[1].add(p.at2, q.at2)
+		s[2].add(p.last, q.last)
+		for j := 3; j < 6; j++ {
+			s[j].add(p.next(), q.next())
+		}
+	}
+	for j := range dots {
+		dots[j] = s[j].reduced()
+	}
+	return dots
+}
+
+// cubic is a cubic polynomial at the last place, with its differences.
+type cubic struct {
+	at1, at2, last       Element
+	first, second, third Element
+}
+
+func quarters(v []Element, i, length int) cubic {
+	v0, v1, v2, v3 := v[i], v[i+length], v[i+2*length], v[i+3*length]
+	d1, d2, d3 := Sub(v1, v0), Sub(v2, v1), Sub(v3, v2)
+	second := Sub(d3, d2)
+	return cubic{v1, v2, v3, d3, second, Sub(second, Sub(d2, d1))}
+}
+
+// next goes to the next place, and returns the value there.
+func (c *cubic) next() Element {
+	c.second = Add(c.second, c.third)
+	c.first = Add(c.first, c.second)
+	c.last = Add(c.last, c.first)
+	return c.last
 }

@@ -106,6 +106,29 @@ func TestCombine(t *testing.T) {
 	}
 }
 
+func TestCubicDots(t *testing.T) {
+	a, b := make([]Element, 12), make([]Element, 12)
+	NewExpander([SeedSize]byte{1}, 0).Fill(a)
+	NewExpander([SeedSize]byte{2}, 0).Fill(b)
+	for j, got := range CubicDots(a, b) {
+		row := make([]Element, 4)
+		if j+1 < len(row) {
+			row[j+1] = FromInt(1)
+		} else {
+			var err error
+			if row, err = Lagrange([]int{0, 1, 2, 3}, j+1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p, q := make([]Element, 3), make([]Element, 3)
+		Combine(p, row, a)
+		Combine(q, row, b)
+		if got != Dot(p, q) {
+			t.Errorf("at %d: %v, want %v", j+1, got, Dot(p, q))
+		}
+	}
+}
+
 func TestIntRoundTrip(t *testing.T) {
 	for _, v := range []int64{0, 1, -1, 1<<62 + 5, -1<<62 - 5, 1<<63 - 1, -1 << 63} {
 		e := FromInt(v)

@@ -95,6 +95,9 @@ func newParty(c *interactive.Channel, cfg Config) (*party, error) {
 	return p, nil
 }
 
+// Run names the computation.
+func (p *party) Run() [32]byte { return p.digest }
+
 // Sent is what this party has sent.
 func (p *party) Sent() (bytes, messages int64) { return p.bytes, p.messages }
 

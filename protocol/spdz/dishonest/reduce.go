@@ -77,8 +77,7 @@ type piece struct {
 //
 // ε and δ are uniform, whoever deviates; what opens in the second step is hidden by
 // κ bits only if the number is as small as it should be. So MACs are checked in
-// between, unless checks are deferred to what opens by name: then who deviates is
-// noticed as surely, but may have read a number.
+// between: otherwise a party that moves ε by 2¹⁰⁰ would see y before it is caught.
 func (p *party) Reduce(sums []spdz.Sum) ([]spdz.Shares, error) {
 	results, err := p.multiply(sums)
 	if err != nil {
@@ -111,10 +110,8 @@ func (p *party) Reduce(sums []spdz.Sum) ([]spdz.Shares, error) {
 	if masked.Len() == 0 {
 		return results, nil
 	}
-	if !p.Deferred {
-		if err := p.check(); err != nil {
-			return nil, err
-		}
+	if err := p.check(); err != nil {
+		return nil, err
 	}
 	opened, err := p.reveal(masked)
 	if err != nil {

@@ -51,10 +51,13 @@ func (s Settings) leastBits() int {
 // begin sets up the engine.
 func (s *Study) begin(c *interactive.Channel) (*spdz.Engine, error) {
 	cfg := s.Config()
-	if s.Majority == DishonestMajority {
-		return dishonest.New(c, dishonest.Config{Config: cfg, Bits: s.KeyBits, LeastBits: s.leastBits(), Random: source{wide.NewExpander(s.Seed, 0)}})
-	}
 	cfg.Seed = s.Seed
+	if s.DrawSeed != nil {
+		cfg.Seed = s.DrawSeed()
+	}
+	if s.Majority == DishonestMajority {
+		return dishonest.New(c, dishonest.Config{Config: cfg, Bits: s.KeyBits, LeastBits: s.leastBits(), Random: source{wide.NewExpander(cfg.Seed, 0)}})
+	}
 	return spdz.New(c, cfg)
 }
 

@@ -2,6 +2,7 @@ package learning
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -94,7 +95,44 @@ func (r *run) resume() error {
 	if r.resumed, err = r.engine.Continue(checkpoints...); err != nil {
 		return err
 	}
+	if at := r.resumed.Kept; at > 0 && r.Keep != nil { // what is kept next is not to push it out
+		if err := r.Keep(r.Kept[at]); err != nil {
+			return err
+		}
+	}
 	r.result.State = r.kept[0].state
 	r.x, r.y, r.weights = r.resumed.X, r.resumed.Y, r.resumed.Weights
 	return nil
+}
+
+// resultForm is a result in a file.
+type resultForm struct {
+	State       []byte       `json:"state"`
+	Rows        []int        `json:"rows"`
+	Predictions []float64    `json:"predictions"`
+	Ranges      []spdz.Range `json:"ranges"`
+	Rate        float64      `json:"rate"`
+	Halvings    int          `json:"halvings"`
+}
+
+// Encode is what a hospital keeps of a result.
+func (r *Result) Encode() ([]byte, error) {
+	state, err := r.State.MarshalBinary()
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(resultForm{state, r.Rows, r.Predictions, r.Ranges, r.Rate, r.Halvings})
+}
+
+// DecodeResult reads what Encode wrote; what it had cost is not in it.
+func DecodeResult(data []byte) (*Result, error) {
+	var f resultForm
+	if err := json.Unmarshal(data, &f); err != nil {
+		return nil, fmt.Errorf("decode a result: %w", err)
+	}
+	state, err := model.UnmarshalState(f.State)
+	if err != nil {
+		return nil, fmt.Errorf("decode a result: %w", err)
+	}
+	return &Result{State: state, Rows: f.Rows, Predictions: f.Predictions, Ranges: f.Ranges, Rate: f.Rate, Halvings: f.Halvings}, nil
 }

@@ -35,9 +35,8 @@ type Settings struct {
 	KeyBits  int  // of a dishonest majority's Paillier moduli: 2048 unless said, or more
 	Insecure bool // allows shorter ones, for demonstrations
 
-	Passive  bool   // trust that all follow the protocol
-	Deferred bool   // otherwise check them only before something opens: see spdz.Config
-	Reveal   string // RevealWeights unless said
+	Passive bool   // trust that all follow the protocol
+	Reveal  string // RevealWeights unless said
 }
 
 // Plan is what all hospitals agree on.
@@ -120,7 +119,7 @@ func newPlan(p *model.Program, parties int, s Settings) (*Plan, error) {
 
 // Config is the engine's, but for the seed.
 func (p *Plan) Config() spdz.Config {
-	return spdz.Config{Threshold: p.Threshold, Passive: p.Passive, Deferred: p.Deferred, Fraction: fraction, Dishonest: p.Majority == DishonestMajority}
+	return spdz.Config{Threshold: p.Threshold, Passive: p.Passive, Fraction: fraction, Dishonest: p.Majority == DishonestMajority}
 }
 
 // networkOf is the task's model on shares.

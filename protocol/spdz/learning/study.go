@@ -2,7 +2,6 @@ package learning
 
 import (
 	"fmt"
-	"math"
 
 	"consilium/model"
 	"consilium/protocol/interactive"
@@ -14,16 +13,39 @@ import (
 type Study struct {
 	*Plan
 	Train, Test *model.Dataset
-	Seed        [wide.SeedSize]byte // fresh from a cryptographic source
-	Tell        func(Progress)      // may be nil
+	Seed        [wide.SeedSize]byte        // fresh from a cryptographic source
+	DrawSeed    func() [wide.SeedSize]byte // instead of Seed, where a testnet wants to know it; may be nil
+	Tell        func(Progress)             // may be nil
+	Before      func(Moment) error         // is called on the way, and may hold or end the study; may be nil
 
 	// Kept are what Keep was given in earlier runs of the same study, the last
-	// two of them. If every hospital has one, the study goes on from there: with
+	// two of them, the last first. If every hospital has one, the study goes on from there: with
 	// fewer hospitals than before, the shares are shared again. Otherwise it
 	// begins.
 	Kept [][]byte
 	Keep func([]byte) error // may be nil
+
+	// Finish is given the result before the others are told that this hospital
+	// has it, and nobody's part ends before all have: may be nil.
+	Finish func(*Result) error
 }
+
+// Moment is where a study may be held. Round 0 standardises and shares the rows,
+// each step of the training is a round, and the last one opens the model.
+type Moment struct {
+	Round int
+	Phase string   // PhaseDeal in round 0; PhaseOpen and PhaseCombine in others
+	Run   [32]byte // names the computation
+	Cost  spdz.Cost
+}
+
+// Phases of a study: rows are dealt, sums open (under masks, and in the last
+// round the model), and what came out is checked, combined and kept.
+const (
+	PhaseDeal    = "deal"
+	PhaseOpen    = "open"
+	PhaseCombine = "combine"
+)
 
 // Progress is told as the study goes on.
 type Progress struct {
@@ -41,13 +63,6 @@ type Result struct {
 	Cost        spdz.Cost
 	Rate        float64 // in the end: the range guard halves it
 	Halvings    int
-	training    spdz.Cost // of the training alone
-}
-
-// PerEpoch is how many rounds an epoch took, and how many bytes this hospital
-// sent in it.
-func (r *Result) PerEpoch(epochs float64) (rounds, bytes float64) {
-	return float64(r.training.Rounds) / epochs, float64(r.training.Bytes) / epochs
 }
 
 // Run is the study as a program for a channel.
@@ -69,13 +84,46 @@ func (s *Study) Run(c *interactive.Channel) (*Result, error) {
 		steps = append([]step{{"resume", r.resume}}, steps[2:]...)
 	}
 	for _, step := range steps {
+		if err := r.beforeStep(step.name); err != nil {
+			return nil, err
+		}
 		r.tell(step.name, r.Training.First)
 		if err := step.do(); err != nil {
 			return nil, fmt.Errorf("%s: %w", step.name, err)
 		}
 	}
-	r.result.Ranges, r.result.Cost = e.Ranges(), e.Cost()
-	return r.result, nil
+	if err := r.finish(); err != nil {
+		return nil, err
+	}
+	return r.result, r.before(r.Training.Epochs+1, PhaseCombine)
+}
+
+func (r *run) finish() error {
+	r.result.Ranges, r.result.Cost = r.engine.Ranges(), r.engine.Cost()
+	if r.Finish != nil {
+		if err := r.Finish(r.result); err != nil {
+			return fmt.Errorf("keep the result: %w", err)
+		}
+	}
+	return r.engine.Meet()
+}
+
+// beforeStep is a moment where a step begins a round.
+func (r *run) beforeStep(name string) error {
+	switch name {
+	case "standardise":
+		return r.before(0, PhaseDeal)
+	case "open":
+		return r.before(r.Training.Epochs+1, PhaseOpen)
+	}
+	return nil
+}
+
+func (r *run) before(round int, phase string) error {
+	if r.Before == nil {
+		return nil
+	}
+	return r.Before(Moment{Round: round, Phase: phase, Run: r.engine.Run(), Cost: r.engine.Cost()})
 }
 
 type step struct {
@@ -168,17 +216,20 @@ func (r *run) train() error {
 	if r.Majority == HonestMajority {
 		training.Save = r.keep // additive shares stand no dropout
 	}
+	training.Before = func(epoch int, end bool) error {
+		if end {
+			return r.before(epoch+1, PhaseCombine)
+		}
+		return r.before(epoch+1, PhaseOpen)
+	}
 	training.Each = func(epoch int, _ spdz.Weights) error {
 		r.tell("train", epoch)
 		return nil
 	}
-	before := r.engine.Cost()
 	out, err := training.Train(r.engine, r.x, r.y, start)
 	if err != nil {
 		return err
 	}
-	after := r.engine.Cost()
-	r.result.training = spdz.Cost{Rounds: after.Rounds - before.Rounds, Bytes: after.Bytes - before.Bytes}
 	r.weights, r.result.Rate, r.result.Halvings = out.Weights, out.Rate, out.Halvings
 	return nil
 }
@@ -242,45 +293,4 @@ func (r *run) evaluate() error {
 		return nil
 	}
 	return r.sum()
-}
-
-// Clear trains on the same rows in the clear, as one engine: the weights, and
-// how far those of a study on shares may be away (infinite where that is not
-// known).
-func (p *Plan) Clear(z model.Standardiser, rows []*model.Dataset) (weights []float64, bound float64, err error) {
-	e, err := spdz.Clear(p.Parties, p.Config())
-	if err != nil {
-		return nil, 0, err
-	}
-	pooled, err := model.Pool(rows...)
-	if err != nil {
-		return nil, 0, err
-	}
-	x, y := p.rows(z, pooled)
-	start, err := p.Training.Constant(e, p.start())
-	if err != nil {
-		return nil, 0, err
-	}
-	reach := p.reach(z)
-	features := e.Constant(len(y), p.Training.Inputs, e.Fraction, x)
-	features.Reach = reach + math.Ldexp(0.5, -e.Fraction)
-	labels := e.Constant(len(y), 1, e.Fraction, y)
-	labels.Reach = 1 + math.Ldexp(0.5, -e.Fraction)
-	out, err := p.Training.Train(e, features, labels, start)
-	if err != nil {
-		return nil, 0, err
-	}
-	if weights, err = out.Weights.Open(e); err != nil {
-		return nil, 0, err
-	}
-	for _, v := range out.Weights.Errors(e) {
-		if math.IsNaN(v) {
-			v = math.Inf(1)
-		}
-		bound = max(bound, v)
-	}
-	if p.linear() {
-		bound *= p.label.half
-	}
-	return p.unscaled(weights), bound, nil
 }

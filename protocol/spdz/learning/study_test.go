@@ -3,6 +3,9 @@ package learning
 import (
 	"errors"
 	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 
 	"consilium/model"
@@ -186,6 +189,92 @@ func FuzzKept(f *testing.F) {
 		again, err := k.encode()
 		if err != nil || string(again) != string(data) {
 			t.Error("two encodings of the same")
+		}
+	})
+}
+
+// Hospitals crash again and again, at any message, also while they go on and
+// share again: as long as all keep two checkpoints, they always have one in
+// common, and end with the model of the training in the clear.
+func TestManyCrashes(t *testing.T) {
+	resumed := 0
+	for seed := range uint64(100) {
+		n := 3 + int(seed%2)
+		c := newCohort(t, n, 15)
+		p := c.plan(n, Settings{Passive: seed%10 > 0})
+		random := rand.New(rand.NewPCG(seed, 1))
+		disks, who := make([]disk, n), make([]int, n)
+		for i := range who {
+			who[i] = i
+		}
+		for attempt := uint64(0); ; attempt++ {
+			o := interactivetest.Options{Seed: seed<<8 | attempt}
+			if attempt < 12 { // mostly while they go on
+				o.Crash = map[int]int{1 + random.IntN(len(who)): 1 + random.IntN([]int{24, 24, 300}[attempt%3])}
+			}
+			results, report := c.run(p, who, disks, o)
+			if errors.Join(report.Errors...) == nil {
+				c.checkWeights(p, results[0])
+				break
+			}
+			for _, err := range report.Errors[1:] {
+				if err != nil && !errors.Is(err, interactivetest.ErrHung) {
+					t.Fatalf("seed %d, attempt %d: %v", seed, attempt, err)
+				}
+			}
+			if len(who) == 4 && !slices.ContainsFunc(disks, func(d disk) bool { return len(d) == 0 }) && attempt > 1 {
+				who = []int{0, 1, 3} // one is gone for good
+				p = c.plan(3, p.Settings)
+				resumed++
+			}
+		}
+	}
+	if resumed < 15 {
+		t.Errorf("only %d runs went on with three of four", resumed)
+	}
+}
+
+// A home that was restored from an old copy holds shares of another run of the
+// same epochs: they do not belong together, and nothing is computed with them.
+func TestSharesOfTwoRunsAreRefused(t *testing.T) {
+	c := newCohort(t, 3, 10)
+	p := c.plan(3, Settings{})
+	var disks [2][]disk
+	for i := range disks {
+		disks[i] = make([]disk, 3)
+		if _, report := c.run(p, []int{0, 1, 2}, disks[i], interactivetest.Options{Seed: uint64(i)}); errors.Join(report.Errors...) != nil {
+			t.Fatal(report.Errors)
+		}
+	}
+	mixed := []disk{disks[0][0], disks[0][1], disks[1][2]}
+	_, report := c.run(p, []int{0, 1, 2}, mixed, interactivetest.Options{Seed: 3})
+	for party, err := range report.Errors[1:] {
+		if err == nil || !strings.Contains(err.Error(), "no checkpoint is common to all: party 1 holds epoch 10 and 5") {
+			t.Errorf("party %d: %v", party+1, err)
+		}
+	}
+}
+
+func FuzzResult(f *testing.F) {
+	c := newCohort(f, 3, 1)
+	results, _ := c.run(c.plan(3, Settings{Passive: true}), []int{0, 1, 2}, nil, interactivetest.Options{})
+	data, err := results[0].Encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Add([]byte("{}"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := DecodeResult(data)
+		if err != nil {
+			return
+		}
+		again, err := r.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if back, err := DecodeResult(again); err != nil || back.State.Hash() != r.State.Hash() {
+			t.Error("a result changes on its way to the disk")
 		}
 	})
 }

@@ -1,0 +1,17 @@
+//go:build unix
+
+package node
+
+import (
+	"syscall"
+	"time"
+)
+
+// processorTime is what this process has used, of all its threads.
+func processorTime() time.Duration {
+	var usage syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
+		return 0
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
