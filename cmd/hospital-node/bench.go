@@ -11,7 +11,6 @@ import (
 	"consilium/protocol/spdz"
 	"consilium/protocol/spdz/dishonest"
 	"consilium/protocol/spdz/learning"
-	"consilium/sharing/wide"
 	"consilium/testnet"
 )
 
@@ -73,8 +72,8 @@ func checkBenchShares(f *testnet.SharesBenchOptions) error {
 	if f.Majority != "" && f.Majority != learning.HonestMajority && f.Majority != learning.DishonestMajority {
 		return fmt.Errorf("--majority %s: %s or %s, or nothing for both", f.Majority, learning.HonestMajority, learning.DishonestMajority)
 	}
-	if _, err := paillier.NewLanes(f.KeyBits, wide.Bits); err != nil || f.KeyBits%128 != 0 || f.KeyBits > paillier.MaxBits {
-		return fmt.Errorf("--bits %d: a multiple of 128 from 768 to %d", f.KeyBits, paillier.MaxBits)
+	if f.KeyBits%128 != 0 || f.KeyBits < dishonest.LeastTestBits || f.KeyBits > paillier.MaxBits {
+		return fmt.Errorf("--bits %d: a multiple of 128 from %d to %d", f.KeyBits, dishonest.LeastTestBits, paillier.MaxBits)
 	}
 	return nil
 }

@@ -30,6 +30,26 @@ func (p *party) deal(purpose string, rows [][]wide.Element, counts []int) (*deal
 	return d, p.pairwise.encrypt(p, purpose, d)
 }
 
+// slice is what was dealt from a ciphertext on, where all have dealt as many.
+func (p *party) slice(d *dealt, from int) (*dealt, error) {
+	count := d.counts[p.self]
+	out := &dealt{counts: make([]int, p.n+1), own: d.own[from*p.lanes.Count:]}
+	for j := range out.counts {
+		out.counts[j] = count - from
+	}
+	if d.ciphertexts == nil {
+		return out, nil
+	}
+	out.witness, out.ciphertexts = d.witness.Slice(from, count), make([]*paillier.Ciphertexts, p.n+1)
+	for j := 1; j <= p.n; j++ {
+		var err error
+		if out.ciphertexts[j], err = d.ciphertexts[j].Slice(from, count); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 // owned are numbers that one party knows, of which every other holds a key: tag =
 // key + Δ_j·number, and the owner has the tag (Bendlin and others 2011).
 type owned struct {

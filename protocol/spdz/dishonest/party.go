@@ -14,6 +14,9 @@ import (
 // DefaultBits is the length of the Paillier moduli.
 const DefaultBits = paillier.MinBits
 
+// LeastTestBits is the shortest modulus that has a lane. It protects nothing.
+const LeastTestBits = 768
+
 // DefaultHiding is κ: an opened masked number is within 2^(1−κ) of random.
 const DefaultHiding = spdz.DefaultHiding
 

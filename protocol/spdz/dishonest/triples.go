@@ -54,25 +54,21 @@ func (p *party) layouts(shapes []shape) (list []layout, columns, answers, factor
 // passes for one r only.
 func (p *party) makeTriples(shapes []shape) ([]*triple, error) {
 	list, columns, _, factors := p.layouts(shapes)
-	dealtA, err := p.dealAll("triples a", p.columns(list, columns))
-	if err != nil {
-		return nil, err
-	}
 	b := make([]wide.Element, factors)
 	p.expander.Fill(b)
-	dealtB, err := p.dealAll("triples b", p.packed(b))
+	dealtAB, err := p.dealAll("triples a and b", append(p.columns(list, columns), p.packed(b)...))
 	if err != nil {
 		return nil, err
 	}
-	ownedA, err := p.tag("triples a", dealtA)
+	ownedAB, err := p.tag("triples a and b", dealtAB)
 	if err != nil {
 		return nil, err
 	}
-	ownedB, err := p.tag("triples b", dealtB)
+	dealtB, err := p.slice(dealtAB, columns)
 	if err != nil {
 		return nil, err
 	}
-	products, err := p.products(list, dealtA, dealtB)
+	products, err := p.products(list, dealtAB, dealtB)
 	if err != nil {
 		return nil, err
 	}
@@ -84,8 +80,8 @@ func (p *party) makeTriples(shapes []shape) ([]*triple, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := p.sum(ownedA, 0, columns*p.lanes.Count)
-	return p.sacrifice(list, all, p.sum(ownedB, 0, factors), p.sum(ownedC, 0, len(products)))
+	first := columns * p.lanes.Count
+	return p.sacrifice(list, p.sum(ownedAB, 0, first), p.sum(ownedAB, first, first+factors), p.sum(ownedC, 0, len(products)))
 }
 
 // dealAll is deal where all have as many rows.

@@ -25,9 +25,6 @@ func newDishonest(p *model.Program, parties int, s Settings) (*Plan, error) {
 	if least := s.leastBits(); s.KeyBits < least || s.KeyBits > paillier.MaxBits || s.KeyBits%128 != 0 {
 		return nil, fmt.Errorf("train on shares: key_bits %d: a multiple of 128 from %d to %d", s.KeyBits, least, paillier.MaxBits)
 	}
-	if _, err := paillier.NewLanes(s.KeyBits, wide.Bits); err != nil {
-		return nil, fmt.Errorf("train on shares: key_bits: %w", err)
-	}
 	r, err := newPlan(p, parties, s)
 	if err != nil {
 		return nil, err
@@ -43,7 +40,7 @@ func newDishonest(p *model.Program, parties int, s Settings) (*Plan, error) {
 
 func (s Settings) leastBits() int {
 	if s.Insecure {
-		return paillier.InsecureTestBits
+		return dishonest.LeastTestBits
 	}
 	return paillier.MinBits
 }
