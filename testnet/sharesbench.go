@@ -87,7 +87,7 @@ func sharesJobs(opt SharesBenchOptions) []sharesJob {
 		{SharesBenched: SharesBenched{Name: name, Activation: degree7, Yardstick: &Yardstick{2.13, 16.3, 1539}}, training: spdz.Training{Network: smooth}, passive: true},
 		{SharesBenched: SharesBenched{Name: name, Activation: degree7, Yardstick: &Yardstick{17.7, 668, 0}}, training: spdz.Training{Network: smooth}},
 	}
-	dear := sharesJob{SharesBenched: SharesBenched{Name: "logistic", Activation: degree7}, training: spdz.Training{Network: logistic, Guard: spdz.Unsafe}, dishonest: true}
+	dear := sharesJob{SharesBenched: SharesBenched{Name: "logistic", Activation: degree7}, training: spdz.Training{Network: logistic}, dishonest: true}
 	dear.training.Output.How = spdz.Horner
 	switch opt.Majority {
 	case learning.HonestMajority:

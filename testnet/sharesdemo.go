@@ -82,11 +82,11 @@ func (s *scenario) dishonestSummary() string {
 		rows += split.Train.Rows()
 	}
 	return fmt.Sprintf("%d hospitals (%s), scheme %s, %s: rows are shared, any %d hospitals learn nothing, whatever they send\n"+
-		"(Damgård, Pastro, Smart, Zakarias 2012); %s open in the end. Any one hospital can stop it, without being named; there is no\n"+
-		"range guard and no going on without a hospital. Each makes its own Paillier key (%s).\n"+
+		"(Damgård, Pastro, Smart, Zakarias 2012); %s open in the end. Any one hospital can stop it, without being named, and\n"+
+		"nothing goes on without one. Each makes its own Paillier key (%s).\n"+
 		"It is slow: %d rows take some %d products and truncations a step, each of which costs every pair of hospitals powers mod N².",
 		len(s.hospitals), strings.Join(s.names(), ", "), s.study.Scheme, securityOf(s.shares.Config()), s.shares.Threshold, s.shares.Reveal, key,
-		rows, 6*rows*max(1, 1+sum(s.shares.Training.Hidden)))
+		rows, 8*rows*max(1, 1+sum(s.shares.Training.Hidden)))
 }
 
 func sum(list []int) int {

@@ -315,11 +315,12 @@ func printShares(a *app, r *testnet.DemoReport) {
 		a.printf("The range guard halved the rate %d times.\n", s.Halvings)
 	}
 	a.printf("\nWhat each hospital could see: its own rows; one share of each other row, of which %d hospitals together learn\n", s.Threshold)
-	guard := "every few steps, whether a number came near\nthe end of its range; "
+	steps := "every few steps"
 	if s.Majority == learning.DishonestMajority {
-		guard = ""
+		steps = "in every step"
 	}
-	a.printf("nothing; how many rows each hospital has; the joint means and spreads; %sthe model; the joint metrics.\nNo gradient and no sum of one step was opened.\n", guard)
+	a.printf("nothing; how many rows each hospital has; the joint means and spreads; %s, whether a number came near\n", steps)
+	a.printf("the end of its range; the model; the joint metrics. No gradient and no sum of one step was opened.\n")
 	if r.Shares.Security == "passive" {
 		a.printf("Passive: a hospital that does not follow the protocol can make the model wrong.\n")
 	} else {

@@ -21,6 +21,8 @@ type Backend interface {
 	Input(counts []int, own []wide.Element, width int) ([]Shares, error)
 	// Reduce computes sums of products and truncates them.
 	Reduce(sums []Sum) ([]Shares, error)
+	// Draw gives numbers that nobody knows.
+	Draw(count int) (Shares, error)
 	// Open tells everybody the numbers, after everything was checked.
 	Open(s Shares) ([]wide.Element, error)
 	// OpenTo tells one party; the others get nil.
@@ -48,15 +50,18 @@ type Sum struct {
 	Bits       int    // no number is larger than 2^Bits
 }
 
-// Term is a product in a Sum, times a public number: a∘b entry by entry, or a·b.
+// Term is a product in a Sum, times a public number: a·b, or a∘b entry by entry,
+// of which neighbours may be added up.
 type Term struct {
 	A, B        Shares
 	Inner       int // a is Rows×Inner and b Inner×Cols; 0: entry by entry
+	Group       int // then so many neighbours are added up, at least 1
 	PublicTimes wide.Element
 }
 
-// ErrNoComparison refuses what takes a comparison.
-var ErrNoComparison = errors.New("there are no comparisons where n−1 parties may deviate: no ReLU, no clipping and no range guard")
+// ErrNoComparison refuses what takes a comparison. The range guard takes none,
+// unless numbers may be too large to be squared: see Engine.AnyNear.
+var ErrNoComparison = errors.New("there are no comparisons where n−1 parties may deviate: no ReLU and no clipping")
 
 // NewOn sets up a computation on a backend. cfg.Dishonest is set.
 func NewOn(c *interactive.Channel, cfg Config, b Backend) (*Engine, error) {
@@ -130,10 +135,7 @@ func (e *Engine) reduceOn(products []*Product) ([]*Secret, error) {
 		results[i] = e.secret(p.rows, p.cols, min(p.bits, p.keep), p.reach)
 		sums[i] = Sum{Rows: p.rows, Cols: p.cols, Linear: Shares{p.linear, p.linearMAC}, Shift: p.bits - results[i].Bits, Bits: bitsOfReach(p.reach, p.bits)}
 		for _, f := range p.factors {
-			if f.group > 1 {
-				return nil, ErrNoComparison
-			}
-			term := Term{A: f.a.Shares(), B: f.b.Shares(), PublicTimes: f.times}
+			term := Term{A: f.a.Shares(), B: f.b.Shares(), Group: max(1, f.group), PublicTimes: f.times}
 			if !f.entries {
 				term.Inner = f.a.Cols
 			}
@@ -148,4 +150,25 @@ func (e *Engine) reduceOn(products []*Product) ([]*Secret, error) {
 		results[i].share, results[i].mac = r.Value, r.MAC
 	}
 	return results, nil
+}
+
+// fresh are secret numbers that nobody knows.
+func (e *Engine) fresh(count int) (*Secret, error) {
+	if e.backend == nil {
+		return e.random(count), nil
+	}
+	s := e.secret(count, 1, 0, 0)
+	drawn, err := e.backend.Draw(count)
+	s.share, s.mac = drawn.Value, drawn.MAC
+	return s, err
+}
+
+// near is the range guard before numbers are used, with a Backend: whoever
+// deviates may have chosen rows that make a training explode, and numbers beyond
+// their range are not hidden by their masks.
+func (e *Engine) near(list ...*Secret) error {
+	if beyond, err := e.AnyNear(list...); err != nil || !beyond {
+		return err
+	}
+	return ErrOutOfRange
 }

@@ -265,8 +265,7 @@ func (a Activation) limited(e *Engine, p *pass, z *Product) (*Secret, error) {
 	if err != nil || a.Limit == 0 {
 		return x, err
 	}
-	p.watched = append(p.watched, e.Scale(x, 1/a.Limit, fineness(1/a.Limit)))
-	return x.Within(a.Limit), nil
+	return x.Within(a.Limit), p.watch(e, e.Scale(x, 1/a.Limit, fineness(1/a.Limit)))
 }
 
 // scaled is t = x/Interval, clipped or to be watched.
@@ -278,8 +277,17 @@ func (a Activation) scaled(e *Engine, p *pass, z *Product) (*Secret, error) {
 	if a.Clip {
 		return e.Clip(t, 1)
 	}
+	return t.Within(1), p.watch(e, t)
+}
+
+// watch leaves to the range guard whether t is beyond ±1; with a Backend it is
+// looked at before it is used.
+func (p *pass) watch(e *Engine, t *Secret) error {
+	if e.backend != nil {
+		return e.near(t)
+	}
 	p.watched = append(p.watched, t)
-	return t.Within(1), nil
+	return nil
 }
 
 // reciprocalBits is how many bits 1/interval takes: it is exact for a power of

@@ -169,7 +169,14 @@ func (r *trainer) epoch(epoch int) (int, error) {
 		if len(rows) < r.x.Rows {
 			x, y = r.engine.Select(r.x, rows), r.engine.Select(r.y, rows)
 		}
-		if err := r.step(x, y); err != nil {
+		err := r.within(from)
+		if err == nil {
+			err = r.step(x, y)
+		}
+		if errors.Is(err, ErrOutOfRange) && r.Guard == Halve {
+			return r.rollBack(epoch)
+		}
+		if err != nil {
 			return epoch, err
 		}
 		if err := r.prepare(steps); err != nil {
@@ -191,14 +198,7 @@ func (r *trainer) epoch(epoch int) (int, error) {
 		return epoch, ErrOutOfRange
 	}
 	if beyond {
-		r.weights = r.safe
-		r.Rate /= 2
-		r.outcome.Rate = r.Rate
-		r.outcome.Halvings++
-		if r.outcome.Halvings > 30 {
-			return epoch, ErrOutOfRange
-		}
-		return r.safeEpoch - 1, nil
+		return r.rollBack(epoch)
 	}
 	r.safe, r.safeEpoch = r.weights, epoch+1
 	copy(r.given[2:], r.weights)
@@ -209,6 +209,36 @@ func (r *trainer) epoch(epoch int) (int, error) {
 		return epoch, r.Each(epoch+1, r.weights)
 	}
 	return epoch, nil
+}
+
+// rollBack goes to the last weights that were checked, with half the rate.
+func (r *trainer) rollBack(epoch int) (int, error) {
+	r.weights, r.watched = r.safe, nil
+	r.Rate /= 2
+	r.outcome.Rate = r.Rate
+	r.outcome.Halvings++
+	if r.outcome.Halvings > 30 {
+		return epoch, ErrOutOfRange
+	}
+	return r.safeEpoch - 1, nil
+}
+
+// within makes sure, with a Backend, that the weights that a step within an epoch
+// begins with are in their range; those of an epoch were checked.
+func (r *trainer) within(from int) error {
+	if r.engine.backend == nil || from == 0 {
+		return nil
+	}
+	return r.engine.near(r.scaledWeights()...)
+}
+
+// scaledWeights are beyond ±1 if a weight is over the limit.
+func (r *trainer) scaledWeights() []*Secret {
+	var list []*Secret
+	for _, w := range r.weights {
+		list = append(list, r.engine.Scale(w, 1/r.Limit, fineness(1/r.Limit)))
+	}
+	return list
 }
 
 func (r *trainer) before(epoch int, end bool) error {
@@ -245,10 +275,7 @@ func (r *trainer) check() (bool, error) {
 		return false, nil
 	}
 	e := r.engine
-	for _, w := range r.weights {
-		// Over the limit, a weight is beyond ±1, as a pre-activation over its interval.
-		watched = append(watched, e.Scale(w, 1/r.Limit, fineness(1/r.Limit)))
-	}
+	watched = append(watched, r.scaledWeights()...)
 	if e.Passive {
 		return e.AnyBeyond(1, watched...)
 	}

@@ -15,9 +15,6 @@ import (
 // entry is compared). A sum is below 0.4 if all entries are within ½, and above
 // 0.9 if one is beyond 1, so a few bits of it tell which: see anyLarge.
 func (e *Engine) AnyNear(list ...*Secret) (bool, error) {
-	if e.backend != nil {
-		return false, ErrNoComparison
-	}
 	total, reach, fraction := 0, 0.0, 0
 	for _, s := range list {
 		total += s.Len()
@@ -33,7 +30,8 @@ func (e *Engine) AnyNear(list ...*Secret) (bool, error) {
 	for _, s := range list {
 		up := e.raised(s, fraction)
 		copy(all.err[min(at, len(all.err)):], up.err)
-		at += copy(all.share[at:], up.share)
+		each(all, up, func(dst, src []wide.Element) { copy(dst[at:], src) })
+		at += up.Len()
 	}
 	e.Name("range guard")
 	for step := range times {
@@ -89,8 +87,9 @@ func (e *Engine) anyLarge(sums *Secret) (bool, error) {
 	}
 	// From here on numbers are not small, and nothing is truncated.
 	units := e.secret(sums.Rows, 1, 0, 0)
-	for i, v := range sums.share {
-		units.share[i] = wide.Sub(wide.Add(v, v), wide.FromInt(int64(low+high)))
+	each(units, sums, func(dst, src []wide.Element) { wide.Accumulate(dst, wide.FromInt(2), src) })
+	for i := range units.share {
+		e.addKnown(units, i, wide.FromInt(int64(-low-high)))
 	}
 	square, err := e.one(e.Hadamard(units, units))
 	if err != nil {

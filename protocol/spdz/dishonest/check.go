@@ -102,6 +102,21 @@ func (p *party) commitment(of int, opened, shown []byte) []byte {
 	return sum[:]
 }
 
+// Draw gives numbers that nobody knows: each party has drawn a part.
+func (p *party) Draw(count int) (spdz.Shares, error) {
+	own := make([]wide.Element, count)
+	p.expander.Fill(own)
+	d, err := p.dealAll("random", p.packed(own))
+	if err != nil {
+		return spdz.Shares{}, err
+	}
+	list, err := p.tag("random", d)
+	if err != nil {
+		return spdz.Shares{}, err
+	}
+	return p.sum(list, 0, count), nil
+}
+
 // Open tells everybody the numbers: what was opened before is checked first, and
 // these before they are given away.
 func (p *party) Open(s spdz.Shares) ([]wide.Element, error) {

@@ -63,7 +63,8 @@ func (p *party) inputUnproved(counts []int, own []wide.Element) ([]spdz.Shares, 
 }
 
 // piece is a part of a term that takes one triple: the rows from row on and the
-// inner places from k on of a matrix product, or entry number row.
+// inner places from k on of a matrix product, or neighbours from k on that make
+// entry number row.
 type piece struct {
 	shape
 	sum, term int
@@ -209,8 +210,14 @@ func (p *party) pieces(sums []spdz.Sum) ([]piece, error) {
 		for j, t := range s.Terms {
 			cut := []piece{}
 			if t.Inner == 0 {
+				_, inner, err := p.blocks(shape{1, t.Group, 1})
+				if err != nil {
+					return nil, err
+				}
 				for row := range s.Rows * s.Cols {
-					cut = append(cut, piece{shape: shape{1, 1, 1}, sum: i, term: j, row: row})
+					for k := 0; k < t.Group; k += inner {
+						cut = append(cut, piece{shape: shape{1, min(inner, t.Group-k), 1}, sum: i, term: j, row: row, k: k})
+					}
 				}
 			} else {
 				rows, inner, err := p.blocks(shape{s.Rows, t.Inner, s.Cols})
@@ -247,8 +254,9 @@ func (q *piece) factors(p *party, sums []spdz.Sum) (a, b spdz.Shares) {
 	t := sums[q.sum].Terms[q.term]
 	a, b = p.shares(q.rows*q.inner), p.shares(q.inner*q.cols)
 	if t.Inner == 0 {
-		addTo(a, part(t.A, q.row, q.row+1))
-		addTo(b, part(t.B, q.row, q.row+1))
+		from := q.row*t.Group + q.k
+		addTo(a, part(t.A, from, from+q.inner))
+		addTo(b, part(t.B, from, from+q.inner))
 		return a, b
 	}
 	for row := range q.rows {

@@ -48,7 +48,7 @@ func training(degree int, hidden []int, n, epochs int) (func(p *party, e *spdz.E
 		sigmoid := spdz.Activation{Polynomial: model.Polynomial{Interval: 8, Coefficients: []float64{0.5, 1.2, 0, -0.81, 0, 0.2, 0, -0.1}[:degree+1]}}
 		network.Activation, network.Output = sigmoid, sigmoid
 	}
-	c := spdz.Training{Network: network, Rate: 0.5, L2: 0.125, Epochs: epochs, Limit: 4, Guard: spdz.Unsafe}
+	c := spdz.Training{Network: network, Rate: 0.5, L2: 0.125, Epochs: epochs, Limit: 4, Guard: spdz.Halve}
 	if epochs > 1 {
 		c.Batch = 3
 	}

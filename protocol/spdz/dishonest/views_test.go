@@ -71,7 +71,7 @@ func TestViewsOfAllButOneHoldNothing(t *testing.T) {
 			return err
 		}
 		parts[p.self] = p.stock.triples[s][0].a.Value[0]
-		if _, err := p.multiply([]spdz.Sum{{Rows: 1, Cols: 1, Terms: []spdz.Term{{A: list[1], B: list[1], PublicTimes: wide.FromInt(1)}}}}); err != nil {
+		if _, err := p.multiply([]spdz.Sum{{Rows: 1, Cols: 1, Terms: []spdz.Term{{A: list[1], B: list[1], Group: 1, PublicTimes: wide.FromInt(1)}}}}); err != nil {
 			return err
 		}
 		epsilon = p.pending.value[0]

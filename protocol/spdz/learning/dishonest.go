@@ -12,8 +12,8 @@ import (
 )
 
 // newDishonest is NewPlan where all hospitals but one may deviate. There are no
-// comparisons, so no ReLU and no range guard; and products are dear and rounds
-// cheap, so polynomials go by Horner.
+// comparisons, so no ReLU; and products are dear and rounds cheap, so polynomials
+// go by Horner.
 func newDishonest(p *model.Program, parties int, s Settings) (*Plan, error) {
 	if s.Threshold != 0 || s.Least != 0 || s.Passive {
 		return nil, fmt.Errorf("train on shares: with majority %q all hospitals but one may deviate and the threshold is n−1: leave threshold, least and passive out", s.Majority)
@@ -34,7 +34,7 @@ func newDishonest(p *model.Program, parties int, s Settings) (*Plan, error) {
 		return nil, fmt.Errorf("train on shares: %w; choose another activation", spdz.ErrNoComparison)
 	}
 	t.Activation.How, t.Output.How = spdz.Horner, spdz.Horner
-	t.Guard, t.Every = spdz.Unsafe, 1
+	t.Every = 1
 	return r, nil
 }
 
