@@ -307,3 +307,35 @@ func newtonSumForBits(sum []float64, round int) {
 		sum[1+k+triangle(k, i, i)] = 17 + float64(i)/7
 	}
 }
+
+// "A deterministic step is not repeated with other members": the two steps that open
+// something once are not skipped, and so never dealt to another set. A step that
+// nothing was opened of is taken again, whatever it is.
+func TestOpenedStepsAreNotRepeated(t *testing.T) {
+	task := parseSmall(t)
+	for _, c := range []struct {
+		trainer string
+		round   int
+		skipped bool
+	}{
+		{"fedsgd", 0, false}, {"fedsgd", 1, true}, {"fedavg", 1, true}, {"newton", 0, false}, {"newton", 1, false}, {"fedsgd", 3, true},
+	} {
+		p := newProgram(t, Plan{Task: task, Trainer: c.trainer, Rounds: 2, Evaluate: true})
+		s := p.Start()
+		if s.Round = c.round; c.round > 0 {
+			features := len(task.FeatureNames())
+			s.Standardiser = &Standardiser{Rows: 10, Mean: make([]float64, features), SD: make([]float64, features)}
+		}
+		next, err := p.Skip(s)
+		if (err == nil) != c.skipped || err == nil && (next.Round != s.Round+1 || !slices.Equal(next.Weights, s.Weights)) {
+			t.Errorf("%s, round %d: skipped to %+v, %v", c.trainer, c.round, next, err)
+		}
+		again, err := p.Again(s)
+		if err != nil || again.Round != s.Round || again.Unopened != 1 || again.Tries != 1 {
+			t.Errorf("%s, round %d: again %+v, %v", c.trainer, c.round, again, err)
+		}
+		if next, err := p.Skip(again); err == nil && (next.Tries != 0 || next.Unopened != 1) {
+			t.Errorf("%s, round %d: behind a try %+v", c.trainer, c.round, next)
+		}
+	}
+}

@@ -59,12 +59,12 @@ func BenchmarkJointPaillierRound(b *testing.B) {
 	for _, bits := range []int{2048, 3072} {
 		b.Run(fmt.Sprintf("n=10/k=7/d=10000/bits=%d", bits), func(b *testing.B) {
 			f := newFederationOf(b, 10, 2, study.Study{Scheme: protocol.SchemePaillier, Deadlines: patient})
-			m := measuring{b: b, f: f, way: way{scheme: protocol.SchemePaillier}, length: 10_000, limit: 1 << 27, bits: bits, rounds: b.N}
+			m := measuring{tb: b, f: f, way: way{scheme: protocol.SchemePaillier}, length: 10_000, limit: 1 << 27, bits: bits, rounds: b.N}
 			m.begin, m.end = b.ResetTimer, b.StopTimer
 			if err := m.run(b.Context()); err != nil {
 				b.Fatal(err)
 			}
-			m.report()
+			m.report(b)
 		})
 	}
 }
@@ -89,7 +89,7 @@ func (s *stopwatch) note(p Progress) {
 
 // testKeys are published keys, for the scheme that needs them; of 0 bits, a dealt
 // one of 2048.
-func testKeys(b *testing.B, scheme string, bits int, t protocol.Thresholds) []*protocol.PaillierKey {
+func testKeys(b testing.TB, scheme string, bits int, t protocol.Thresholds) []*protocol.PaillierKey {
 	b.Helper()
 	keys := make([]*protocol.PaillierKey, t.Parties)
 	if scheme != protocol.SchemePaillier {
@@ -117,12 +117,12 @@ func benchmarkRound(b *testing.B, n, length int, scheme string) {
 		s.Tick = "200ms" // an exchange of what is held every ten ticks must not count
 	}
 	w := ways[slices.IndexFunc(ways, func(w way) bool { return w.scheme == scheme })]
-	m := measuring{b: b, f: newFederation(b, n, s), way: w, length: length, rounds: b.N}
+	m := measuring{tb: b, f: newFederation(b, n, s), way: w, length: length, rounds: b.N}
 	m.begin, m.end = b.ResetTimer, b.StopTimer
 	if err := m.run(b.Context()); err != nil {
 		b.Fatal(err)
 	}
-	m.report()
+	m.report(b)
 }
 
 // patient deadlines leave nobody out.
@@ -131,7 +131,7 @@ var patient = study.Deadlines{Commit: 3000, Deal: 3000, Attest: 3000, View: 500}
 // measuring runs rounds of real nodes and looks at what they cost. Round 0
 // connects everybody and does not count.
 type measuring struct {
-	b          *testing.B
+	tb         testing.TB
 	f          *federation
 	way        way
 	length     int
@@ -152,7 +152,7 @@ type measuring struct {
 func (m *measuring) run(ctx context.Context) error {
 	n := len(m.f.homes)
 	m.watch.spent = map[protocol.Phase]time.Duration{}
-	keys := testKeys(m.b, m.way.scheme, m.bits, m.f.roster.Thresholds())
+	keys := testKeys(m.tb, m.way.scheme, m.bits, m.f.roster.Thresholds())
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	started := make(chan struct{})
@@ -215,18 +215,18 @@ func (m *measuring) run(ctx context.Context) error {
 	return nil
 }
 
-func (m *measuring) report() {
+func (m *measuring) report(b *testing.B) {
 	n, rounds := float64(len(m.nodes)), float64(m.rounds)
 	for phase, spent := range m.watch.spent {
-		m.b.ReportMetric(spent.Seconds()*1000/rounds, "ms-"+phase.String())
+		b.ReportMetric(spent.Seconds()*1000/rounds, "ms-"+phase.String())
 	}
-	m.b.ReportMetric(m.cpu.Seconds()/n/rounds, "cpu-s/hospital")
-	m.b.ReportMetric(float64(m.sent)/n/rounds/1e6, "MB-sent/hospital")
-	m.b.ReportMetric(float64(m.gossip)/n/rounds/1e6, "MB-gossip/hospital")
-	m.b.ReportMetric(float64(m.peak)/1e6, "MB-heap")
-	m.b.ReportMetric(float64(m.peak)/(n*8*float64(m.length)), "vectors/hospital")
+	b.ReportMetric(m.cpu.Seconds()/n/rounds, "cpu-s/hospital")
+	b.ReportMetric(float64(m.sent)/n/rounds/1e6, "MB-sent/hospital")
+	b.ReportMetric(float64(m.gossip)/n/rounds/1e6, "MB-gossip/hospital")
+	b.ReportMetric(float64(m.peak)/1e6, "MB-heap")
+	b.ReportMetric(float64(m.peak)/(n*8*float64(m.length)), "vectors/hospital")
 	if m.way.scheme != protocol.SchemePaillier {
-		m.b.ReportMetric(m.useful()/1e6, "MB-useful/hospital")
+		b.ReportMetric(m.useful()/1e6, "MB-useful/hospital")
 	}
 }
 

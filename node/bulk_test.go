@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -345,4 +346,47 @@ func crashAndTruncate(ctx context.Context, f *federation, i int) error {
 		return err
 	}
 	return os.Truncate(logs[0], info.Size()/2)
+}
+
+// "Bodies spooled to disk and folded after the certificate: a node's peak memory
+// is at most 3 vectors, not n." Five other updates of half a vector each pass
+// through a hospital, and are never in its memory together. What counts is what is
+// alive, beyond what was there before the round.
+func TestMemoryIsThreeVectors(t *testing.T) {
+	const n, length = 6, 500_000
+	var before, peak uint64
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	m := measuring{tb: t, f: newFederation(t, n, study.Study{Scheme: protocol.SchemeMasked, Deadlines: patient}), way: ways[0], length: length, rounds: 1}
+	m.begin = func() {
+		before = alive()
+		go func() {
+			defer close(stopped)
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					peak = max(peak, alive())
+				}
+			}
+		}()
+	}
+	m.end = func() { close(stop) }
+	if err := m.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	<-stopped
+	vectors := float64(peak-before) / (n * 8 * length)
+	t.Logf("a hospital held %.2f vectors at most", vectors)
+	if vectors > 3 {
+		t.Errorf("a hospital held %.2f vectors", vectors)
+	}
+}
+
+// alive is how many bytes are left after a collection.
+func alive() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }

@@ -21,6 +21,9 @@ func SharesFolder(home, study string) string {
 	return filepath.Join(home, "studies", study, "shares")
 }
 
+// SharesName names the computation of a study on shares, by its hash.
+func SharesName(study string) string { return "study " + study[:16] }
+
 // resultWait is how long a hospital that has the result waits for others that may
 // need it to get theirs.
 const resultWait = 5 * time.Second

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"consilium/internal/measured"
 	"consilium/node/study"
 	"consilium/protocol"
 )
@@ -14,7 +15,8 @@ import (
 // QUIC, 100 Mbit/s in and out of each hospital, 20 ms one way between any two.
 // Its seconds (virtual-s) are those of the network: computing takes no virtual
 // time. What it takes is reported beside it as processor seconds of a hospital, of
-// all its libp2p, TLS and disk, too. Run it with -benchtime 1x.
+// all its libp2p, TLS and disk, too. Run it with -benchtime 1x; with
+// -csv it writes docs/figures/rounds.csv.
 func BenchmarkVirtualRound(b *testing.B) {
 	for _, way := range ways {
 		for _, n := range []int{4, 10, 30, 100} {
@@ -44,7 +46,7 @@ var ways = []way{
 }
 
 func benchmarkVirtualRound(b *testing.B, n, length int, w way) {
-	m := measuring{b: b, way: w, length: length, rounds: b.N, begin: b.ResetTimer, end: b.StopTimer}
+	m := measuring{tb: b, way: w, length: length, rounds: b.N, begin: b.ResetTimer, end: b.StopTimer}
 	var err error
 	// synctest.Test needs nothing of its *testing.T but that it is there; see
 	// testnet/virtual.go.
@@ -60,5 +62,10 @@ func benchmarkVirtualRound(b *testing.B, n, length int, w way) {
 		b.Fatal(err)
 	}
 	b.ReportMetric(m.elapsed.Seconds()/float64(m.rounds), "virtual-s")
-	m.report()
+	m.report(b)
+	nodes := float64(n * m.rounds)
+	measured.Add(b, []string{"virtual_seconds", "processor_seconds", "megabytes_sent", "of_that_gossip"}, measured.Row{
+		Name: w.name, Hospitals: n, Values: length,
+		Found: []float64{m.elapsed.Seconds() / float64(m.rounds), m.cpu.Seconds() / nodes, float64(m.sent) / nodes / 1e6, float64(m.gossip) / nodes / 1e6},
+	})
 }

@@ -283,3 +283,35 @@ func TestSecondOpeningCountsWhereTheFirstIsWrong(t *testing.T) {
 		t.Fatal("a further opening took the place of one that is not proved wrong")
 	}
 }
+
+// "Nobody reveals before there are q lists" with its commitment: else a hospital
+// whose list is still open could take in a commitment that was made after the deal
+// was seen.
+func TestNothingIsRevealedEarly(t *testing.T) {
+	w := newWorld(t, 4)
+	w.train()
+	w.carryUntil(Commit, func(Message, Party) bool { return true })
+	lists := 0
+	for i := 0; i < len(w.sent); i++ {
+		m := w.sent[i]
+		if m.Slot.Phase == Commit && m.Slot.Step == stepList && m.From != 1 {
+			if lists++; lists >= w.d.Thresholds.Quorum()-1 { // its own is one, too
+				break
+			}
+		}
+		if m.Slot.Phase == Commit && m.From != 1 {
+			w.deliver(1, m)
+		}
+		for p := Party(2); p <= 4; p++ {
+			if m.Slot.Phase == Commit && m.Slot.Step == stepCommitment && m.From != p {
+				w.deliver(p, m)
+			}
+		}
+		if w.rounds[1].said(Slot{Phase: Deal}) {
+			t.Fatalf("hospital 1 reveals its deal with %d lists", lists)
+		}
+	}
+	if lists < 2 || !w.rounds[1].said(Slot{Phase: Commit, Step: stepList}) {
+		t.Fatal("the test shows nothing")
+	}
+}

@@ -246,6 +246,7 @@ func TestBadMessagesAreRefused(t *testing.T) {
 		{"a proposal out of turn", w.message(1, Slot{Phase: Agree}, r.attests.justify(choice{}).encode()), 1, false, ""},
 		{"a proposal by no leader", w.message(3, Slot{Phase: Agree}, proposalPayload{}.encode()), 3, true, "which hospital 2 leads"},
 		{"neither result nor abort", w.message(2, Slot{Phase: Combine}, resultPayload{}.encode()), 2, true, "neither a result nor an abort"},
+		{"a reason for a terminal", w.message(2, Slot{Phase: Combine}, resultPayload{Reason: "\x1b[2J"}.encode()), 2, true, "cannot be printed"},
 		{"both result and abort", w.message(2, Slot{Phase: Combine}, resultPayload{Sum: Hash{1}, Reason: "why"}.encode()), 2, true, "neither a result nor an abort"},
 	}
 	for _, c := range cases {

@@ -16,6 +16,9 @@ func Weigh(dst []Element, weights []Element, rows [][]Element) {
 		case len(rows) >= 3:
 			used = 3
 			weighThree(dst, [3]Element(w), [3][]Element(rows))
+		case len(rows) == 2:
+			used = 2
+			weighTwo(dst, [2]Element(w), [2][]Element(rows))
 		default:
 			weighOne(dst, w[0], rows[0])
 		}
@@ -46,6 +49,15 @@ func weighThree(dst []Element, w [3]Element, rows [3][]Element) {
 		hi, lo := multiplyAdd(0, uint64(sum), w[0], a[i])
 		hi, lo = multiplyAdd(hi, lo, w[1], b[i])
 		hi, lo = multiplyAdd(hi, lo, w[2], c[i])
+		dst[i] = fold(hi, lo)
+	}
+}
+
+func weighTwo(dst []Element, w [2]Element, rows [2][]Element) {
+	a, b := rows[0][:len(dst)], rows[1][:len(dst)]
+	for i, sum := range dst {
+		hi, lo := multiplyAdd(0, uint64(sum), w[0], a[i])
+		hi, lo = multiplyAdd(hi, lo, w[1], b[i])
 		dst[i] = fold(hi, lo)
 	}
 }

@@ -243,7 +243,7 @@ func (s *scenario) summary() string {
 		return s.sharesSummary()
 	}
 	text := fmt.Sprintf("%d hospitals (%s), scheme %s: %s; up to %d may drop out",
-		s.t.Parties, strings.Join(s.names(), ", "), s.study.Scheme, s.study.Secrecy(s.openings()), s.t.Dropouts)
+		s.t.Parties, strings.Join(s.names(), ", "), s.study.Scheme, s.study.Secrecy(s.openings(), s.openings()-1), s.t.Dropouts)
 	if s.why != "" {
 		text += "\nthe scheme was chosen: " + s.why
 	}

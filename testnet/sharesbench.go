@@ -103,7 +103,7 @@ func sharesJobs(opt SharesBenchOptions) []sharesJob {
 		}
 		t := &list[i].training
 		t.Rate, t.Batch, t.Epochs, t.Limit = 0.25, opt.Batch, 1, 8
-		list[i].Security = securityOf(list[i].config())
+		list[i].Security = SecurityOf(list[i].config())
 	}
 	return list
 }

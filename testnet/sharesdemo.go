@@ -68,7 +68,7 @@ func (s *scenario) sharesSummary() string {
 		return s.dishonestSummary()
 	}
 	return fmt.Sprintf("%d hospitals (%s), scheme %s, %s: rows are shared, any %d hospitals learn nothing, %s open in the end",
-		len(s.hospitals), strings.Join(s.names(), ", "), s.study.Scheme, securityOf(s.shares.Config()), s.shares.Threshold, s.shares.Reveal)
+		len(s.hospitals), strings.Join(s.names(), ", "), s.study.Scheme, SecurityOf(s.shares.Config()), s.shares.Threshold, s.shares.Reveal)
 }
 
 // dishonestSummary says what is withstood, and how slow that is.
@@ -85,7 +85,7 @@ func (s *scenario) dishonestSummary() string {
 		"(Damgård, Pastro, Smart, Zakarias 2012); %s open in the end. Any one hospital can stop it, without being named, and\n"+
 		"nothing goes on without one. Each makes its own Paillier key (%s).\n"+
 		"It is slow: %d rows take some %d products and truncations a step, each of which costs every pair of hospitals powers mod N².",
-		len(s.hospitals), strings.Join(s.names(), ", "), s.study.Scheme, securityOf(s.shares.Config()), s.shares.Threshold, s.shares.Reveal, key,
+		len(s.hospitals), strings.Join(s.names(), ", "), s.study.Scheme, SecurityOf(s.shares.Config()), s.shares.Threshold, s.shares.Reveal, key,
 		rows, 8*rows*max(1, 1+sum(s.shares.Training.Hidden)))
 }
 
@@ -97,7 +97,8 @@ func sum(list []int) int {
 	return total
 }
 
-func securityOf(c spdz.Config) string {
+// SecurityOf says against whom a computation is secure.
+func SecurityOf(c spdz.Config) string {
 	switch {
 	case c.Dishonest:
 		return "n-1 malicious, with abort"
@@ -248,7 +249,7 @@ func (r *sharesRun) replayed() []learning.Replayed {
 func (r *sharesRun) result() *SharesResult {
 	c := r.cohort
 	s := &SharesResult{
-		Security: securityOf(c.plan.Config()), Reveal: c.plan.Reveal, Threshold: c.plan.Threshold, Hospitals: c.names(),
+		Security: SecurityOf(c.plan.Config()), Reveal: c.plan.Reveal, Threshold: c.plan.Threshold, Hospitals: c.names(),
 		Majority: c.plan.Majority, KeyBits: c.plan.KeyBits, Computations: len(r.attempts), Halvings: r.outcome.Halvings, Ranges: r.outcome.Ranges, Bytes: r.network.traffic().StreamBytes / int64(len(r.network.hospitals)-1),
 	}
 	for _, a := range r.attempts {

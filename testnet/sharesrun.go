@@ -62,7 +62,7 @@ func (r here) liveOnShares(ctx context.Context, h *hospital, c *cohort) ([]byte,
 			return err
 		}}
 	hash := n.scenario.study.Hash().String()
-	result, _, err := m.LearnOnShares(ctx, "study "+hash, node.SharesFolder(n.homes[h.party-1], hash), part)
+	result, _, err := m.LearnOnShares(ctx, node.SharesName(hash), node.SharesFolder(n.homes[h.party-1], hash), part)
 	if err != nil {
 		return nil, err
 	}

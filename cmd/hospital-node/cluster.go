@@ -148,17 +148,19 @@ func signers(r *roster.Roster) string {
 	return fmt.Sprintf("%d of %d members, and %d of the %d of epoch %d", len(r.Signatures), len(r.Members), len(r.Consents), len(r.Before.Members), r.Before.Epoch)
 }
 
-// learnNothing is how many hospitals that compare notes learn nothing but the sum of
-// the others.
-func learnNothing(r *roster.Roster) int {
-	most := r.Thresholds().Openings() - 1
-	if key, err := r.PaillierKey(); err == nil && key != nil {
-		if most = key.Threshold() - 1; r.JointKey {
-			// So many could factor N if they kept what they drew when it was made.
-			most = min(most, (key.Holders()-1)/2)
-		}
+// openers are how many hospitals open a sum, with the roster's key or without it,
+// and how many that compare notes learn nothing.
+func openers(r *roster.Roster, withKey bool) (k, curious int) {
+	k = r.Thresholds().Openings()
+	key, err := r.PaillierKey()
+	if err != nil || key == nil || !withKey {
+		return k, k - 1
 	}
-	return most
+	k = key.Threshold()
+	if r.JointKey { // so many could factor N if they kept what they drew when it was made
+		return k, min(k-1, (key.Holders()-1)/2)
+	}
+	return k, k - 1
 }
 
 // schemesOf says which schemes stand what a roster promises.
@@ -181,12 +183,8 @@ var rounds = []string{protocol.SchemeShamir, protocol.SchemeMasked, protocol.Sch
 // stands says what a federation stands and what colluders can learn.
 func stands(a *app, r *roster.Roster) {
 	t := r.Thresholds()
-	k := t.Openings()
-	if key, err := r.PaillierKey(); err == nil && key != nil {
-		k = key.Threshold()
-	}
+	k, curious := openers(r, true)
 	a.printf("Hospitals that may be away at any time: %d. Hospitals that may lie: %d.\n", t.Dropouts, t.Liars)
-	curious := learnNothing(r)
 	a.printf("A sum is opened by %d hospitals, and has at least %d in it. Up to %d that compare notes learn nothing but the\n"+
 		"sum of the others; %d could open any update.\n", k, t.SmallestSet(), curious, curious+1)
 	if t.Liars == 0 && t.Parties >= 7 {
@@ -232,8 +230,9 @@ func standsLiars(a *app, t protocol.Thresholds) {
 
 func reportOf(r *roster.Roster, file string) *clusterReport {
 	unsigned, _ := r.Unsigned()
+	_, curious := openers(r, true)
 	report := &clusterReport{
-		Smallest: r.Thresholds().SmallestSet(), Learn: learnNothing(r), Schemes: schemesOf(r.Thresholds()),
+		Smallest: r.Thresholds().SmallestSet(), Learn: curious, Schemes: schemesOf(r.Thresholds()),
 		Federation: r.Federation, Epoch: r.Epoch, Hash: r.Hash().String(), Liars: r.Liars, Dropouts: r.Dropouts,
 		Threshold: r.Threshold, Unsigned: append([]string{}, unsigned...), File: file,
 	}

@@ -46,6 +46,7 @@ type runReport struct {
 	Refused      map[string]int      `json:"refused"`
 	Skipped      []node.RoundReport  `json:"skipped"` // rounds whose sum was not used, and why
 	Traffic      node.Traffic        `json:"traffic"`
+	Shares       *sharesReport       `json:"spdz"` // of scheme spdz
 }
 
 func newRun(a *app, run func(context.Context, *app, *runFlags) error) *cobra.Command {
@@ -154,8 +155,9 @@ func nodeConfig(a *app, f *runFlags) (node.Config, node.Training, error) {
 	if why != "" {
 		a.progressf("scheme %s: %s", s.Scheme, why)
 	}
-	if s.Scheme == protocol.SchemeShamir || s.Scheme == protocol.SchemeMasked { // elsewhere the key says it, or the plan
-		a.progressf("scheme %s: %s", s.Scheme, s.Secrecy(r.Thresholds().Openings()))
+	if s.Scheme != study.SchemeShares { // its plan says it
+		k, curious := openers(r, s.Scheme == protocol.SchemePaillier)
+		a.progressf("scheme %s: %s", s.Scheme, s.Secrecy(k, curious))
 	}
 	program, err := s.Program(r.Thresholds())
 	if err != nil {

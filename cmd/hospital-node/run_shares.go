@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"consilium/internal/durable"
 	"consilium/node"
@@ -15,6 +16,17 @@ import (
 	"consilium/protocol/spdz/learning"
 	"consilium/testnet"
 )
+
+// sharesReport is what training on shares was like.
+type sharesReport struct {
+	Security  string  `json:"security"`
+	Threshold int     `json:"threshold"` // so many hospitals together learn nothing
+	Reveal    string  `json:"reveal"`
+	Rate      float64 `json:"rate"`     // in the end
+	Halvings  int     `json:"halvings"` // of the rate, by the range guard
+	Rounds    int     `json:"message_rounds"`
+	Bytes     int64   `json:"bytes_sent"`
+}
 
 // runShares takes part in a study of scheme spdz.
 func runShares(ctx context.Context, a *app, f *runFlags, cfg node.Config, work node.Training) (*runReport, error) {
@@ -46,19 +58,31 @@ func runShares(ctx context.Context, a *app, f *runFlags, cfg node.Config, work n
 	part := learning.Study{Plan: plan, Train: work.Train, Test: work.Test, Tell: func(p learning.Progress) { showShares(a, plan, p) }}
 	ctx = control.DirectShares(ctx, &part)
 	control.Up(m)
-	result, cost, err := m.LearnOnShares(ctx, "study "+hash.String(), node.SharesFolder(f.home, hash.String()), part)
-	if told := control.CloseShares(result); err == nil {
-		err = told
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return nil, &hinted{fmt.Errorf("timed out after %v: %w", f.timeout, err), "start the missing hospitals again, and this one: it goes on from its checkpoint"}
-	}
-	if err != nil {
-		return nil, err
+	stop := watchWaiting(ctx, a, m)
+	result, cost, err := m.LearnOnShares(ctx, node.SharesName(hash.String()), node.SharesFolder(f.home, hash.String()), part)
+	stop()
+	if closed := control.CloseShares(result); err == nil {
+		err = closed
 	}
 	r := &runReport{
 		Name: cfg.Roster.Name(m.Self()), Study: hash.String(), Task: work.Program.Plan().Task.Name, Rounds: work.Program.Plan().Rounds,
-		Finished: true, Features: work.Program.WeightNames(), Refused: map[string]int{}, Skipped: []node.RoundReport{}, Traffic: node.Traffic{StreamBytes: cost.BytesSent},
+		Shares: &sharesReport{
+			Security: testnet.SecurityOf(plan.Config()), Threshold: plan.Threshold, Reveal: plan.Reveal, Rounds: cost.Rounds, Bytes: cost.BytesSent,
+		},
+		Features: work.Program.WeightNames(), Refused: map[string]int{}, Skipped: []node.RoundReport{}, Traffic: node.Traffic{StreamBytes: cost.BytesSent},
+	}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, &hinted{fmt.Errorf("timed out after %v: %w", f.timeout, err), "start the missing hospitals again, and this one: it goes on from its checkpoint"}
+	case err != nil && ctx.Err() != nil:
+		a.printf("Stopped. Start again to go on from the last checkpoint.\n")
+		return r, nil
+	case err != nil:
+		return nil, err
+	}
+	r.Finished, r.Shares.Rate, r.Shares.Halvings = true, result.Rate, result.Halvings
+	if result.Halvings > 0 {
+		a.printf("The range guard halved the rate %d times, to %.3g.\n", result.Halvings, result.Rate)
 	}
 	if plan.Reveal == learning.RevealPredictions {
 		return r, reportPredictions(a, f, r, result)
@@ -66,10 +90,47 @@ func runShares(ctx context.Context, a *app, f *runFlags, cfg node.Config, work n
 	return r, reportShares(a, f, r, work, result)
 }
 
+// watchWaiting says whom the training waits for until it is stopped.
+func watchWaiting(ctx context.Context, a *app, m *node.Mesh) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	told := make(chan struct{})
+	go func() { defer close(told); tellWaiting(ctx, a, m) }()
+	return func() { cancel(); <-told }
+}
+
+// tellWaiting says whom the training waits for, when that takes long.
+func tellWaiting(ctx context.Context, a *app, m *node.Mesh) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	said := ""
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		var names []string
+		for _, w := range m.Waiting() {
+			switch {
+			case time.Since(w.Since) < 3*time.Second:
+			case w.Connected:
+				names = append(names, w.Hospital)
+			default:
+				names = append(names, w.Hospital+" (no connection)")
+			}
+		}
+		if text := strings.Join(names, ", "); text != said {
+			if said = text; text != "" {
+				a.progressf("paused: waiting for %s", text)
+			}
+		}
+	}
+}
+
 func showShares(a *app, plan *learning.Plan, p learning.Progress) {
 	at := ""
 	if p.Step == "train" {
-		at = fmt.Sprintf("%d of %d steps", p.Epoch, plan.Training.Epochs)
+		at = fmt.Sprintf("%d of %d rounds", p.Epoch, plan.Training.Epochs)
 	}
 	a.progressf("%-12s %-16s %9s sent", p.Step, at, bytesText(p.Cost.Bytes))
 }

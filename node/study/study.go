@@ -84,6 +84,8 @@ type Shares struct {
 	Threshold int    `toml:"threshold"` // so many hospitals together learn nothing; 0 takes the most, (n−1)/2
 	Least     int    `toml:"least"`     // the threshold never goes below, when hospitals have gone for good; 1 unless said
 	Passive   bool   `toml:"passive"`   // trust that all follow the protocol
+	Batch     int    `toml:"batch"`     // rows of a step, of all hospitals together; 0 takes all: a round is a pass through all rows
+	Guard     string `toml:"guard"`     // where numbers leave their range: "halve" the rate and go back, "stop", or "clip"
 	Reveal    string `toml:"reveal"`    // what opens in the end: "weights" or "predictions"
 	Majority  string `toml:"majority"`  // "honest": fewer than half may deviate; "dishonest": all but one, and it takes a thousand times as long
 	KeyBits   int    `toml:"key_bits"`  // of a dishonest majority's Paillier moduli: 2048 unless said
@@ -241,13 +243,20 @@ func (s *Study) Settle(t protocol.Thresholds) (why string, err error) {
 	return why, nil
 }
 
-// Secrecy says who opens a sum, and how many that compare notes learn nothing.
-// openings is how many it takes.
-func (s *Study) Secrecy(openings int) string {
-	curious := protocol.Colluders(openings, int(s.Packing))
+// Secrecy says who opens a sum, how many that compare notes learn nothing, and what
+// that rests on. openings is how many open, and most how many the key allows to
+// compare notes, openings−1 where there is none.
+func (s *Study) Secrecy(openings, most int) string {
+	curious := min(most, protocol.Colluders(openings, int(s.Packing)))
 	text := fmt.Sprintf("any %d hospitals open a sum; up to %d that compare notes learn nothing but the sum of the others", openings, curious)
 	if s.Packing > 1 {
 		text += fmt.Sprintf(", from %d on they learn something about updates, because %d values are packed into a polynomial", curious+1, s.Packing)
+	}
+	switch s.Scheme {
+	case protocol.SchemeMasked:
+		text += "; this rests on discrete logarithms and does not stand a quantum computer"
+	case protocol.SchemePaillier:
+		text += "; this rests on factoring and does not stand a quantum computer"
 	}
 	return text
 }
@@ -289,7 +298,7 @@ func (s *Study) SharesSettings() learning.Settings {
 		return learning.Settings{}
 	}
 	return learning.Settings{
-		Threshold: w.Threshold, Least: w.Least, Passive: w.Passive, Reveal: w.Reveal,
+		Threshold: w.Threshold, Least: w.Least, Passive: w.Passive, Batch: w.Batch, Seed: s.Seed, Guard: w.Guard, Reveal: w.Reveal,
 		Majority: w.Majority, KeyBits: w.KeyBits,
 	}
 }

@@ -265,58 +265,65 @@ func TestInputsOutOfRangeAreNoticed(t *testing.T) {
 // apart where there is no guard, and guesses where there is.
 func TestNothingOpensOverAWrongFactor(t *testing.T) {
 	const runs = 60
-	for _, guarded := range []bool{false, true} {
-		right := 0
-		for seed := range uint64(runs) {
-			secret := []float64{0.25, 1.25}[seed/3%2]
-			var m wide.Element
-			report := runWith(3, Config{Threshold: 1}, interactivetest.Options{Seed: seed}, func(e *Engine) (err error) {
-				if !guarded {
-					for _, row := range e.guarding {
-						clear(row)
+	for _, size := range [][2]int{{3, 1}, {4, 1}, {5, 2}} {
+		for _, guarded := range []bool{false, true} {
+			right := 0
+			for seed := range uint64(runs) {
+				secret := []float64{0.25, 1.25}[seed/3%2]
+				var m wide.Element
+				liar := 2*size[1] + 1
+				report := runWith(size[0], Config{Threshold: size[1]}, interactivetest.Options{Seed: seed}, func(e *Engine) (err error) {
+					if !guarded {
+						for _, row := range e.guarding {
+							clear(row)
+						}
+					}
+					sum, err := openOverAWrongFactor(e, liar, secret)
+					if err != nil {
+						return err
+					}
+					if e.Self() == liar {
+						m = sum
+					}
+					return e.Check()
+				})
+				var cheat *CheatError
+				for party := 1; party < liar; party++ {
+					if !errors.As(report.Errors[party], &cheat) {
+						t.Fatalf("%v, guarded %v, party %d: %v", size, guarded, party, report.Errors[party])
 					}
 				}
-				sum, err := openOverAWrongFactor(e, secret)
-				if err != nil {
-					return err
-				}
-				if e.Self() == 3 {
-					m = sum
-				}
-				return e.Check()
-			})
-			var cheat *CheatError
-			for party := 1; party <= 2; party++ {
-				if !errors.As(report.Errors[party], &cheat) {
-					t.Fatalf("guarded %v, party %d: %v", guarded, party, report.Errors[party])
+				// e·x is 4x·2¹²⁴, r below 3·2¹²⁴.
+				if large := m.Hi>>59 >= 9; large == (secret > 1) {
+					right++
 				}
 			}
-			// e·x is x/¼·2¹²⁴, r below 3·2¹²⁴.
-			if large := m.Hi>>59 >= 9; large == (secret > 1) {
-				right++
+			t.Logf("%v, guarded %v: the liar is right in %d of %d", size, guarded, right, runs)
+			if guarded && (right < runs/5 || right > runs*4/5) || !guarded && right < runs-3 {
+				t.Errorf("%v, guarded %v: the liar is right in %d of %d", size, guarded, right, runs)
 			}
-		}
-		t.Logf("guarded %v: the liar is right in %d of %d", guarded, right, runs)
-		if guarded && (right < runs/5 || right > runs*4/5) || !guarded && right < runs {
-			t.Errorf("guarded %v: the liar is right in %d of %d", guarded, right, runs)
 		}
 	}
 }
 
 // openOverAWrongFactor opens (x² + 2¹²⁶≫16)·x under a mask.
-func openOverAWrongFactor(e *Engine, secret float64) (wide.Element, error) {
+func openOverAWrongFactor(e *Engine, liar int, secret float64) (wide.Element, error) {
 	x, err := shared(e, 1, 1, []float64{secret}, 2)
 	if err != nil {
 		return wide.Element{}, err
 	}
 	p := e.Hadamard(x, x)
-	if e.Self() == 3 {
-		p.share[0] = wide.Add(p.share[0], wide.Mul(wide.PowerOfTwo(126), e.inverse[3]))
+	if e.Self() == liar {
+		p.share[0] = wide.Add(p.share[0], wide.Mul(wide.PowerOfTwo(126), e.inverse[liar]))
 	}
 	y, err := e.one(p)
 	if err != nil {
 		return wide.Element{}, err
 	}
+	return openMaskedProduct(e, y, x)
+}
+
+func openMaskedProduct(e *Engine, y, x *Secret) (wide.Element, error) {
 	masks, result := make([]wide.Element, 1), make([]wide.Element, 1)
 	e.drawMasks(masks, result, 16)
 	sum, err := e.openProven([]*Product{e.Hadamard(y, x)}, masks)
@@ -376,11 +383,5 @@ func openTwo(e *Engine, bound bool) (wide.Element, error) {
 	if !bound {
 		e.checker.view = transcript{}
 	}
-	masks, result := make([]wide.Element, 1), make([]wide.Element, 1)
-	e.drawMasks(masks, result, 16)
-	sum, err := e.openProven([]*Product{e.Hadamard(y, x)}, masks)
-	if err != nil {
-		return wide.Element{}, err
-	}
-	return sum[0], nil
+	return openMaskedProduct(e, y, x)
 }

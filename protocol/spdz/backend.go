@@ -60,7 +60,7 @@ type Term struct {
 }
 
 // ErrNoComparison refuses what takes a comparison. The range guard takes none,
-// unless numbers may be too large to be squared: see Engine.AnyNear.
+// unless numbers may be too large to be squared: see Engine.AnyOutside.
 var ErrNoComparison = errors.New("there are no comparisons where n−1 parties may deviate: no ReLU and no clipping")
 
 // NewOn sets up a computation on a backend. cfg.Dishonest is set.
@@ -167,7 +167,7 @@ func (e *Engine) fresh(count int) (*Secret, error) {
 // deviates may have chosen rows that make a training explode, and numbers beyond
 // their range are not hidden by their masks.
 func (e *Engine) near(list ...*Secret) error {
-	if beyond, err := e.AnyNear(list...); err != nil || !beyond {
+	if beyond, err := e.AnyOutside(list...); err != nil || !beyond {
 		return err
 	}
 	return ErrOutOfRange

@@ -11,13 +11,10 @@ import (
 // exclusive or of one number for each set of n−t parties, which all its members
 // know (replicated sharing: Ito, Saito, Nishizeki 1987). Exclusive or and public
 // numbers are local; an and costs a round and one bit from every sender.
-type bitShare [][]uint64 // by the sets with this party; one list in the clear
+type bitShare [][]uint64 // by the sets with this party
 
 func (e *Engine) bitShare(words int) bitShare {
 	b := make(bitShare, len(e.mine))
-	if e.plain {
-		b = make(bitShare, 1)
-	}
 	for i := range b {
 		b[i] = make([]uint64, words)
 	}
@@ -40,7 +37,7 @@ func (e *Engine) xorPublic(a bitShare, p []uint64) bitShare {
 	r := e.bitShare(len(p))
 	for k := range r {
 		copy(r[k], a[k])
-		if e.plain || e.mine[k].index == 0 {
+		if e.mine[k].index == 0 {
 			for i := range p {
 				r[k][i] ^= p[i]
 			}
@@ -85,12 +82,6 @@ func joined(list ...bitShare) bitShare {
 func (e *Engine) and(a, b bitShare) (bitShare, error) {
 	words := len(a[0])
 	result := e.bitShare(words)
-	if e.plain {
-		for i := range result[0] {
-			result[0][i] = a[0][i] & b[0][i]
-		}
-		return result, nil
-	}
 	message := make([]uint64, words)
 	for _, pair := range e.crossTerms {
 		x, y := a[pair[0]], b[pair[1]]

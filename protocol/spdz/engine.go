@@ -102,6 +102,10 @@ func (e *Engine) Parties() int { return e.n }
 // Self is this party's number, 1…n; 1 in the clear.
 func (e *Engine) Self() int { return e.self }
 
+// SetFraction changes how many bits behind the point is what is put in and
+// multiplied from now on. All parties call it at the same place.
+func (e *Engine) SetFraction(fraction int) { e.Fraction = fraction }
+
 // Run names this computation: public, the same at all parties, and no other's.
 func (e *Engine) Run() [32]byte { return e.run }
 

@@ -34,7 +34,10 @@ type Activation struct {
 	How Evaluation
 }
 
-func (a Activation) identity() bool { return !a.Rectifier && len(a.Polynomial.Coefficients) == 0 }
+// Curved says whether it is a polynomial.
+func (a Activation) Curved() bool { return len(a.Polynomial.Coefficients) > 0 }
+
+func (a Activation) identity() bool { return !a.Rectifier && !a.Curved() }
 
 // slope are the coefficients in t of the derivative by x.
 func (a Activation) slope() []float64 {

@@ -9,8 +9,8 @@ import (
 )
 
 // Guard says what happens when a secure comparison finds a weight beyond the
-// limit, or a pre-activation outside its interval. A passive engine looks at
-// each (AnyBeyond); otherwise it is enough that one is near (AnyNear).
+// limit, or a pre-activation outside its interval: AnyBeyond in a passive engine,
+// otherwise AnyOutside.
 type Guard int
 
 const (
@@ -22,8 +22,11 @@ const (
 // slack is how many times the limit a weight may reach between two checks.
 const slack = 4
 
+// mostHalvings is how often the rate is halved before a check was ever passed.
+const mostHalvings = 6
+
 // ErrOutOfRange ends a training that left its range.
-var ErrOutOfRange = errors.New("a weight or a pre-activation left its range; use a smaller rate, weight decay, a wider interval, clipping, or a guard that halves the rate")
+var ErrOutOfRange = errors.New("a weight or a pre-activation left its range; use a smaller rate, weight decay, a wider interval, a guard that clips, or one that halves the rate")
 
 // Training says how a network learns. All parties have the same.
 type Training struct {
@@ -217,7 +220,10 @@ func (r *trainer) rollBack(epoch int) (int, error) {
 	r.Rate /= 2
 	r.outcome.Rate = r.Rate
 	r.outcome.Halvings++
-	if r.outcome.Halvings > 30 {
+	switch {
+	case r.outcome.Halvings > mostHalvings && r.safeEpoch == r.First:
+		return epoch, fmt.Errorf("%w: the weights to start from are outside, or nearly so, whatever the rate", ErrOutOfRange)
+	case r.outcome.Halvings > 30:
 		return epoch, ErrOutOfRange
 	}
 	return r.safeEpoch - 1, nil
@@ -279,7 +285,7 @@ func (r *trainer) check() (bool, error) {
 	if e.Passive {
 		return e.AnyBeyond(1, watched...)
 	}
-	return e.AnyNear(watched...)
+	return e.AnyOutside(watched...)
 }
 
 // order is the order of rows in an epoch: as they are for a full batch.
@@ -366,7 +372,7 @@ func (r *trainer) update(l int, gradient *Product, rows int) *Product {
 	e := r.engine
 	rate := r.Rate / float64(rows)
 	w := r.weights[l]
-	p := gradient.Times(-rate, fineness(rate)).PlusSecret(e, w)
+	p := gradient.Times(-rate, r.rateBits(gradient, rate, w.Reach)).PlusSecret(e, w)
 	if shrink := r.Rate * r.L2; shrink > 0 {
 		decay := e.Scale(w, -shrink, min(fineness(shrink), p.bits-w.Bits))
 		clear(decay.share[:w.Cols])
@@ -379,6 +385,15 @@ func (r *trainer) update(l int, gradient *Product, rows int) *Product {
 		p.PlusSecret(e, decay)
 	}
 	return p
+}
+
+// rateBits is how many bits the rate takes: those of fineness, or fewer, if then
+// the update fits. A rate that was halved has more, in front of which are the
+// weights; it is right to 2⁻⁷ of itself at least.
+func (r *trainer) rateBits(gradient *Product, rate, weights float64) int {
+	most := fineness(rate)
+	room := r.engine.magnitude - gradient.bits - math.Ilogb(2*rate*gradient.reach+weights) - 1
+	return max(min(most, room), most-3)
 }
 
 // fineness is how many bits a factor takes to be right to 2⁻¹⁰ of itself.

@@ -8,13 +8,13 @@ import (
 	"consilium/sharing/wide"
 )
 
-// AnyNear opens whether entries come near ±1: yes if one is beyond, no if all
-// are within ½; between, it may say either. Where others may lie, a comparison
-// of each entry is dear (AnyBeyond), so entries are taken together: squares are
-// added up by fours, and so again, as often as it fits (if it never does, each
-// entry is compared). A sum is below 0.4 if all entries are within ½, and above
-// 0.9 if one is beyond 1, so a few bits of it tell which: see anyLarge.
-func (e *Engine) AnyNear(list ...*Secret) (bool, error) {
+// AnyOutside opens whether entries leave [−1, 1]: yes if one does, no if all are
+// within ±0.83; between, it may say either. Where others may lie, a comparison of
+// each entry (AnyBeyond) is dear. So first entries are taken together: squares
+// are added up by fours, and so again, as often as it fits. A sum is below 0.4 if
+// all entries are within ½, which opens, and is all in most cases; it is above
+// 0.9 if one is beyond 1. Otherwise a few bits of each entry's square tell.
+func (e *Engine) AnyOutside(list ...*Secret) (bool, error) {
 	total, reach, fraction := 0, 0.0, 0
 	for _, s := range list {
 		total += s.Len()
@@ -34,6 +34,30 @@ func (e *Engine) AnyNear(list ...*Secret) (bool, error) {
 		at += up.Len()
 	}
 	e.Name("range guard")
+	sums, err := e.squareSums(all, times)
+	if err != nil {
+		return false, err
+	}
+	if near, err := e.anyLarge(sums, 0.4); err != nil || !near {
+		return false, err
+	}
+	if len(e.sets) > mostSets {
+		return e.AnyBeyond(1, list...)
+	}
+	squares, err := e.one(e.Hadamard(all, all).Keep(e.unitBits() + 1))
+	if err != nil {
+		return false, err
+	}
+	return e.anyLarge(squares, 0.7)
+}
+
+// mostSets is up to how many sets a product over all integers that a square may
+// be is cheaper than a comparison by bits.
+const mostSets = 80
+
+// squareSums adds up squares by fours, and so again.
+func (e *Engine) squareSums(all *Secret, times int) (*Secret, error) {
+	var err error
 	for step := range times {
 		group, keep := 4, e.squareBits()
 		if step == 0 {
@@ -42,18 +66,18 @@ func (e *Engine) AnyNear(list ...*Secret) (bool, error) {
 		if step == times-1 {
 			keep = e.unitBits()
 		}
-		var err error
 		if all, err = e.one(e.groupDots(all, all, group).Keep(keep)); err != nil {
-			return false, err
+			return nil, err
 		}
 	}
-	return e.anyLarge(all)
+	return all, nil
 }
 
 // squareBits are kept of a square: truncation moves it by 2⁻⁶ at most.
 func (e *Engine) squareBits() int { return bits.Len(uint(len(e.sets))) + 5 }
 
-// unitBits are kept of the last sums: truncation moves them by a quarter at most.
+// unitBits are kept of the last sums: truncation moves them by a quarter at most;
+// with one bit more, by an eighth.
 func (e *Engine) unitBits() int { return bits.Len(uint(len(e.sets))) + 1 }
 
 // squarings is how often entries can be squared, and added up by fours, before
@@ -73,12 +97,13 @@ func (e *Engine) squarings(reach float64, fraction int) int {
 	return 0
 }
 
-// anyLarge opens whether some sum is above 0.9 where the others are below 0.4.
-// In units of 2⁻ᵘⁿⁱᵗᴮⁱᵗˢ those are one of a few integers, so a product over them
-// is zero; what opens is the sum of all products, each times a random number.
-func (e *Engine) anyLarge(sums *Secret) (bool, error) {
+// anyLarge opens whether some sum is above the limit: yes if it is so by twice
+// what truncation can make, no if all are below. In units of the last bit those
+// below are one of a few integers, so a product over them is zero; what opens is
+// the sum of all products, each times a random number.
+func (e *Engine) anyLarge(sums *Secret, limit float64) (bool, error) {
 	off := float64(len(e.sets)+1) / 2 // truncation moves a sum by so many units at most
-	low, high := int(-off), int(0.4*math.Ldexp(1, sums.Bits)+off)
+	low, high := int(-off), int(limit*math.Ldexp(1, sums.Bits)+off)
 	if e.plain {
 		return slices.ContainsFunc(sums.share, func(v wide.Element) bool {
 			n, fits := v.Int()

@@ -236,7 +236,7 @@ func TestWhatIsNotThereIsRefused(t *testing.T) {
 		if _, err := e.Negative(x); !errors.Is(err, spdz.ErrNoComparison) {
 			return fmt.Errorf("a comparison: %v", err)
 		}
-		if _, err := e.AnyNear(x); !errors.Is(err, spdz.ErrNoComparison) {
+		if _, err := e.AnyOutside(x); !errors.Is(err, spdz.ErrNoComparison) {
 			return fmt.Errorf("a range guard: %v", err)
 		}
 		var tooLarge *spdz.RangeError

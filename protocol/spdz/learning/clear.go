@@ -47,6 +47,15 @@ func (p *Plan) begin(e *spdz.Engine, z model.Standardiser, rows []*model.Dataset
 		return nil, err
 	}
 	x, y := p.rows(z, pooled)
+	fraction, err := p.fraction(z, len(y))
+	if err != nil {
+		return nil, err
+	}
+	e.SetFraction(fraction)
+	return p.constants(e, z, x, y)
+}
+
+func (p *Plan) constants(e *spdz.Engine, z model.Standardiser, x, y []float64) (*spdz.Continued, error) {
 	start, err := p.Training.Constant(e, p.start())
 	if err != nil {
 		return nil, err
@@ -56,6 +65,41 @@ func (p *Plan) begin(e *spdz.Engine, z model.Standardiser, rows []*model.Dataset
 	labels := e.Constant(len(y), 1, e.Fraction, y)
 	labels.Reach = 1 + math.Ldexp(0.5, -e.Fraction)
 	return &spdz.Continued{Rate: p.Training.Rate, X: features, Y: labels, Weights: start}, nil
+}
+
+// fraction finds how many bits behind the point fit: a step on so many rows is
+// tried in the clear, since how large results may be does not depend on what is
+// in the rows.
+func (p *Plan) fraction(z model.Standardiser, rows int) (int, error) {
+	if b := p.Training.Batch; b > 0 {
+		rows = min(rows, b)
+	}
+	training := p.Training
+	training.Epochs, training.Batch = 1, 0
+	var tooLarge *spdz.RangeError
+	for fraction := mostFraction; fraction >= leastFraction; fraction-- {
+		cfg := p.Config()
+		cfg.Fraction = fraction
+		e, err := spdz.Clear(p.Parties, cfg)
+		if err != nil {
+			return 0, err
+		}
+		at, err := p.constants(e, z, make([]float64, rows*p.Training.Inputs), make([]float64, rows))
+		if err != nil {
+			return 0, err
+		}
+		_, err = training.Train(e, at.X, at.Y, at.Weights)
+		switch {
+		case errors.As(err, &tooLarge):
+		case err == nil || errors.Is(err, spdz.ErrOutOfRange): // rows of zeros tell nothing of that
+			return fraction, nil
+		default:
+			return 0, err
+		}
+	}
+	r := tooLarge.Range
+	return 0, fmt.Errorf("the model does not fit the field: %s may reach %.3g, which takes %d bits of %d even with %d behind the point; "+
+		"take fewer units, narrower declared ranges of the features, or smaller batches", r.Name, r.Reach, r.Needed, r.Available, leastFraction)
 }
 
 // Replayed is a computation whose seeds are known: from where its training began

@@ -102,7 +102,7 @@ func (r *run) resume() error {
 	}
 	r.result.State = r.kept[0].state
 	r.x, r.y, r.weights = r.resumed.X, r.resumed.Y, r.resumed.Weights
-	return nil
+	return r.fit(*r.result.State.Standardiser, r.x.Rows)
 }
 
 // resultForm is a result in a file.

@@ -21,6 +21,13 @@ const (
 	DishonestMajority = "dishonest"
 )
 
+// What happens where a weight or a pre-activation is found outside its range.
+const (
+	GuardHalve = "halve" // back to the last check, and half the rate
+	GuardStop  = "stop"
+	GuardClip  = "clip" // pre-activations never leave it; for weights, as halve
+)
+
 // Settings are what a study on shares says beside its task.
 type Settings struct {
 	// Threshold says how many hospitals together learn nothing; 0 takes the most,
@@ -36,6 +43,9 @@ type Settings struct {
 	Insecure bool // allows shorter ones, for demonstrations
 
 	Passive bool   // trust that all follow the protocol
+	Batch   int    // rows of a step, of all hospitals together; 0: all
+	Seed    uint64 // of the order of rows in batches
+	Guard   string // GuardHalve unless said
 	Reveal  string // RevealWeights unless said
 }
 
@@ -56,10 +66,11 @@ type scale struct{ middle, half float64 }
 const (
 	sigmoidDegree   = 9
 	sigmoidInterval = 12
-	fraction        = 18
+	mostFraction    = 18 // bits behind the point, as many as fit
+	leastFraction   = 12
 	weightLimit     = 4 // of standardised features
 	numberLimit     = 8 // of a predicted number, in half the label's range from its middle; watched too
-	guardEvery      = 5 // rounds from one check of the ranges to the next
+	guardEvery      = 5 // steps from one check of the ranges to the next; with batches, it comes with every round
 )
 
 // NewPlan checks that the study can run on shares.
@@ -99,6 +110,9 @@ func newPlan(p *model.Program, parties int, s Settings) (*Plan, error) {
 	if s.Reveal != RevealWeights && s.Reveal != RevealPredictions {
 		return nil, fmt.Errorf("train on shares: reveal %q is none of %q, %q", s.Reveal, RevealWeights, RevealPredictions)
 	}
+	if s.Batch < 0 {
+		return nil, fmt.Errorf("train on shares: batches of %d rows; 0 takes all", s.Batch)
+	}
 	r := &Plan{Settings: s, Program: p, Parties: parties}
 	if _, err := spdz.Clear(parties, r.Config()); err != nil {
 		return nil, fmt.Errorf("train on shares: %w", err)
@@ -111,15 +125,35 @@ func newPlan(p *model.Program, parties int, s Settings) (*Plan, error) {
 		r.label = scale{middle: (label.Min + label.Max) / 2, half: (label.Max - label.Min) / 2}
 	}
 	r.Training = spdz.Training{
-		Network: network, Rate: plan.Rate, L2: plan.L2, Epochs: plan.Rounds, Limit: weightLimit,
-		Guard: spdz.Halve, Every: guardEvery,
+		Network: network, Rate: plan.Rate, L2: plan.L2, Batch: s.Batch, Epochs: plan.Rounds, Limit: weightLimit,
+		Seed: s.Seed, Guard: spdz.Halve, Every: guardEvery,
 	}
-	return r, nil
+	if s.Batch > 0 {
+		r.Training.Every = 1
+	}
+	return r, r.guard()
+}
+
+// guard sets what is done where numbers leave their range.
+func (p *Plan) guard() error {
+	switch t := &p.Training; p.Guard {
+	case "", GuardHalve:
+	case GuardStop:
+		t.Guard = spdz.Stop
+	case GuardClip:
+		if !t.Activation.Curved() && !t.Output.Curved() {
+			return fmt.Errorf("train on shares: guard %q is about sigmoids and polynomials, and this model has none", p.Guard)
+		}
+		t.Activation.Clip, t.Output.Clip = t.Activation.Curved(), t.Output.Curved()
+	default:
+		return fmt.Errorf("train on shares: guard %q is none of %q, %q, %q", p.Guard, GuardHalve, GuardStop, GuardClip)
+	}
+	return nil
 }
 
 // Config is the engine's, but for the seed.
 func (p *Plan) Config() spdz.Config {
-	return spdz.Config{Threshold: p.Threshold, Passive: p.Passive, Fraction: fraction, Dishonest: p.Majority == DishonestMajority}
+	return spdz.Config{Threshold: p.Threshold, Passive: p.Passive, Fraction: mostFraction, Dishonest: p.Majority == DishonestMajority}
 }
 
 // networkOf is the task's model on shares.
@@ -202,9 +236,16 @@ func interpolated(f func(float64) float64, degree int) []float64 {
 	return sum
 }
 
-// start are the weights before training: those of the model, for scaled labels.
+// start are the weights before training: those of the model, for scaled labels;
+// of hidden units that have an interval half of them, so that outlying rows are
+// in it.
 func (p *Plan) start() []float64 {
 	w := slices.Clone(p.Program.Start().Weights)
+	if t := &p.Training; t.Activation.Curved() {
+		for i := range w[:t.Size()-t.Hidden[len(t.Hidden)-1]-1] {
+			w[i] /= 2
+		}
+	}
 	if p.linear() {
 		w[0] = -p.label.middle / p.label.half // predicts zero in the label's unit
 	}

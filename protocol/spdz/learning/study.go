@@ -87,7 +87,11 @@ func (s *Study) Run(c *interactive.Channel) (*Result, error) {
 		if err := r.beforeStep(step.name); err != nil {
 			return nil, err
 		}
-		r.tell(step.name, r.Training.First)
+		first := r.Training.First
+		if r.resumed != nil {
+			first = r.resumed.Epoch
+		}
+		r.tell(step.name, first)
 		if err := step.do(); err != nil {
 			return nil, fmt.Errorf("%s: %w", step.name, err)
 		}
@@ -189,6 +193,13 @@ func (r *run) share() error {
 		}
 		features[party], labels[party] = spdz.Shape{Rows: rows, Cols: r.Training.Inputs}, spdz.Shape{Rows: rows, Cols: 1}
 	}
+	total := 0
+	for _, rows := range r.result.Rows {
+		total += rows
+	}
+	if err := r.fit(z, total); err != nil {
+		return err
+	}
 	xs, err := r.engine.Input(features, x, r.reach(z))
 	if err != nil {
 		return err
@@ -199,6 +210,15 @@ func (r *run) share() error {
 	}
 	r.x, r.y = r.engine.Stack(xs[1:]...), r.engine.Stack(ys[1:]...)
 	return nil
+}
+
+// fit sets as many bits behind the point as the model leaves room for.
+func (r *run) fit(z model.Standardiser, rows int) error {
+	fraction, err := r.fraction(z, rows)
+	if err == nil {
+		r.engine.SetFraction(fraction)
+	}
+	return err
 }
 
 func (r *run) train() error {

@@ -102,7 +102,7 @@ func (c *cohort) checkWeights(p *Plan, r *Result) {
 }
 
 func TestStudy(t *testing.T) {
-	for _, s := range []Settings{{}, {Passive: true}} {
+	for _, s := range []Settings{{}, {Passive: true}, {Passive: true, Batch: 16, Seed: 3}, {Passive: true, Guard: GuardClip}, {Batch: 20, Guard: GuardStop}} {
 		c := newCohort(t, 3, 5)
 		p := c.plan(3, s)
 		results, report := c.run(p, []int{0, 1, 2}, nil, interactivetest.Options{Seed: 1})
@@ -165,7 +165,7 @@ func TestAStudyGoesOnWithoutOne(t *testing.T) {
 
 func TestPlansThatCannotRunAreRefused(t *testing.T) {
 	c := newCohort(t, 3, 5)
-	for _, s := range []Settings{{Threshold: 1, Least: 2}, {Least: 2}, {Reveal: "everything"}} {
+	for _, s := range []Settings{{Threshold: 1, Least: 2}, {Least: 2}, {Reveal: "everything"}, {Guard: "pray"}, {Batch: -1}} {
 		if _, err := NewPlan(c.program, 3, s); err == nil {
 			t.Errorf("%+v was taken", s)
 		}
