@@ -306,7 +306,6 @@ func TestBadOptions(t *testing.T) {
 		"no round":              {DemoOptions{Faults: []string{"kill:1"}}, "no @ROUND"},
 		"no phase":              {DemoOptions{Faults: []string{"kill:1@2"}}, "no :PHASE"},
 		"for no rounds":         {DemoOptions{Faults: []string{"kill:1@2:open+0"}}, "not a number of rounds"},
-		"a lie":                 {DemoOptions{Faults: []string{"equivocate:1@1:deal"}}, "stands crashes only"},
 		"a clock of its own":    {DemoOptions{Faults: []string{"clock-skew:1@1:deal"}}, "share a clock"},
 		"too many of one table": {DemoOptions{Task: "heart", Hospitals: 5, Data: "nowhere", TestFraction: &half}, "files of 4"},
 	} {

@@ -72,6 +72,28 @@ func TestLiarsWithLargeBodies(t *testing.T) {
 	}
 }
 
+// The same with the schemes that post vectors; and bodies that their hospital
+// announces and gives to nobody, while it goes on with its lies.
+func TestBodiesOfLiars(t *testing.T) {
+	for _, c := range []struct {
+		scheme string
+		n      int
+	}{{protocol.SchemeMasked, 4}, {protocol.SchemeMasked, 7}, {protocol.SchemeShamir, 6}, {protocol.SchemePaillier, 4}} {
+		phases, err := protocol.SchemePhases(c.scheme)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, phase := range phases {
+			for seed := range uint64(8) {
+				opt := liarOptions(c.n, 1, 0, seed)
+				opt.Scheme, opt.Values, opt.Withhold, opt.Adaptive = c.scheme, 6000, seed%2 == 0, seed%4 < 2
+				opt.Faults = []Fault{lieOf(Equivocate, 1+int(seed)%c.n, phase)}
+				mustStand(t, opt)
+			}
+		}
+	}
+}
+
 // With f liars and c dropouts, at every phase of the dropouts, and with an
 // adversary that delays what hurts most.
 func TestLiarsAndDropouts(t *testing.T) {

@@ -207,7 +207,7 @@ func (s *sim) fetch(h *hospital, want protocol.Want) {
 // offer is a part that a hospital has for another: its own, or one that it has
 // fetched. Liars serve one half only.
 func (h *hospital) offer(root protocol.Hash, to *hospital) (protocol.Source, bool) {
-	if h.sim.liars().Has(h.party) && h.sim.plot.dark.Has(to.party) {
+	if h.sim.liars().Has(h.party) && (h.sim.opt.Withhold || h.sim.plot.dark.Has(to.party)) {
 		return nil, false
 	}
 	if content, ok := h.serving[root]; ok {

@@ -49,6 +49,9 @@ type Options struct {
 	// complete what its recipient waits for.
 	Adaptive bool
 	Spite    int64 // by up to so many milliseconds; 0 for less than the deadlines
+	// Withhold has liars serve nobody the bodies that they announce; else they
+	// serve one half.
+	Withhold bool
 	// Stall is the deadline of that name; 0 for never.
 	Stall uint32
 	// Evidence, if set, is given what honest hospitals hold against liars.

@@ -59,8 +59,7 @@ type Term struct {
 	PublicTimes wide.Element
 }
 
-// ErrNoComparison refuses what takes a comparison. The range guard takes none,
-// unless numbers may be too large to be squared: see Engine.AnyOutside.
+// ErrNoComparison refuses what takes a comparison. Promises take none.
 var ErrNoComparison = errors.New("there are no comparisons where n−1 parties may deviate: no ReLU and no clipping")
 
 // NewOn sets up a computation on a backend. cfg.Dishonest is set.
@@ -161,14 +160,4 @@ func (e *Engine) fresh(count int) (*Secret, error) {
 	drawn, err := e.backend.Draw(count)
 	s.share, s.mac = drawn.Value, drawn.MAC
 	return s, err
-}
-
-// near is the range guard before numbers are used, with a Backend: whoever
-// deviates may have chosen rows that make a training explode, and numbers beyond
-// their range are not hidden by their masks.
-func (e *Engine) near(list ...*Secret) error {
-	if beyond, err := e.AnyOutside(list...); err != nil || !beyond {
-		return err
-	}
-	return ErrOutOfRange
 }

@@ -90,30 +90,3 @@ func TestPreparedNumbersAreUsedOnce(t *testing.T) {
 		return nil
 	})
 }
-
-func TestOutsideIsNoticedAndInsideIsNot(t *testing.T) {
-	for _, c := range []struct {
-		parties, threshold int
-		largest            float64
-		reach              float64
-		outside            bool
-	}{{3, 1, 0.5, 1, false}, {3, 1, 1.01, 8, true}, {3, 1, -7.9, 8, true}, {3, 1, 0.83, 100, false}, {3, 1, -99, 100, true},
-		{3, 1, 0.83, 8, false}, {3, 1, -1.01, 20, true}, {4, 1, 0.83, 8, false}, {4, 1, 1.01, 8, true}, {5, 2, 0.83, 8, false}, {5, 2, 1.01, 8, true}} {
-		values := make([]float64, 130)
-		for i := range values {
-			values[i] = min(0.83, max(-0.83, c.largest*float64(i%3-1)))
-		}
-		values[77] = c.largest
-		run(t, c.parties, Config{Threshold: c.threshold}, 1, func(e *Engine) error {
-			x, err := shared(e, len(values), 1, values, c.reach)
-			if err != nil {
-				return err
-			}
-			outside, err := e.AnyOutside(x, x.Part(0, 1))
-			if err == nil && outside != c.outside {
-				err = fmt.Errorf("%v outside: %v", c.largest, outside)
-			}
-			return err
-		})
-	}
-}

@@ -146,19 +146,26 @@ type pass struct {
 	// outputSlope is nil unless the loss is the squared error of a curve.
 	outputSlope *Secret
 	watched     []*Secret // pre-activations over their interval: none may be beyond ±1
+	trusts      bool      // nobody is to look
+	pending     []*Secret // weights over what they may reach, to be looked at with the first pre-activations
 }
 
 // Predict runs the network: probabilities, or numbers.
+// Pre-activations are clipped: nobody asks a guard. With a Backend they cannot be,
+// and ErrOutOfRange says that one is outside.
 func (n Network) Predict(e *Engine, w Weights, x *Secret) (*Secret, error) {
-	p, err := n.forward(e, w, e.WithOnes(x), false)
-	if err != nil {
+	p := &pass{trusts: e.backend == nil}
+	if p.trusts {
+		n.Activation.Clip, n.Output.Clip = n.Activation.Curved(), n.Output.Curved()
+	}
+	if err := n.forward(e, p, w, e.WithOnes(x), false); err != nil {
 		return nil, err
 	}
 	return p.output, nil
 }
 
-func (n Network) forward(e *Engine, w Weights, ones *Secret, back bool) (*pass, error) {
-	p := &pass{inputs: []*Secret{ones}}
+func (n Network) forward(e *Engine, p *pass, w Weights, ones *Secret, back bool) error {
+	p.inputs = []*Secret{ones}
 	for l, weights := range w {
 		last := l == len(w)-1
 		a := n.Activation
@@ -170,17 +177,17 @@ func (n Network) forward(e *Engine, w Weights, ones *Secret, back bool) (*pass, 
 		if !last {
 			value, err := n.hidden(e, p, a, z, w, l, back)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			p.inputs = append(p.inputs, e.WithOnes(value))
 			continue
 		}
 		var err error
 		if p.output, p.outputSlope, err = a.apply(e, p, z, back && n.Squared, nil); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return p, nil
+	return p.promise(e)
 }
 
 // hidden computes a hidden layer, and, where one unit follows, what its slopes
@@ -271,6 +278,26 @@ func (a Activation) limited(e *Engine, p *pass, z *Product) (*Secret, error) {
 	return x.Within(a.Limit), p.watch(e, e.Scale(x, 1/a.Limit, fineness(1/a.Limit)))
 }
 
+// watch looks whether entries leave [−1, 1]: where others may lie, before it is
+// computed with them.
+func (p *pass) watch(e *Engine, x *Secret) error {
+	p.watched = append(p.watched, x)
+	if e.Passive || p.trusts {
+		return nil
+	}
+	p.pending = append(p.pending, x)
+	return p.promise(e)
+}
+
+func (p *pass) promise(e *Engine) error {
+	pending := p.pending
+	p.pending = nil
+	if len(pending) == 0 {
+		return nil
+	}
+	return e.Promise(pending...)
+}
+
 // scaled is t = x/Interval, clipped or to be watched.
 func (a Activation) scaled(e *Engine, p *pass, z *Product) (*Secret, error) {
 	t, err := e.one(z.Times(1/a.Polynomial.Interval, reciprocalBits(a.Polynomial.Interval)))
@@ -281,16 +308,6 @@ func (a Activation) scaled(e *Engine, p *pass, z *Product) (*Secret, error) {
 		return e.Clip(t, 1)
 	}
 	return t.Within(1), p.watch(e, t)
-}
-
-// watch leaves to the range guard whether t is beyond ±1; with a Backend it is
-// looked at before it is used.
-func (p *pass) watch(e *Engine, t *Secret) error {
-	if e.backend != nil {
-		return e.near(t)
-	}
-	p.watched = append(p.watched, t)
-	return nil
 }
 
 // reciprocalBits is how many bits 1/interval takes: it is exact for a power of

@@ -4,10 +4,10 @@ import "consilium/sharing/wide"
 
 // Where others may lie, what opens is P(0) of a polynomial for each number,
 //
-//	P(X) = Σ a(X)·b(X) + l(X) + r(X) + Σ Xˡ·σₗ(X) + Σ X·ρᵢ(X)·Vᵢ(X)/(i − X),
+//	P(X) = Σ a(X)·b(X) + l(X) + r(X) + Σ Xˡ·σₗ(X) + Σ X·ρᵢ(X)·Vᵢ(X)/(i − X) + ρ(X)·B(X),
 //
 // of degree 2t: products, what is added to them, the mask, t random secrets of
-// degree t that hide all but P(0), and the guard. Sender j tells λⱼ·P(j), and
+// degree t that hide all but P(0), and the guards. Sender j tells λⱼ·P(j), and
 // proves it in the same message. It cannot choose anything in that: the others'
 // shares determine P(j), of which each of them knows a point of a polynomial of
 // degree t whose value at j is meant (Boneh and others 2019, "Zero-knowledge
@@ -23,7 +23,8 @@ import "consilium/sharing/wide"
 // only those know who are not corrupted, so P(0) is lost to everybody, and so
 // for ever (conditional disclosure: Gertner and others 2000). So nothing opens
 // over a wrong factor, though nobody waits until proofs were compared; Check
-// does that before a result opens.
+// does that before a result opens. B is shared, and zero unless a promise was
+// broken (Engine.Promise); ρ is random.
 //
 // σ and ρ come from the seeds and from a hash of all that was told before: if a
 // liar told two honest parties different things, what they tell from then on is
@@ -36,7 +37,7 @@ type opening struct {
 	products []*Product
 	count    int            // of numbers
 	known    []wide.Element // what is added to products, and the mask
-	cover    []wide.Element // rows of numbers: one for points; σ₁…σₜ; ρᵢ by sender i
+	cover    []wide.Element // rows of numbers: one for points; σ₁…σₜ; ρᵢ by sender i; ρ
 	length   int            // of the vectors of a proof
 	scratch  claim          // their memory
 	lambda   []wide.Element
@@ -64,8 +65,13 @@ func (o *opening) zeros(l int) []wide.Element { return o.row(l) }
 // guard is ρᵢ, which is zero for party i.
 func (o *opening) guard(i int) []wide.Element { return o.row(o.engine.Threshold + i) }
 
+// promise is ρ.
+func (o *opening) promise() []wide.Element {
+	return o.row(o.engine.Threshold + len(o.engine.senders) + 1)
+}
+
 func (e *Engine) newOpening(products []*Product, masks []wide.Element) *opening {
-	o := &opening{engine: e, products: products, count: len(masks), length: len(e.senders) - 1, known: masks}
+	o := &opening{engine: e, products: products, count: len(masks), length: len(e.senders), known: masks}
 	at := 0
 	for _, p := range products {
 		if p.linear != nil {
@@ -85,7 +91,7 @@ func (e *Engine) newOpening(products []*Product, masks []wide.Element) *opening 
 // drawCover draws what hides the numbers, but for the mask.
 func (o *opening) drawCover() {
 	e := o.engine
-	o.cover = grown(&e.room.cover, (1+e.Threshold+len(e.senders))*o.count)
+	o.cover = grown(&e.room.cover, (2+e.Threshold+len(e.senders))*o.count)
 	clear(o.cover)
 	drawn := o.row(0)
 	for _, k := range e.mine {
@@ -94,6 +100,7 @@ func (o *opening) drawCover() {
 		for l := 1; l <= e.Threshold; l++ {
 			addDrawn(o.zeros(l), k.weight, x)
 		}
+		addDrawn(o.promise(), k.weight, x)
 		clear(drawn)
 		addDrawn(drawn, k.weight, x)
 		for _, i := range e.senders {
@@ -192,6 +199,7 @@ func (o *opening) points(dst []wide.Element) {
 	for _, i := range e.senders {
 		factors = append(factors, wide.Mul(lambda, wide.Mul(e.guarding[i][e.self], e.checker.settled[i])))
 	}
+	factors = append(factors, wide.Mul(lambda, e.checker.broken))
 	wide.Combine(dst, factors, o.cover)
 }
 
@@ -221,6 +229,7 @@ func (o *opening) claimOf(i int, numbers []wide.Element, t *transcript) claim {
 			c.b = append(c.b, wide.Mul(e.guarding[s][i], e.checker.settled[s]))
 		}
 	}
+	c.a, c.b = append(c.a, wide.Dot(lambda, o.promise())), append(c.b, e.checker.broken)
 	return c
 }
 

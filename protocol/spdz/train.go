@@ -10,7 +10,7 @@ import (
 
 // Guard says what happens when a secure comparison finds a weight beyond the
 // limit, or a pre-activation outside its interval: AnyBeyond in a passive engine,
-// otherwise AnyOutside.
+// otherwise Promise and Broken.
 type Guard int
 
 const (
@@ -172,11 +172,8 @@ func (r *trainer) epoch(epoch int) (int, error) {
 		if len(rows) < r.x.Rows {
 			x, y = r.engine.Select(r.x, rows), r.engine.Select(r.y, rows)
 		}
-		err := r.within(from)
-		if err == nil {
-			err = r.step(x, y)
-		}
-		if errors.Is(err, ErrOutOfRange) && r.Guard == Halve {
+		err := r.step(x, y)
+		if errors.Is(err, ErrOutOfRange) && r.Guard == Halve { // with a Backend, a step finds out
 			return r.rollBack(epoch)
 		}
 		if err != nil {
@@ -229,24 +226,6 @@ func (r *trainer) rollBack(epoch int) (int, error) {
 	return r.safeEpoch - 1, nil
 }
 
-// within makes sure, with a Backend, that the weights that a step within an epoch
-// begins with are in their range; those of an epoch were checked.
-func (r *trainer) within(from int) error {
-	if r.engine.backend == nil || from == 0 {
-		return nil
-	}
-	return r.engine.near(r.scaledWeights()...)
-}
-
-// scaledWeights are beyond ±1 if a weight is over the limit.
-func (r *trainer) scaledWeights() []*Secret {
-	var list []*Secret
-	for _, w := range r.weights {
-		list = append(list, r.engine.Scale(w, 1/r.Limit, fineness(1/r.Limit)))
-	}
-	return list
-}
-
 func (r *trainer) before(epoch int, end bool) error {
 	if r.Before == nil {
 		return nil
@@ -281,11 +260,30 @@ func (r *trainer) check() (bool, error) {
 		return false, nil
 	}
 	e := r.engine
-	watched = append(watched, r.scaledWeights()...)
+	if !e.Passive {
+		watched = nil // each was looked at before it was computed with
+	}
+	watched = append(watched, r.scaledWeights(r.Limit)...)
 	if e.Passive {
 		return e.AnyBeyond(1, watched...)
 	}
-	return e.AnyOutside(watched...)
+	switch err := e.Promise(watched...); {
+	case errors.Is(err, ErrOutOfRange):
+		return true, nil
+	case err != nil:
+		return false, err
+	}
+	return e.Broken()
+}
+
+// scaledWeights are the weights over a limit: beyond it they are beyond ±1, as a
+// pre-activation over its interval.
+func (r *trainer) scaledWeights(limit float64) []*Secret {
+	var list []*Secret
+	for _, w := range r.weights {
+		list = append(list, r.engine.Scale(w, 1/limit, fineness(1/limit)))
+	}
+	return list
 }
 
 // order is the order of rows in an epoch: as they are for a full batch.
@@ -315,8 +313,11 @@ func (r *trainer) step(x, y *Secret) error {
 
 func (r *trainer) descend(x, y *Secret) error {
 	e := r.engine
-	p, err := r.forward(e, r.weights, x, true)
-	if err != nil {
+	p := &pass{trusts: r.Guard == Unsafe}
+	if !e.Passive && !p.trusts {
+		p.pending = r.scaledWeights(slack * r.Limit)
+	}
+	if err := r.forward(e, p, r.weights, x, true); err != nil {
 		return err
 	}
 	if r.Guard != Unsafe {
@@ -324,6 +325,7 @@ func (r *trainer) descend(x, y *Secret) error {
 	}
 	updates := make([]*Product, len(r.weights))
 	delta := e.Sub(p.output, y)
+	var err error
 	if p.outputSlope != nil {
 		if delta, err = e.one(e.Hadamard(delta, p.outputSlope)); err != nil {
 			return err

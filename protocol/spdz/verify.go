@@ -13,6 +13,8 @@ type checker struct {
 	settled  []wide.Element // this party's points of V, by sender
 	dealers  []wide.Element // and of what dealers proved, which is to be zero at 0
 	pending  bool           // something was proved since the last check
+	broken   wide.Element   // this party's share of a number that is zero unless a promise was broken
+	broke    bool           // the same in the clear
 	open     bool           // a check is going on: there are never two at once
 
 	// In tests: how many challenges there are, 0 for the whole field, and what a

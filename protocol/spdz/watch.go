@@ -1,141 +1,164 @@
 package spdz
 
 import (
+	"fmt"
 	"math"
-	"math/bits"
 	"slices"
 
 	"consilium/sharing/wide"
 )
 
-// AnyOutside opens whether entries leave [−1, 1]: yes if one does, no if all are
-// within ±0.83; between, it may say either. Where others may lie, a comparison of
-// each entry (AnyBeyond) is dear. So first entries are taken together: squares
-// are added up by fours, and so again, as often as it fits. A sum is below 0.4 if
-// all entries are within ½, which opens, and is all in most cases; it is above
-// 0.9 if one is beyond 1. Otherwise a few bits of each entry's square tell.
-func (e *Engine) AnyOutside(list ...*Secret) (bool, error) {
-	total, reach, fraction := 0, 0.0, 0
+// What a mask hides is as large as was reckoned with, and that rests on promises:
+// that pre-activations stay in their intervals. Rows of a liar's choice could
+// make a training explode within a few steps, and its numbers outgrow their
+// masks, before any guard is asked. So where others may lie a promise is kept
+// before anything opens that rests on it.
+
+// Promise makes sure that no entry leaves [−1, 1]. If one does, all that opens
+// from here on is random, until Broken says so; if all are within ±0.8 (±0.57
+// where there are many sets of parties), nothing changes; between, it may do
+// either.
+//
+// A few bits of an entry's square, truncated, are one of a few integers if it is
+// small enough, so a product over those is zero. The sum of all products, each
+// times a random number, is not opened: times another random number it is added
+// to everything that opens (see openProven). It takes about five rounds.
+func (e *Engine) Promise(list ...*Secret) error {
+	e.Name("promise")
+	u, total := e.promiseUnits(), 0
+	var products []*Product
 	for _, s := range list {
 		total += s.Len()
-		reach, fraction = max(reach, s.Reach), max(fraction, s.Bits)
+		products = append(products, e.Hadamard(s, s).Times(math.Ldexp(float64(u.whole), -u.bits), u.bits).Keep(u.bits))
 	}
-	times := e.squarings(reach, fraction)
-	if times == 0 {
-		return e.AnyBeyond(1, list...)
+	results, err := e.Reduce(products...)
+	if err != nil {
+		return fmt.Errorf("keep a promise: %w", err)
 	}
-	group := 1 << (2 * (times - 1))
-	all := e.secret((total+group-1)/group*group, 1, fraction, reach)
+	squares := e.secret(total, 1, u.bits, 0)
 	at := 0
-	for _, s := range list {
-		up := e.raised(s, fraction)
-		copy(all.err[min(at, len(all.err)):], up.err)
-		each(all, up, func(dst, src []wide.Element) { copy(dst[at:], src) })
-		at += up.Len()
+	for _, s := range results {
+		each(squares, s, func(dst, src []wide.Element) { copy(dst[at:], src) })
+		at += s.Len()
 	}
-	e.Name("range guard")
-	sums, err := e.squareSums(all, times)
-	if err != nil {
-		return false, err
-	}
-	if near, err := e.anyLarge(sums, 0.4); err != nil || !near {
-		return false, err
-	}
-	if len(e.sets) > mostSets {
-		return e.AnyBeyond(1, list...)
-	}
-	squares, err := e.one(e.Hadamard(all, all).Keep(e.unitBits() + 1))
-	if err != nil {
-		return false, err
-	}
-	return e.anyLarge(squares, 0.7)
-}
-
-// mostSets is up to how many sets a product over all integers that a square may
-// be is cheaper than a comparison by bits.
-const mostSets = 80
-
-// squareSums adds up squares by fours, and so again.
-func (e *Engine) squareSums(all *Secret, times int) (*Secret, error) {
-	var err error
-	for step := range times {
-		group, keep := 4, e.squareBits()
-		if step == 0 {
-			group = 1
-		}
-		if step == times-1 {
-			keep = e.unitBits()
-		}
-		if all, err = e.one(e.groupDots(all, all, group).Keep(keep)); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
-}
-
-// squareBits are kept of a square: truncation moves it by 2⁻⁶ at most.
-func (e *Engine) squareBits() int { return bits.Len(uint(len(e.sets))) + 5 }
-
-// unitBits are kept of the last sums: truncation moves them by a quarter at most;
-// with one bit more, by an eighth.
-func (e *Engine) unitBits() int { return bits.Len(uint(len(e.sets))) + 1 }
-
-// squarings is how often entries can be squared, and added up by fours, before
-// they leave the field: three times, two, or 0 for never.
-func (e *Engine) squarings(reach float64, fraction int) int {
-	before := math.Log2(max(1, reach)) + 0.01
-	if 2*(before+float64(fraction))+2 > float64(e.magnitude) {
-		return 0
-	}
-	rest := float64(e.magnitude - 2*e.squareBits() - 2)
-	switch {
-	case 8*before+6 <= rest:
-		return 3
-	case 4*before+2 <= rest:
-		return 2
-	}
-	return 0
-}
-
-// anyLarge opens whether some sum is above the limit: yes if it is so by twice
-// what truncation can make, no if all are below. In units of the last bit those
-// below are one of a few integers, so a product over them is zero; what opens is
-// the sum of all products, each times a random number.
-func (e *Engine) anyLarge(sums *Secret, limit float64) (bool, error) {
-	off := float64(len(e.sets)+1) / 2 // truncation moves a sum by so many units at most
-	low, high := int(-off), int(limit*math.Ldexp(1, sums.Bits)+off)
 	if e.plain {
-		return slices.ContainsFunc(sums.share, func(v wide.Element) bool {
+		e.checker.broke = e.checker.broke || slices.ContainsFunc(squares.share, func(v wide.Element) bool {
 			n, fits := v.Int()
-			return !fits || n < int64(low) || n > int64(high)
-		}), nil
+			return !fits || n < int64(u.low) || n > int64(u.high)
+		})
+		return nil
 	}
-	// From here on numbers are not small, and nothing is truncated.
-	units := e.secret(sums.Rows, 1, 0, 0)
-	each(units, sums, func(dst, src []wide.Element) { wide.Accumulate(dst, wide.FromInt(2), src) })
-	for i := range units.share {
-		e.addKnown(units, i, wide.FromInt(int64(-low-high)))
-	}
-	square, err := e.one(e.Hadamard(units, units))
+	broken, err := e.anyOther(squares, u.low, u.high)
 	if err != nil {
-		return false, err
+		return fmt.Errorf("keep a promise: %w", err)
 	}
-	var factors []*Secret
-	for k := high - low; k >= 0; k -= 2 {
+	if e.backend != nil {
+		return e.openBroken(broken)
+	}
+	e.checker.broken = wide.Add(e.checker.broken, broken.share[0])
+	return nil
+}
+
+// promiseUnits are the units in which squares are looked at.
+type promiseUnits struct {
+	whole, bits int // 1 is so many, below 2ᵇⁱᵗˢ
+	low, high   int // what truncation may make of squares that are small enough
+}
+
+// promiseUnits: truncation moves a square by off units at most: half a unit for
+// each set, or what happens once in 2⁴⁰ at most where there are many. So a square
+// above 1 is beyond high, and one of 1 − 2·off/whole is not.
+func (e *Engine) promiseUnits() promiseUnits {
+	sets := float64(len(e.sets))
+	off, times := (sets+1)/2, 6.0
+	if many := 7*math.Sqrt(sets/12) + 1; many < off {
+		off, times = many, 3
+	}
+	u := promiseUnits{whole: int(math.Ceil(times * off))}
+	u.low, u.high = -int(off), int(math.Ceil(float64(u.whole)-off))-1
+	for 1<<u.bits < u.whole {
+		u.bits++
+	}
+	return u
+}
+
+// openBroken is what becomes of a promise with a Backend, where rounds cost little
+// beside all else: it opens at once, and ErrOutOfRange says that it was broken.
+func (e *Engine) openBroken(broken *Secret) error {
+	opened, err := e.openElements(broken)
+	if err != nil {
+		return fmt.Errorf("open whether a promise was kept: %w", err)
+	}
+	if !opened[0].IsZero() {
+		return ErrOutOfRange
+	}
+	return nil
+}
+
+// anyOther is zero if all entries, in units of their last bit, are integers from
+// low to high, and a random number otherwise.
+func (e *Engine) anyOther(s *Secret, low, high int) (*Secret, error) {
+	// From here on numbers are not small, and nothing is truncated.
+	centred := e.secret(s.Rows, 1, 0, 0)
+	each(centred, s, func(dst, src []wide.Element) { wide.Accumulate(dst, wide.FromInt(2), src) })
+	for i := range centred.share {
+		e.addKnown(centred, i, wide.FromInt(int64(-low-high)))
+	}
+	square, err := e.one(e.Hadamard(centred, centred))
+	if err != nil {
+		return nil, err
+	}
+	fourth, err := e.one(e.Hadamard(square, square))
+	if err != nil {
+		return nil, err
+	}
+	random, err := e.fresh(s.Rows)
+	if err != nil {
+		return nil, err
+	}
+	factors := []*Secret{random}
+	k := high - low
+	for ; k >= 2; k -= 4 { // (x² − k²)·(x² − (k−2)²)
+		a, b := float64(k*k), float64((k-2)*(k-2))
+		factors = append(factors, e.AddConstant(e.Sub(fourth, e.Scale(square, a+b, 0)), a*b).Within(0))
+	}
+	if k >= 0 {
 		factors = append(factors, e.AddConstant(square, -float64(k*k)).Within(0))
 	}
-	for len(factors) > 1 {
+	for len(factors) > 2 {
 		var products []*Product
 		for i := 0; i+1 < len(factors); i += 2 {
 			products = append(products, e.Hadamard(factors[i], factors[i+1]))
 		}
 		next, err := e.Reduce(products...)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		factors = append(next, factors[2*len(products):]...)
 	}
-	return e.anyNumber(factors[0])
+	return e.one(e.groupDots(factors[0], factors[1], s.Rows))
+}
+
+// Broken opens whether a promise was broken since the last call, and nothing
+// else.
+func (e *Engine) Broken() (bool, error) {
+	if e.backend != nil {
+		return false, nil // Promise has told
+	}
+	if e.plain {
+		broke := e.checker.broke
+		e.checker.broke = false
+		return broke, nil
+	}
+	if err := e.Check(); err != nil {
+		return false, err
+	}
+	opened, err := e.openElements(&Secret{Rows: 1, Cols: 1, share: []wide.Element{e.checker.broken}})
+	if err != nil {
+		return false, fmt.Errorf("open whether a promise was kept: %w", err)
+	}
+	e.checker.broken = wide.Element{}
+	return !opened[0].IsZero(), nil
 }
 
 // groupDots multiplies entry by entry and adds up groups of neighbours.
@@ -144,9 +167,6 @@ func (e *Engine) groupDots(a, b *Secret, group int) *Product {
 	p.factors = []factor{{a: a, b: b, entries: true, group: group, times: wide.FromInt(1)}}
 	for i := range p.share {
 		p.share[i] = wide.Dot(a.share[i*group:(i+1)*group], b.share[i*group:(i+1)*group])
-	}
-	for i := range a.err {
-		p.err[i/group] += productError(a, b, i, i)
 	}
 	return p
 }

@@ -236,8 +236,8 @@ func TestWhatIsNotThereIsRefused(t *testing.T) {
 		if _, err := e.Negative(x); !errors.Is(err, spdz.ErrNoComparison) {
 			return fmt.Errorf("a comparison: %v", err)
 		}
-		if _, err := e.AnyOutside(x); !errors.Is(err, spdz.ErrNoComparison) {
-			return fmt.Errorf("a range guard: %v", err)
+		if _, err := e.AnyBeyond(1, x); !errors.Is(err, spdz.ErrNoComparison) {
+			return fmt.Errorf("a comparison with a limit: %v", err)
 		}
 		var tooLarge *spdz.RangeError
 		if _, err := e.Reduce(e.Hadamard(x, x).Times(math.Ldexp(1, 40), 0)); !errors.As(err, &tooLarge) {
@@ -265,5 +265,29 @@ func program1(cfg Config) interactive.Program {
 	return func(c *interactive.Channel) error {
 		_, err := New(c, cfg)
 		return err
+	}
+}
+
+// A promise is kept while numbers are in ±0.8, and broken beyond 1.
+func TestPromises(t *testing.T) {
+	for _, c := range []struct {
+		values []float64
+		broken bool
+	}{
+		{[]float64{0, 0.5, -0.79, 0.79, 0.1}, false}, {[]float64{0, 0, 1.01}, true}, {[]float64{-1.01}, true}, {[]float64{7.9, 0}, true},
+	} {
+		report := runInClear(3, Config{}, interactivetest.Options{}, nil, func(p *party, e *spdz.Engine) error {
+			x, err := shared(e, len(c.values), 1, c.values, 8)
+			if err != nil {
+				return err
+			}
+			if err := e.Promise(x); errors.Is(err, spdz.ErrOutOfRange) != c.broken || err != nil && !c.broken {
+				return fmt.Errorf("%v: %v", c.values, err)
+			}
+			return nil
+		})
+		if err := errors.Join(report.Errors...); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package dishonest
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -19,7 +20,7 @@ func TestTraining(t *testing.T) {
 			if degree == 0 && hidden != nil {
 				continue
 			}
-			code, err := training(degree, hidden, 3, 2)
+			code, err := training(degree, hidden, 3, 2, 0.5)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -32,15 +33,26 @@ func TestTraining(t *testing.T) {
 
 // The same by Paillier, one step.
 func TestTrainingByPaillier(t *testing.T) {
-	code, err := training(3, nil, 2, 1)
+	code, err := training(3, nil, 2, 1, 0.5)
 	if err != nil {
 		t.Fatal(err)
 	}
 	run(t, 2, Config{}, code)
 }
 
+// A rate that makes it explode is halved, as in the clear.
+func TestExplodingTraining(t *testing.T) {
+	code, err := training(3, nil, 2, 2, 200)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(runInClear(2, Config{}, interactivetest.Options{}, nil, code).Errors...); err != nil {
+		t.Error(err)
+	}
+}
+
 // training is what a party does, its check included: epochs on five rows.
-func training(degree int, hidden []int, n, epochs int) (func(p *party, e *spdz.Engine) error, error) {
+func training(degree int, hidden []int, n, epochs int, rate float64) (func(p *party, e *spdz.Engine) error, error) {
 	x := []float64{0.5, -1, -0.25, 0.75, 1, 0.5, -0.5, -0.75, 0.25, 1}
 	y := []float64{1, 0, 1, 0, 1}
 	network := spdz.Network{Inputs: 2, Hidden: hidden}
@@ -48,7 +60,7 @@ func training(degree int, hidden []int, n, epochs int) (func(p *party, e *spdz.E
 		sigmoid := spdz.Activation{Polynomial: model.Polynomial{Interval: 8, Coefficients: []float64{0.5, 1.2, 0, -0.81, 0, 0.2, 0, -0.1}[:degree+1]}}
 		network.Activation, network.Output = sigmoid, sigmoid
 	}
-	c := spdz.Training{Network: network, Rate: 0.5, L2: 0.125, Epochs: epochs, Limit: 4, Guard: spdz.Halve}
+	c := spdz.Training{Network: network, Rate: rate, L2: 0.0625 / rate, Epochs: epochs, Limit: 4, Guard: spdz.Halve}
 	if epochs > 1 {
 		c.Batch = 3
 	}
@@ -64,6 +76,9 @@ func training(degree int, hidden []int, n, epochs int) (func(p *party, e *spdz.E
 		out, err := c.Train(e, x, y, w)
 		if err != nil {
 			return nil, nil, err
+		}
+		if out.Halvings > 0 != (rate > 1) {
+			return nil, nil, fmt.Errorf("the rate was halved %d times", out.Halvings)
 		}
 		opened, err := out.Weights.Open(e)
 		return opened, out.Weights.Errors(e), err

@@ -30,8 +30,8 @@ func newDishonest(p *model.Program, parties int, s Settings) (*Plan, error) {
 		return nil, err
 	}
 	t := &r.Training
-	if t.Activation.Rectifier {
-		return nil, fmt.Errorf("train on shares: %w; choose another activation", spdz.ErrNoComparison)
+	if t.Activation.Rectifier || t.Activation.Clip || t.Output.Clip {
+		return nil, fmt.Errorf("train on shares: %w; choose another activation, or guard %q", spdz.ErrNoComparison, GuardHalve)
 	}
 	t.Activation.How, t.Output.How = spdz.Horner, spdz.Horner
 	t.Every = 1

@@ -40,6 +40,7 @@ func TestPlansOfADishonestMajorityThatCannotRunAreRefused(t *testing.T) {
 		"passive":           func(s *Settings) { s.Passive = true },
 		"a threshold":       func(s *Settings) { s.Threshold = 1 },
 		"a least threshold": func(s *Settings) { s.Least = 1 },
+		"clipping":          func(s *Settings) { s.Guard = GuardClip },
 		"short keys":        func(s *Settings) { s.Insecure = false },
 		"very short keys":   func(s *Settings) { s.KeyBits = 512 },
 		"odd keys":          func(s *Settings) { s.KeyBits = 2049 },
