@@ -10,9 +10,9 @@ import (
 // residues modulo the odd number 2^bits−1, which no result reaches. The caller
 // chooses bits so that this is so.
 //
-// This, arithmetic mod N in the proofs and decryption with the factors need sums
-// and reductions of secrets, which the kernel does not have, and little speed:
-// bigmod has them.
+// This, arithmetic mod N in the proofs and what surrounds the powers of decryption
+// with the factors need sums and reductions of secrets, which the kernel does not
+// have, and little speed: bigmod has them.
 type integers struct {
 	modulus *bigmod.Modulus
 	size    int // bytes of an encoded integer

@@ -255,7 +255,7 @@ func TestCheckShareFindsAWrongShare(t *testing.T) {
 func TestSecretsAreNotPrinted(t *testing.T) {
 	private := testPrivateKey(t)
 	_, shares := testDeal(t, 3, 2)
-	_, w := encrypt(t, testEncryptor(t, private.Public()), 31337)
+	_, w := encrypt(t, testEncryptor(t, private.Public()), 3133731337313373)
 	share := shares[0]
 	p, _ := private.Factors()
 	for _, secret := range []any{private, *private, share, *share, w, *w, []*KeyShare{share}, struct{ S *KeyShare }{share}} {
@@ -280,7 +280,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 			"the share's first byte": fmt.Sprintf("[%d %d ", share.value[0], share.value[1]),
 			"its last bytes":         fmt.Sprintf(" %d %d]", share.value[len(share.value)-2], share.value[len(share.value)-1]),
 			"the factor":             p.String(),
-			"the message":            "31337",
+			"the message":            "3133731337313373",
 			"an exponent":            fmt.Sprintf("%x", w.exponents[0]),
 			"a slice of bytes":       "[]byte{",
 			"a slice of words":       "limbs",

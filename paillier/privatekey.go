@@ -121,19 +121,24 @@ func (k *PrivateKey) Decrypt(c *Ciphertexts) ([]*big.Int, error) {
 	if !k.public.Equal(c.key) {
 		return nil, errors.New("decrypt: the ciphertexts are under another key")
 	}
+	atP, atQ := k.p.decrypt(c), k.q.decrypt(c)
 	out := make([]*big.Int, c.Len())
-	parallel(c.Len(), func(i int) {
-		encoded := c.Append(nil, i, i+1)
-		m := reduced(k.p.decrypt(encoded), k.n).Mul(k.unitP, k.n)
-		m.Add(reduced(k.q.decrypt(encoded), k.n).Mul(k.unitQ, k.n), k.n)
-		out[i] = new(big.Int).SetBytes(m.Bytes(k.n))
-	})
+	for i := range out {
+		out[i] = new(big.Int).SetBytes(k.joined(atP[i], atQ[i]).Bytes(k.n))
+	}
 	return out, nil
+}
+
+// joined is the number mod N that is these mod p and mod q.
+func (k *PrivateKey) joined(atP, atQ []byte) *bigmod.Nat {
+	m := reduced(atP, k.n).Mul(k.unitP, k.n)
+	return m.Add(reduced(atQ, k.n).Mul(k.unitQ, k.n), k.n)
 }
 
 // factor is one prime p of N = p·q, with what decryption mod p² needs.
 type factor struct {
 	prime, square *bigmod.Modulus
+	kernel        *modulus        // mod p²
 	power         *bigmod.Modulus // 2^w > p², under which p has an inverse
 	inverse       *bigmod.Nat     // 1/p mod 2^w
 	minusOne      []byte          // p−1
@@ -144,21 +149,26 @@ func newFactor(p, q *big.Int) *factor {
 	square := new(big.Int).Mul(p, p)
 	power := new(big.Int).Lsh(one, uint(square.BitLen()))
 	scale := new(big.Int).Neg(q)
-	f := &factor{prime: modulusOf(p), square: modulusOf(square), power: modulusOf(power)}
+	f := &factor{prime: modulusOf(p), square: modulusOf(square), kernel: newModulus(p), power: modulusOf(power)}
 	f.inverse = natOf(new(big.Int).ModInverse(p, power).Bytes(), f.power)
 	f.minusOne = new(big.Int).Sub(p, one).Bytes()
 	f.scale = natOf(scale.ModInverse(scale.Mod(scale, p), p).Bytes(), f.prime)
 	return f
 }
 
-// decrypt returns the message mod p.
-func (f *factor) decrypt(ciphertext []byte) []byte {
-	x := bigmod.NewNat().Exp(reduced(ciphertext, f.square), f.minusOne, f.square)
-	x.SubOne(f.square)
-	// x is now p·l with l < p. The quotient of this exact division is x/p mod 2^w,
-	// which takes the same time for all x and p.
-	l := natOf(x.Bytes(f.square), f.power).Mul(f.inverse, f.power)
-	return reduced(l.Bytes(f.power), f.prime).Mul(f.scale, f.prime).Bytes(f.prime)
+// decrypt returns the messages mod p.
+func (f *factor) decrypt(c *Ciphertexts) [][]byte {
+	residues := make([][]byte, c.Len())
+	parallel(c.Len(), func(i int) { residues[i] = reduced(c.Append(nil, i, i+1), f.square).Bytes(f.square) })
+	powers := batch(f.kernel.exp(f.kernel.hideBytes(residues), [][]byte{f.minusOne}))
+	parallel(c.Len(), func(i int) {
+		x := natOf(f.kernel.appendTo(nil, powers, i, i+1), f.square).SubOne(f.square)
+		// x is now p·l with l < p. The quotient of this exact division is x/p mod 2^w,
+		// which takes the same time for all x and p.
+		l := natOf(x.Bytes(f.square), f.power).Mul(f.inverse, f.power)
+		residues[i] = reduced(l.Bytes(f.power), f.prime).Mul(f.scale, f.prime).Bytes(f.prime)
+	})
+	return residues
 }
 
 const redacted = "paillier: a secret, not printed"

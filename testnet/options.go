@@ -14,6 +14,7 @@ import (
 	"consilium/node/study"
 	"consilium/protocol"
 	"consilium/protocol/protocoltest"
+	"consilium/protocol/spdz/learning"
 )
 
 // DemoOptions say what a demonstration shows. The zero value is the default
@@ -37,6 +38,12 @@ type DemoOptions struct {
 	// does not follow the protocol.
 	Passive bool
 
+	// Majority of scheme spdz: learning.HonestMajority unless said, or
+	// learning.DishonestMajority. The latter is slow: with task synthetic it has
+	// three hospitals, Rows 8, three rounds and Bits 1024 where these are 0.
+	Majority string
+	Rows     int // so many rows of each hospital, with a dishonest majority; 0: all
+
 	patience time.Duration // for a quorum to come back; 0: quorumWait
 }
 
@@ -48,7 +55,8 @@ func prepare(opt DemoOptions) (*scenario, error) {
 	if opt.Mode == "" {
 		opt.Mode = InProcess
 	}
-	s := &scenario{name: "demo", mode: opt.Mode, folder: opt.Data, patience: cmp.Or(opt.patience, quorumWait), keyBits: opt.Bits, freshKey: opt.FreshKey}
+	opt.setDishonest()
+	s := &scenario{name: "demo", mode: opt.Mode, folder: opt.Data, patience: cmp.Or(opt.patience, quorumWait), keyBits: opt.Bits, freshKey: opt.FreshKey, rows: opt.Rows}
 	for _, step := range []func() error{opt.check, func() error { return s.agreeDemo(opt) }, func() error { return s.load(opt) }, s.plan} {
 		if err := step(); err != nil {
 			return nil, &InputError{err}
@@ -87,10 +95,33 @@ func (opt DemoOptions) check() error {
 	if opt.Passive && opt.Scheme != study.SchemeShares {
 		return fmt.Errorf("--passive is about scheme %s", study.SchemeShares)
 	}
+	if opt.Majority != "" && opt.Scheme != study.SchemeShares {
+		return fmt.Errorf("--majority is about scheme %s", study.SchemeShares)
+	}
+	if majorities := []string{learning.HonestMajority, learning.DishonestMajority}; opt.Majority != "" && !slices.Contains(majorities, opt.Majority) {
+		return choice("majority", opt.Majority, majorities)
+	}
+	if opt.Rows < 0 || opt.Rows > 0 && opt.Majority != learning.DishonestMajority {
+		return fmt.Errorf("--rows %d: at least 1, and with --majority %s only", opt.Rows, learning.DishonestMajority)
+	}
+	if opt.FreshKey && opt.Majority == learning.DishonestMajority {
+		return errors.New("--fresh-key is about the key of scheme paillier; here every hospital makes its own key each time")
+	}
 	if n := opt.Hospitals; n != 0 {
 		return mostDropouts(n, opt.Scheme).Validate()
 	}
 	return nil
+}
+
+// setDishonest makes the demonstration of a dishonest majority one that ends.
+func (opt *DemoOptions) setDishonest() {
+	if opt.Majority != learning.DishonestMajority || opt.Task != "synthetic" {
+		return
+	}
+	opt.Hospitals = cmp.Or(opt.Hospitals, 3)
+	opt.Rounds = cmp.Or(opt.Rounds, 3)
+	opt.Rows = cmp.Or(opt.Rows, 8)
+	opt.Bits = cmp.Or(opt.Bits, TestKeyBits)
 }
 
 // mostDropouts are the thresholds of n hospitals that do not lie.
@@ -141,8 +172,8 @@ func (s *scenario) countLiars(faults []string) (int, error) {
 
 func (s *scenario) agreeDemo(opt DemoOptions) error {
 	var shares *study.Shares
-	if opt.Passive {
-		shares = &study.Shares{Passive: true}
+	if opt.Passive || opt.Majority != "" {
+		shares = &study.Shares{Passive: opt.Passive, Majority: opt.Majority}
 	}
 	return s.agree(study.Study{
 		Shares: shares,

@@ -42,6 +42,7 @@ type scenario struct {
 	patience   time.Duration  // for a quorum to come back
 	keyBits    int            // of the Paillier key; 0: the default
 	freshKey   bool           // not the published one
+	rows       int            // of each hospital, of a dishonest majority; 0: all
 	key        *dealtKey      // of scheme paillier
 	shares     *learning.Plan // of scheme spdz
 	why        string         // the scheme was chosen, empty when it was given
@@ -93,6 +94,9 @@ func (s *scenario) plan() (err error) {
 		if err != nil {
 			return err
 		}
+		if s.rows > 0 {
+			train, test = first(train, s.rows), first(test, s.rows)
+		}
 		rows += train.Rows()
 		s.splits = append(s.splits, model.Split{Train: train, Test: test})
 	}
@@ -100,6 +104,15 @@ func (s *scenario) plan() (err error) {
 		return fmt.Errorf("no hospital has a complete row to train on, with a test fraction of %v", *s.study.TestFraction)
 	}
 	return nil
+}
+
+// first are a table's first rows.
+func first(d *model.Dataset, count int) *model.Dataset {
+	var rows []int
+	for i := range min(count, d.Rows()) {
+		rows = append(rows, i)
+	}
+	return d.Select(rows)
 }
 
 // checkScheme refuses thresholds that the scheme does not stand.
@@ -143,6 +156,9 @@ func (s *scenario) tables(dir string) ([]string, error) {
 
 // addFault takes a fault in, unless it cannot happen here.
 func (s *scenario) addFault(text string) error {
+	if s.dishonest() {
+		return fmt.Errorf("fault %s: with majority %s nothing goes on without a hospital, or with one that deviates; its attacks are in the tests of protocol/spdz/dishonest", text, learning.DishonestMajority)
+	}
 	f, err := protocoltest.ParseFault(text, s.names())
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 
 	"consilium/model"
 	"consilium/node/study"
+	"consilium/paillier"
 	"consilium/protocol"
 	"consilium/protocol/spdz"
 	"consilium/protocol/spdz/learning"
@@ -23,6 +24,8 @@ type SharesResult struct {
 	Threshold      int          `json:"threshold"`    // so many hospitals together learn nothing
 	Hospitals      []string     `json:"hospitals"`    // that went on to the end
 	Computations   int          `json:"computations"` // 1, and one more each time they went on from a checkpoint
+	Majority       string       `json:"majority"`     // who may deviate: fewer than half, or with a dishonest one all but one
+	KeyBits        int          `json:"key_bits"`     // of a dishonest majority's moduli
 	Halvings       int          `json:"halvings"`     // of the rate, by the range guard
 	Rounds         int          `json:"rounds"`       // messages that had to follow each other
 	RoundsPerEpoch float64      `json:"rounds_per_epoch"`
@@ -39,7 +42,14 @@ func (s *scenario) planShares() (err error) {
 	if s.mode == Sim {
 		return fmt.Errorf("scheme %s has no rounds of package protocol to simulate; modes %s and %s run it, and its schedules are in the tests of protocol/spdz", study.SchemeShares, Process, Virtual)
 	}
-	if s.shares, err = s.study.SharesPlan(s.program, len(s.hospitals)); err != nil {
+	if s.dishonest() && s.mode != InProcess {
+		return fmt.Errorf("--majority %s runs in mode %s", learning.DishonestMajority, InProcess)
+	}
+	settings := s.study.SharesSettings()
+	if s.dishonest() && s.keyBits != 0 {
+		settings.KeyBits, settings.Insecure = s.keyBits, true
+	}
+	if s.shares, err = learning.NewPlan(s.program, len(s.hospitals), settings); err != nil {
 		return err
 	}
 	if s.shares.Reveal != learning.RevealWeights {
@@ -48,14 +58,51 @@ func (s *scenario) planShares() (err error) {
 	return nil
 }
 
+// dishonest says that all hospitals but one may deviate.
+func (s *scenario) dishonest() bool {
+	return s.study.Shares != nil && s.study.Shares.Majority == learning.DishonestMajority
+}
+
 func (s *scenario) sharesSummary() string {
+	if s.dishonest() {
+		return s.dishonestSummary()
+	}
 	return fmt.Sprintf("%d hospitals (%s), scheme %s, %s: rows are shared, any %d hospitals learn nothing, %s open in the end",
 		len(s.hospitals), strings.Join(s.names(), ", "), s.study.Scheme, SecurityOf(s.shares.Config()), s.shares.Threshold, s.shares.Reveal)
 }
 
+// dishonestSummary says what is withstood, and how slow that is.
+func (s *scenario) dishonestSummary() string {
+	key := fmt.Sprintf("%d bits", s.shares.KeyBits)
+	if s.shares.KeyBits < paillier.MinBits {
+		key += ", SHORT: IT PROTECTS NOTHING"
+	}
+	rows := 0
+	for _, split := range s.splits {
+		rows += split.Train.Rows()
+	}
+	return fmt.Sprintf("%d hospitals (%s), scheme %s, %s: rows are shared, any %d hospitals learn nothing, whatever they send\n"+
+		"(Damgård, Pastro, Smart, Zakarias 2012); %s open in the end. Any one hospital can stop it, without being named, and\n"+
+		"nothing goes on without one. Each makes its own Paillier key (%s).\n"+
+		"It is slow: %d rows take some %d products and truncations a step, each of which costs every pair of hospitals powers mod N².",
+		len(s.hospitals), strings.Join(s.names(), ", "), s.study.Scheme, SecurityOf(s.shares.Config()), s.shares.Threshold, s.shares.Reveal, key,
+		rows, 8*rows*max(1, 1+sum(s.shares.Training.Hidden)))
+}
+
+func sum(list []int) int {
+	total := 0
+	for _, v := range list {
+		total += v
+	}
+	return total
+}
+
 // SecurityOf says against whom a computation is secure.
 func SecurityOf(c spdz.Config) string {
-	if c.Passive {
+	switch {
+	case c.Dishonest:
+		return "n-1 malicious, with abort"
+	case c.Passive:
 		return "passive"
 	}
 	return "malicious, with abort"
@@ -173,8 +220,8 @@ func (n *network) replayShares(v *verdict) error {
 		wrong = []string{fmt.Sprintf("weights differ by %.3g, truncation makes at most %.3g", v.weightsMaxDiff, bound)}
 	}
 	v.check("the model is that of the same training in the clear", wrong, fmt.Sprintf("up to %.1e", v.weightsMaxDiff))
-	if len(n.shares.drawn) == 0 {
-		return nil // the seeds are in processes of their own
+	if len(n.shares.drawn) == 0 || s.dishonest() {
+		return nil // the seeds are in processes of their own, or give no masks
 	}
 	exact, err := s.shares.Replay(*v.joint.Standardiser, rows, n.shares.replayed())
 	if err != nil {
@@ -203,7 +250,7 @@ func (r *sharesRun) result() *SharesResult {
 	c := r.cohort
 	s := &SharesResult{
 		Security: SecurityOf(c.plan.Config()), Reveal: c.plan.Reveal, Threshold: c.plan.Threshold, Hospitals: c.names(),
-		Computations: len(r.attempts), Halvings: r.outcome.Halvings, Ranges: r.outcome.Ranges, Bytes: r.network.traffic().StreamBytes / int64(len(r.network.hospitals)-1),
+		Majority: c.plan.Majority, KeyBits: c.plan.KeyBits, Computations: len(r.attempts), Halvings: r.outcome.Halvings, Ranges: r.outcome.Ranges, Bytes: r.network.traffic().StreamBytes / int64(len(r.network.hospitals)-1),
 	}
 	for _, a := range r.attempts {
 		s.Rounds += a.end.Rounds

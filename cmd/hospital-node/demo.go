@@ -63,6 +63,8 @@ func newDemo(a *app, run func(context.Context, *app, *demoFlags) error) *cobra.C
 	flags.IntVar(&f.Hospitals, "hospitals", 0, "how many hospitals (default: the task's)")
 	flags.StringVar(&f.Scheme, "scheme", "", "how updates are hidden: shamir, masked, paillier or auto; spdz trains on secret shares of the rows (default auto)")
 	flags.BoolVar(&f.Passive, "passive", false, "scheme spdz: trust that all follow the protocol, instead of checking it")
+	flags.StringVar(&f.Majority, "majority", "", "scheme spdz: honest, fewer than half may deviate; or dishonest, all but one, which is very slow (default honest)")
+	flags.IntVar(&f.Rows, "rows", 0, "with a dishonest majority: so many rows of each hospital (default: all; 8 invented ones)")
 	flags.StringVar(&f.Trainer, "trainer", "", "fedsgd, fedavg or newton (default: the task's)")
 	flags.IntVar(&f.Rounds, "rounds", 0, "training rounds; newton ends by itself (default: the task's)")
 	flags.Float64Var(&f.testFraction, "test-fraction", 0.34, "share of each hospital's rows to test on, in [0, 1)")

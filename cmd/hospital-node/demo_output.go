@@ -11,6 +11,7 @@ import (
 
 	"consilium/model"
 	"consilium/protocol"
+	"consilium/protocol/spdz/learning"
 	"consilium/testnet"
 )
 
@@ -314,7 +315,11 @@ func printShares(a *app, r *testnet.DemoReport) {
 		a.printf("The range guard halved the rate %d times.\n", s.Halvings)
 	}
 	a.printf("\nWhat each hospital could see: its own rows; one share of each other row, of which %d hospitals together learn\n", s.Threshold)
-	a.printf("nothing; how many rows each hospital has; the joint means and spreads; every few steps, whether a number came near\n")
+	steps := "every few steps"
+	if s.Majority == learning.DishonestMajority {
+		steps = "in every step"
+	}
+	a.printf("nothing; how many rows each hospital has; the joint means and spreads; %s, whether a number came near\n", steps)
 	a.printf("the end of its range; the model; the joint metrics. No gradient and no sum of one step was opened.\n")
 	if r.Shares.Security == "passive" {
 		a.printf("Passive: a hospital that does not follow the protocol can make the model wrong.\n")

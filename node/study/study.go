@@ -88,6 +88,8 @@ type Shares struct {
 	Batch     int    `toml:"batch"`     // rows of a step, of all hospitals together; 0 takes all: a round is a pass through all rows
 	Guard     string `toml:"guard"`     // where numbers leave their range: "halve" the rate and go back, "stop", or "clip"
 	Reveal    string `toml:"reveal"`    // what opens in the end: "weights" or "predictions"
+	Majority  string `toml:"majority"`  // "honest": fewer than half may deviate; "dishonest": all but one, and it takes a thousand times as long
+	KeyBits   int    `toml:"key_bits"`  // of a dishonest majority's Paillier moduli: 2048 unless said
 }
 
 // Read reads a study and its task.
@@ -302,9 +304,17 @@ func (s *Study) Program(t protocol.Thresholds) (*model.Program, error) {
 
 // SharesPlan is what the hospitals of a study of scheme spdz do.
 func (s *Study) SharesPlan(p *model.Program, hospitals int) (*learning.Plan, error) {
-	var settings learning.Settings
-	if w := s.Shares; w != nil {
-		settings = learning.Settings{Threshold: w.Threshold, Least: w.Least, Passive: w.Passive, Batch: w.Batch, Seed: s.Seed, Guard: w.Guard, Reveal: w.Reveal}
+	return learning.NewPlan(p, hospitals, s.SharesSettings())
+}
+
+// SharesSettings are what the study says of training on shares.
+func (s *Study) SharesSettings() learning.Settings {
+	w := s.Shares
+	if w == nil {
+		return learning.Settings{}
 	}
-	return learning.NewPlan(p, hospitals, settings)
+	return learning.Settings{
+		Threshold: w.Threshold, Least: w.Least, Passive: w.Passive, Batch: w.Batch, Seed: s.Seed, Guard: w.Guard, Reveal: w.Reveal,
+		Majority: w.Majority, KeyBits: w.KeyBits,
+	}
 }

@@ -87,6 +87,9 @@ func (e *Engine) gather(b bitShare, list []int, words int) bitShare {
 // fraction bits. It takes 2 + ⌈log₂(bits)⌉ rounds for all matrices together,
 // with what was prepared.
 func (e *Engine) Negative(list ...*Secret) ([]*Secret, error) {
+	if e.backend != nil {
+		return nil, ErrNoComparison
+	}
 	results := make([]*Secret, len(list))
 	if e.plain {
 		for i, s := range list {
@@ -231,6 +234,9 @@ func (e *Engine) negativeClear(s *Secret) *Secret {
 // AnyBeyond opens whether some entry of the matrices is beyond ±limit, and
 // nothing else.
 func (e *Engine) AnyBeyond(limit float64, list ...*Secret) (bool, error) {
+	if e.backend != nil {
+		return false, ErrNoComparison
+	}
 	var sides []*Secret
 	for _, s := range list {
 		sides = append(sides, e.AddConstant(s, limit), e.AddConstant(e.Negate(s), limit))

@@ -109,7 +109,11 @@ func bitOf(v wide.Element, p int) uint64 {
 // a random number, is.
 func (e *Engine) anyNumber(numbers *Secret) (bool, error) {
 	numbers = numbers.Within(0)
-	hidden, err := e.one(e.groupDots(numbers, e.random(numbers.Rows), numbers.Rows))
+	random, err := e.fresh(numbers.Rows)
+	if err != nil {
+		return false, err
+	}
+	hidden, err := e.one(e.groupDots(numbers, random, numbers.Rows))
 	if err != nil {
 		return false, err
 	}

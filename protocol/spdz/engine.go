@@ -24,6 +24,11 @@ type Config struct {
 	// sends anything else is noticed before a result opens, and all stop.
 	Passive bool
 
+	// Dishonest is for n−1 parties that may deviate: additive shares, and a Backend
+	// that makes them (package dishonest). Threshold is n−1 then, whatever it says,
+	// and Passive is refused.
+	Dishonest bool
+
 	// Seed is fresh from a cryptographic source for every computation.
 	Seed [wide.SeedSize]byte
 }
@@ -42,6 +47,8 @@ func (c *Config) setDefaults() {
 type Engine struct {
 	Config
 	channel    *interactive.Channel
+	backend    Backend // nil: Shamir's sharing
+	unit       Shares  // with a backend: what this party holds of the number one
 	self, n    int
 	plain      bool             // in the clear: no sharing
 	replayed   []*wide.Expander // and truncation as it was, by the masks of all sets
@@ -79,6 +86,10 @@ type Cost struct {
 // Cost is what this party has sent up to here.
 func (e *Engine) Cost() Cost {
 	c := e.cost
+	if e.backend != nil {
+		bytes, messages := e.backend.Sent()
+		c.Bytes, c.Messages = c.Bytes+bytes, c.Messages+messages
+	}
 	if e.channel != nil {
 		c.Rounds = e.channel.Depth()
 	}
@@ -104,6 +115,9 @@ func (e *Engine) Magnitude() int { return e.magnitude }
 // New sets up a computation: the parties draw the seeds that each set of n−t of
 // them shares, and compare them. It takes two rounds.
 func New(c *interactive.Channel, cfg Config) (*Engine, error) {
+	if cfg.Dishonest {
+		return nil, fmt.Errorf("begin computing: where n−1 parties may deviate, use package dishonest")
+	}
 	e, err := newEngine(c.Parties(), c.Self(), cfg)
 	if err != nil {
 		return nil, err
@@ -129,16 +143,19 @@ func Clear(parties int, cfg Config) (*Engine, error) {
 
 func newEngine(n, self int, cfg Config) (*Engine, error) {
 	cfg.setDefaults()
-	t := cfg.Threshold
-	if err := checkSizes(n, t); err != nil {
+	if err := cfg.checkParties(n); err != nil {
 		return nil, err
 	}
+	t := cfg.Threshold
 	e := &Engine{Config: cfg, n: n, self: self, sets: subsets(n, t), private: wide.NewExpander(cfg.Seed, 0), stock: stock{hiders: map[int]*hider{}, taken: map[int]int{}}}
 	// 2^(k+1) + C·2^(k+κ) stays below 2^127.
 	e.magnitude = wide.Bits - 1 - cfg.Hiding - bits.Len(uint(len(e.sets)-1))
 	if cfg.Fraction < 1 || cfg.Hiding < 40 || e.magnitude < 2*cfg.Fraction+8 {
 		return nil, fmt.Errorf("%d fraction bits, hidden by %d: numbers have %d bits, at least %d are needed",
 			cfg.Fraction, cfg.Hiding, e.magnitude, 2*cfg.Fraction+8)
+	}
+	if cfg.Dishonest {
+		return e, nil
 	}
 	for party := 1; party <= 2*t+1; party++ {
 		e.senders = append(e.senders, party)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"consilium/model"
+	"consilium/sharing/wide"
 )
 
 // Activation is what a unit makes of its weighted inputs x. The zero value
@@ -150,10 +151,13 @@ type pass struct {
 }
 
 // Predict runs the network: probabilities, or numbers.
-// Pre-activations are clipped: nobody asks a guard.
+// Pre-activations are clipped: nobody asks a guard. With a Backend they cannot be,
+// and ErrOutOfRange says that one is outside.
 func (n Network) Predict(e *Engine, w Weights, x *Secret) (*Secret, error) {
-	n.Activation.Clip, n.Output.Clip = n.Activation.Curved(), n.Output.Curved()
-	p := &pass{trusts: true}
+	p := &pass{trusts: e.backend == nil}
+	if p.trusts {
+		n.Activation.Clip, n.Output.Clip = n.Activation.Curved(), n.Output.Curved()
+	}
 	if err := n.forward(e, p, w, e.WithOnes(x), false); err != nil {
 		return nil, err
 	}
@@ -204,7 +208,7 @@ func (n Network) hidden(e *Engine, p *pass, a Activation, z *Product, w Weights,
 func (e *Engine) repeated(row *Secret, times int) *Secret {
 	r := e.secret(times, row.Cols, row.Bits, row.Reach)
 	for i := range times {
-		copy(r.share[i*row.Cols:], row.share)
+		each(r, row, func(dst, src []wide.Element) { copy(dst[i*row.Cols:], src) })
 		if row.err != nil {
 			copy(r.err[i*row.Cols:], row.err)
 		}

@@ -33,6 +33,9 @@ func (e *Engine) Input(shapes []Shape, values []float64, reach float64) ([]*Secr
 		}
 		secrets[i] = fixed(v, e.Fraction)
 	}
+	if e.backend != nil {
+		return e.inputOn(shapes, secrets, reach)
+	}
 	list, err := e.inputElements(shapes, secrets, e.Fraction, reach+math.Ldexp(0.5, -e.Fraction))
 	if err == nil && e.active() {
 		err = e.proveRanges(secrets, list)
@@ -47,6 +50,9 @@ func (e *Engine) inputElements(shapes []Shape, secrets []wide.Element, fraction 
 	list := make([]*Secret, e.n+1)
 	for party := 1; party <= e.n; party++ {
 		list[party] = e.secret(shapes[party].Rows, shapes[party].Cols, fraction, reach)
+	}
+	if e.backend != nil {
+		return list, e.dealOn(shapes, secrets, list, 0)
 	}
 	return list, e.shareOut(secrets, list)
 }
@@ -153,6 +159,13 @@ func (e *Engine) Open(s *Secret) ([]float64, error) {
 func (e *Engine) OpenTo(party int, s *Secret) ([]float64, error) {
 	if e.plain {
 		return s.floats(s.share), nil
+	}
+	if e.backend != nil {
+		opened, err := e.backend.OpenTo(party, s.Shares())
+		if err != nil || opened == nil {
+			return nil, err
+		}
+		return s.floats(opened), nil
 	}
 	if err := e.Check(); err != nil {
 		return nil, err

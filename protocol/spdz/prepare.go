@@ -55,6 +55,9 @@ func (e *Engine) Prepare(count, width, coins int) error {
 
 // Refill prepares times as much as was taken since the last call.
 func (e *Engine) Refill(times int) error {
+	if e.backend != nil {
+		return e.backend.Refill(times)
+	}
 	taken, tossed := e.stock.taken, e.stock.tossed
 	e.stock.taken, e.stock.tossed = map[int]int{}, 0
 	if times < 1 {

@@ -18,6 +18,7 @@ type Product struct {
 	err        []float64
 	factors    []factor
 	linear     []wide.Element // what of share is of degree t, nil for nothing
+	linearMAC  []wide.Element // with a Backend, beside linear
 }
 
 // factor is one of the products in the sum, times a public number.
@@ -89,7 +90,7 @@ func (p *Product) Plus(q *Product) *Product {
 	}
 	p.factors = append(p.factors, q.factors...)
 	if q.linear != nil {
-		p.addLinear(q.linear)
+		p.addLinear(q.linear, q.linearMAC)
 	}
 	return p
 }
@@ -101,7 +102,7 @@ func (p *Product) PlusSecret(e *Engine, s *Secret) *Product {
 	}
 	up := e.raised(s, p.bits)
 	wide.AddTo(p.share, up.share)
-	p.addLinear(up.share)
+	p.addLinear(up.share, up.mac)
 	p.reach += s.Reach
 	for i := range p.err {
 		p.err[i] += s.err[i]
@@ -109,11 +110,12 @@ func (p *Product) PlusSecret(e *Engine, s *Secret) *Product {
 	return p
 }
 
-func (p *Product) addLinear(share []wide.Element) {
+func (p *Product) addLinear(share, mac []wide.Element) {
 	if p.linear == nil {
-		p.linear = make([]wide.Element, len(p.share))
+		p.linear, p.linearMAC = make([]wide.Element, len(p.share)), make([]wide.Element, len(mac))
 	}
 	wide.AddTo(p.linear, share)
+	wide.AddTo(p.linearMAC, mac)
 }
 
 // Times multiplies by a public factor, rounded to so many bits behind the point.
@@ -127,6 +129,9 @@ func (p *Product) Times(value float64, fraction int) *Product {
 	}
 	for i := range p.linear {
 		p.linear[i] = wide.Mul(p.linear[i], c)
+	}
+	for i := range p.linearMAC {
+		p.linearMAC[i] = wide.Mul(p.linearMAC[i], c)
 	}
 	for i := range p.err {
 		p.err[i] *= exact

@@ -37,10 +37,7 @@ func (e *Engine) Ranges() []Range { return e.ranges.list }
 
 // fit refuses a result that is too large.
 func (e *Engine) fit(reach float64, fraction int) error {
-	needed := fraction
-	if reach > 0 {
-		needed = math.Ilogb(reach) + 1 + fraction
-	}
+	needed := bitsOfReach(reach, fraction)
 	r := Range{Name: e.name, Reach: reach, Fraction: fraction, Needed: needed, Available: e.magnitude}
 	if r.Name == "" {
 		r.Name = "a product"

@@ -46,6 +46,9 @@ func (e *Engine) reduce(products []*Product) ([]*Secret, error) {
 	if e.plain {
 		return e.reduceClear(products), nil
 	}
+	if e.backend != nil {
+		return e.reduceOn(products)
+	}
 	results, masks := make([]*Secret, len(products)), make([]wide.Element, total)
 	at := 0
 	for i, p := range products {

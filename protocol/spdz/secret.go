@@ -14,7 +14,8 @@ type Secret struct {
 	Bits       int     // behind the point
 	Reach      float64 // no |entry| is larger; operations add it up
 	share      []wide.Element
-	err        []float64 // in the clear: how far a run on shares may be from it
+	mac        []wide.Element // this party's share of the MACs; nil without a Backend
+	err        []float64      // in the clear: how far a run on shares may be from it
 }
 
 // Len is the number of entries.
@@ -25,6 +26,9 @@ func (e *Engine) secret(rows, cols, fraction int, reach float64) *Secret {
 	if e.bounds() {
 		s.err = make([]float64, rows*cols)
 	}
+	if e.backend != nil {
+		s.mac = make([]wide.Element, rows*cols)
+	}
 	return s
 }
 
@@ -33,7 +37,7 @@ func (e *Engine) secret(rows, cols, fraction int, reach float64) *Secret {
 func (e *Engine) Constant(rows, cols, fraction int, values []float64) *Secret {
 	s := e.secret(rows, cols, fraction, 0)
 	for i, v := range values {
-		s.share[i] = fixed(v, fraction)
+		e.addKnown(s, i, fixed(v, fraction))
 		s.Reach = max(s.Reach, math.Abs(v)+math.Ldexp(0.5, -fraction))
 	}
 	return s
@@ -63,7 +67,7 @@ func (e *Engine) combineWith(a, b *Secret, combine func(a, b []wide.Element)) *S
 	fraction := max(a.Bits, b.Bits)
 	r := e.raised(a, fraction)
 	r.Reach += b.Reach
-	combine(r.share, e.raised(b, fraction).share)
+	each(r, e.raised(b, fraction), combine)
 	for i := range r.err {
 		r.err[i] += b.err[i]
 	}
@@ -74,11 +78,13 @@ func (e *Engine) combineWith(a, b *Secret, combine func(a, b []wide.Element)) *S
 func (e *Engine) raised(a *Secret, fraction int) *Secret {
 	r := e.secret(a.Rows, a.Cols, fraction, a.Reach)
 	copy(r.err, a.err)
-	if fraction == a.Bits {
-		copy(r.share, a.share)
-		return r
-	}
-	wide.Accumulate(r.share, wide.PowerOfTwo(fraction-a.Bits), a.share)
+	each(r, a, func(dst, src []wide.Element) {
+		if fraction == a.Bits {
+			copy(dst, src)
+			return
+		}
+		wide.Accumulate(dst, wide.PowerOfTwo(fraction-a.Bits), src)
+	})
 	return r
 }
 
@@ -88,7 +94,7 @@ func (e *Engine) Scale(a *Secret, factor float64, fraction int) *Secret {
 	c := fixed(factor, fraction)
 	exact := math.Abs(math.Ldexp(c.Float(), -fraction))
 	r := e.secret(a.Rows, a.Cols, a.Bits+fraction, a.Reach*exact)
-	wide.Accumulate(r.share, c, a.share)
+	each(r, a, func(dst, src []wide.Element) { wide.Accumulate(dst, c, src) })
 	for i := range r.err {
 		r.err[i] = a.err[i] * exact
 	}
@@ -115,7 +121,7 @@ func (e *Engine) AddConstant(a *Secret, c float64) *Secret {
 	r.Reach += math.Abs(c)
 	k := fixed(c, a.Bits)
 	for i := range r.share {
-		r.share[i] = wide.Add(r.share[i], k) // a constant is its own share
+		e.addKnown(r, i, k)
 	}
 	return r
 }
@@ -124,14 +130,14 @@ func (e *Engine) AddConstant(a *Secret, c float64) *Secret {
 func (e *Engine) Negate(a *Secret) *Secret {
 	r := e.secret(a.Rows, a.Cols, a.Bits, a.Reach)
 	copy(r.err, a.err)
-	wide.SubTo(r.share, a.share)
+	each(r, a, wide.SubTo)
 	return r
 }
 
 // Transpose returns aᵀ.
 func (e *Engine) Transpose(a *Secret) *Secret {
 	r := e.secret(a.Cols, a.Rows, a.Bits, a.Reach)
-	wide.Transpose(r.share, a.share, a.Rows, a.Cols)
+	each(r, a, func(dst, src []wide.Element) { wide.Transpose(dst, src, a.Rows, a.Cols) })
 	for i := range a.err {
 		r.err[i%a.Cols*a.Rows+i/a.Cols] = a.err[i]
 	}
@@ -142,7 +148,7 @@ func (e *Engine) Transpose(a *Secret) *Secret {
 func (e *Engine) Select(a *Secret, rows []int) *Secret {
 	r := e.secret(len(rows), a.Cols, a.Bits, a.Reach)
 	for i, row := range rows {
-		copy(r.share[i*a.Cols:(i+1)*a.Cols], a.share[row*a.Cols:])
+		each(r, a, func(dst, src []wide.Element) { copy(dst[i*a.Cols:(i+1)*a.Cols], src[row*a.Cols:]) })
 		if a.err != nil {
 			copy(r.err[i*a.Cols:(i+1)*a.Cols], a.err[row*a.Cols:])
 		}
@@ -155,6 +161,9 @@ func (s *Secret) Part(from, to int) *Secret {
 	c := *s
 	c.Rows = to - from
 	c.share = s.share[from*s.Cols : to*s.Cols]
+	if s.mac != nil {
+		c.mac = s.mac[from*s.Cols : to*s.Cols]
+	}
 	if s.err != nil {
 		c.err = s.err[from*s.Cols : to*s.Cols]
 	}
@@ -176,7 +185,7 @@ func (e *Engine) Stack(list ...*Secret) *Secret {
 			panic(fmt.Sprintf("spdz: stack %d columns on %d", s.Cols, r.Cols))
 		}
 		up := e.raised(s, fraction)
-		r.share, r.err = append(r.share, up.share...), append(r.err, up.err...)
+		r.share, r.mac, r.err = append(r.share, up.share...), append(r.mac, up.mac...), append(r.err, up.err...)
 	}
 	return r
 }
@@ -186,8 +195,8 @@ func (e *Engine) WithOnes(a *Secret) *Secret {
 	r := e.secret(a.Rows, a.Cols+1, a.Bits, max(1, a.Reach))
 	one := wide.PowerOfTwo(a.Bits)
 	for i := range a.Rows {
-		r.share[i*r.Cols] = one
-		copy(r.share[i*r.Cols+1:(i+1)*r.Cols], a.share[i*a.Cols:])
+		e.addKnown(r, i*r.Cols, one)
+		each(r, a, func(dst, src []wide.Element) { copy(dst[i*r.Cols+1:(i+1)*r.Cols], src[i*a.Cols:]) })
 		if a.err != nil {
 			copy(r.err[i*r.Cols+1:(i+1)*r.Cols], a.err[i*a.Cols:])
 		}
@@ -199,12 +208,31 @@ func (e *Engine) WithOnes(a *Secret) *Secret {
 func (e *Engine) WithoutFirst(a *Secret) *Secret {
 	r := e.secret(a.Rows, a.Cols-1, a.Bits, a.Reach)
 	for i := range a.Rows {
-		copy(r.share[i*r.Cols:(i+1)*r.Cols], a.share[i*a.Cols+1:])
+		each(r, a, func(dst, src []wide.Element) { copy(dst[i*r.Cols:(i+1)*r.Cols], src[i*a.Cols+1:]) })
 		if a.err != nil {
 			copy(r.err[i*r.Cols:(i+1)*r.Cols], a.err[i*a.Cols+1:])
 		}
 	}
 	return r
+}
+
+// each does the same to the shares of numbers, and to those of their MACs.
+func each(dst, src *Secret, do func(dst, src []wide.Element)) {
+	do(dst.share, src.share)
+	if src.mac != nil {
+		do(dst.mac, src.mac)
+	}
+}
+
+// addKnown adds a number that everybody knows to an entry. In Shamir's sharing it
+// is its own share.
+func (e *Engine) addKnown(s *Secret, i int, v wide.Element) {
+	if e.backend == nil {
+		s.share[i] = wide.Add(s.share[i], v)
+		return
+	}
+	s.share[i] = wide.Add(s.share[i], wide.Mul(v, e.unit.Value[0]))
+	s.mac[i] = wide.Add(s.mac[i], wide.Mul(v, e.unit.MAC[0]))
 }
 
 func sameShape(action string, a, b *Secret) {

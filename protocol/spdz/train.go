@@ -133,6 +133,29 @@ type trainer struct {
 	watched   []*Secret
 	spread    float64 // in the clear: bounds the length of the difference to the weights on shares
 	outcome   *Outcome
+	steps     int // behind
+}
+
+// rowsAhead is for how many rows a Backend makes ready at once: its proofs cost
+// little more for many than for few.
+const rowsAhead = 512
+
+// prepare is called after a step, when it is known what one takes. It makes ready
+// the rest of the first epoch; or, with a Backend, the next steps of any.
+func (r *trainer) prepare(steps int) error {
+	r.steps++
+	times := 0
+	switch total, period := steps*(r.Epochs-r.First), max(1, rowsAhead/r.Batch); {
+	case r.engine.backend == nil && r.steps > 1:
+		return nil
+	case r.engine.backend == nil:
+		times = steps - 1
+	case r.steps == 1:
+		times = min(period, total) - 1
+	case r.steps%period == 0:
+		times = min(period, total-r.steps)
+	}
+	return r.engine.Refill(times)
 }
 
 // epoch goes once through the rows. It returns the epoch it went through, or the
@@ -149,13 +172,15 @@ func (r *trainer) epoch(epoch int) (int, error) {
 		if len(rows) < r.x.Rows {
 			x, y = r.engine.Select(r.x, rows), r.engine.Select(r.y, rows)
 		}
-		if err := r.step(x, y); err != nil {
+		err := r.step(x, y)
+		if errors.Is(err, ErrOutOfRange) && r.Guard == Halve { // with a Backend, a step finds out
+			return r.rollBack(epoch)
+		}
+		if err != nil {
 			return epoch, err
 		}
-		if from == 0 && r.outcome.Epochs == 0 { // now it is known what a step takes
-			if err := r.engine.Refill(steps - 1); err != nil {
-				return epoch, err
-			}
+		if err := r.prepare(steps); err != nil {
+			return epoch, err
 		}
 	}
 	r.outcome.Epochs++
@@ -173,17 +198,7 @@ func (r *trainer) epoch(epoch int) (int, error) {
 		return epoch, ErrOutOfRange
 	}
 	if beyond {
-		r.weights = r.safe
-		r.Rate /= 2
-		r.outcome.Rate = r.Rate
-		r.outcome.Halvings++
-		switch {
-		case r.outcome.Halvings > mostHalvings && r.safeEpoch == r.First:
-			return epoch, fmt.Errorf("%w: the weights to start from are outside, or nearly so, whatever the rate", ErrOutOfRange)
-		case r.outcome.Halvings > 30:
-			return epoch, ErrOutOfRange
-		}
-		return r.safeEpoch - 1, nil
+		return r.rollBack(epoch)
 	}
 	r.safe, r.safeEpoch = r.weights, epoch+1
 	copy(r.given[2:], r.weights)
@@ -194,6 +209,21 @@ func (r *trainer) epoch(epoch int) (int, error) {
 		return epoch, r.Each(epoch+1, r.weights)
 	}
 	return epoch, nil
+}
+
+// rollBack goes to the last weights that were checked, with half the rate.
+func (r *trainer) rollBack(epoch int) (int, error) {
+	r.weights, r.watched = r.safe, nil
+	r.Rate /= 2
+	r.outcome.Rate = r.Rate
+	r.outcome.Halvings++
+	switch {
+	case r.outcome.Halvings > mostHalvings && r.safeEpoch == r.First:
+		return epoch, fmt.Errorf("%w: the weights to start from are outside, or nearly so, whatever the rate", ErrOutOfRange)
+	case r.outcome.Halvings > 30:
+		return epoch, ErrOutOfRange
+	}
+	return r.safeEpoch - 1, nil
 }
 
 func (r *trainer) before(epoch int, end bool) error {
@@ -237,7 +267,10 @@ func (r *trainer) check() (bool, error) {
 	if e.Passive {
 		return e.AnyBeyond(1, watched...)
 	}
-	if err := e.Promise(watched...); err != nil {
+	switch err := e.Promise(watched...); {
+	case errors.Is(err, ErrOutOfRange):
+		return true, nil
+	case err != nil:
 		return false, err
 	}
 	return e.Broken()
@@ -345,6 +378,9 @@ func (r *trainer) update(l int, gradient *Product, rows int) *Product {
 	if shrink := r.Rate * r.L2; shrink > 0 {
 		decay := e.Scale(w, -shrink, min(fineness(shrink), p.bits-w.Bits))
 		clear(decay.share[:w.Cols])
+		if decay.mac != nil {
+			clear(decay.mac[:w.Cols])
+		}
 		if decay.err != nil {
 			clear(decay.err[:w.Cols])
 		}

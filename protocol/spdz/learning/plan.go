@@ -15,6 +15,12 @@ const (
 	RevealPredictions = "predictions" // of each hospital's test rows, to itself
 )
 
+// Who is trusted to follow the protocol.
+const (
+	HonestMajority    = "honest"
+	DishonestMajority = "dishonest"
+)
+
 // What happens where a weight or a pre-activation is found outside its range.
 const (
 	GuardHalve = "halve" // back to the last check, and half the rate
@@ -28,6 +34,13 @@ type Settings struct {
 	// (n−1)/2. Where hospitals have gone for good it is less, but never below
 	// Least, 1 unless said.
 	Threshold, Least int
+
+	// Majority says how many may deviate: HonestMajority, fewer than half, or
+	// DishonestMajority, all but one (package dishonest): any n−1 learn nothing then,
+	// and it takes a thousand times as long.
+	Majority string
+	KeyBits  int  // of a dishonest majority's Paillier moduli: 2048 unless said, or more
+	Insecure bool // allows shorter ones, for demonstrations
 
 	Passive bool   // trust that all follow the protocol
 	Batch   int    // rows of a step, of all hospitals together; 0: all
@@ -66,6 +79,19 @@ func NewPlan(p *model.Program, parties int, s Settings) (*Plan, error) {
 	if plan.Trainer != "fedsgd" {
 		return nil, fmt.Errorf("train on shares: trainer %q works on sums of updates; on shares it is fedsgd", plan.Trainer)
 	}
+	if s.Majority == "" {
+		s.Majority = HonestMajority
+	}
+	switch s.Majority {
+	case HonestMajority:
+	case DishonestMajority:
+		return newDishonest(p, parties, s)
+	default:
+		return nil, fmt.Errorf("train on shares: majority %q is none of %q, %q", s.Majority, HonestMajority, DishonestMajority)
+	}
+	if s.KeyBits != 0 {
+		return nil, fmt.Errorf("train on shares: key_bits are those of majority %q", DishonestMajority)
+	}
 	most := (parties - 1) / 2
 	if s.Least = max(1, s.Least); most < s.Least || s.Threshold > 0 && s.Threshold < s.Least {
 		return nil, fmt.Errorf("train on shares: %d hospitals and threshold %d, at least %d, which takes %d hospitals", parties, s.Threshold, s.Least, 2*s.Least+1)
@@ -73,6 +99,11 @@ func NewPlan(p *model.Program, parties int, s Settings) (*Plan, error) {
 	if s.Threshold == 0 || s.Threshold > most {
 		s.Threshold = most
 	}
+	return newPlan(p, parties, s)
+}
+
+func newPlan(p *model.Program, parties int, s Settings) (*Plan, error) {
+	plan := p.Plan()
 	if s.Reveal == "" {
 		s.Reveal = RevealWeights
 	}
@@ -122,7 +153,7 @@ func (p *Plan) guard() error {
 
 // Config is the engine's, but for the seed.
 func (p *Plan) Config() spdz.Config {
-	return spdz.Config{Threshold: p.Threshold, Passive: p.Passive, Fraction: mostFraction}
+	return spdz.Config{Threshold: p.Threshold, Passive: p.Passive, Fraction: mostFraction, Dishonest: p.Majority == DishonestMajority}
 }
 
 // networkOf is the task's model on shares.

@@ -70,12 +70,7 @@ func (s *Study) Run(c *interactive.Channel) (*Result, error) {
 	if c.Parties() != s.Parties {
 		return nil, fmt.Errorf("%d hospitals for a plan of %d", c.Parties(), s.Parties)
 	}
-	cfg := s.Config()
-	cfg.Seed = s.Seed
-	if s.DrawSeed != nil {
-		cfg.Seed = s.DrawSeed()
-	}
-	e, err := spdz.New(c, cfg)
+	e, err := s.begin(c)
 	if err != nil {
 		return nil, err
 	}
@@ -238,7 +233,9 @@ func (r *run) train() error {
 	if r.resumed != nil {
 		training = r.resumed.Apply(training)
 	}
-	training.Save = r.keep
+	if r.Majority == HonestMajority {
+		training.Save = r.keep // additive shares stand no dropout
+	}
 	training.Before = func(epoch int, end bool) error {
 		if end {
 			return r.before(epoch+1, PhaseCombine)
