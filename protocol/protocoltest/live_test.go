@@ -20,7 +20,8 @@ func TestLiveWhenTheNetworkIs(t *testing.T) {
 		phases, _ := protocol.SchemePhases(scheme)
 		for _, kind := range []string{"", Equivocate, WrongShare, WrongOpen, FalseUpdate} {
 			for _, phase := range phases {
-				if kind == "" && phase != protocol.Deal || kind != "" && CheckLie(lieOf(kind, 1, phase), scheme) != nil {
+				lie := lieOf(kind, 1, phase)
+				if kind == "" && phase != protocol.Deal || kind != "" && (CheckLie(lie, scheme) != nil || CheckSums(lie, false) != nil) {
 					continue
 				}
 				for seed := range uint64(8) {
