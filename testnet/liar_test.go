@@ -89,7 +89,7 @@ func TestDemoWithLiars(t *testing.T) {
 	}
 	for faults, want := range map[string]string{
 		"equivocate:2@1:commit equivocate:3@1:commit": "4 hospitals do not stand 2 liars",
-		"wrong-opening:2@1:deal":                      "means something in [open] only",
+		"wrong-opening:2@1:deal":                      "means something in [open combine] only",
 	} {
 		_, err := Demo(t.Context(), DemoOptions{Hospitals: 4, Rounds: 2, Faults: strings.Split(faults, " ")}, silent())
 		if input := (*InputError)(nil); !errors.As(err, &input) || !strings.Contains(err.Error(), want) {

@@ -57,7 +57,7 @@ func TestManifestMistakes(t *testing.T) {
 		{"clock of nodes", "faults = [\"clock-skew:1@1:deal\"]\n" + study4, Virtual, "mode sim can do it"},
 		{"a lie", "faults = [\"equivocate:1@1:deal\"]\n" + study4, Sim, "line 1: fault equivocate:1@1:deal: 1 hospitals lie, and the federation stands 0"},
 		{"one lie too many", "tolerate_liars = 1\nfaults = [\"equivocate:1@1:deal\", \"wrong-opening:2@1:open\"]\n" + study4 + "scheme = \"masked\"\n", Sim, "line 2: fault wrong-opening:2@1:open: 2 hospitals lie, and the federation stands 1"},
-		{"a lie that means nothing", "tolerate_liars = 1\nfaults = [\"wrong-opening:1@1:deal\"]\n" + study4 + "scheme = \"masked\"\n", Sim, "means something in [open] only"},
+		{"a lie that means nothing", "tolerate_liars = 1\nfaults = [\"wrong-opening:1@1:deal\"]\n" + study4 + "scheme = \"masked\"\n", Sim, "means something in [open combine] only"},
 		{"a lie of a process", "tolerate_liars = 1\nfaults = [\"equivocate:1@1:deal\"]\n" + study4 + "scheme = \"masked\"\n", Process, "modes inprocess, virtual and sim can do it"},
 		{"links of a process", study4 + "[links]\nloss = 0.1\n", Process, "net.toml: line 5: links in mode process: this machine's own network"},
 		{"latency", study4 + "[links]\nlatency = \"soon\"\n", Sim, `line 5: links: latency "soon"`},
