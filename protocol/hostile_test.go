@@ -315,3 +315,26 @@ func TestNothingIsRevealedEarly(t *testing.T) {
 		t.Fatal("the test shows nothing")
 	}
 }
+
+// Nothing may follow the last field of what a hospital signs: there is one encoding
+// of everything.
+func TestNothingFollowsTheLastField(t *testing.T) {
+	w := newWorld(t, 4)
+	w.run(Done)
+	kinds := 0
+	for p := 1; p <= 4; p++ {
+		for _, held := range w.rounds[1].sorted(Party(p)) {
+			m := held.message
+			if _, err := decodePayload(m.Slot, append(slices.Clone(m.Payload), 0)); err == nil {
+				t.Errorf("slot %v: a byte behind the last field", m.Slot)
+			}
+			if _, err := DecodeMessage(append(m.Encode(), 0)); err == nil {
+				t.Errorf("slot %v: a byte behind the message", m.Slot)
+			}
+			kinds++
+		}
+	}
+	if _, err := DecodeDescription(append(w.d.Encode(), 0)); err == nil || kinds < 30 {
+		t.Errorf("a byte behind the description; %d messages", kinds)
+	}
+}

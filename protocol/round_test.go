@@ -305,6 +305,22 @@ func TestSignatureBindsPlace(t *testing.T) {
 		m.Signature = testSigner{self: 2}.Sign(m.signedBytes(d.Federation, d.Epoch))
 		refused(t, w.step(1, Received{m}), 2, false, "signature")
 	}
+	d := w.d
+	signed := Message{Round: 5, Description: d.Hash(), From: 2, Slot: Slot{Phase: Attest, View: 3}, Payload: attestPayload{}.encode()}
+	signed.Signature = testSigner{self: 2}.Sign(signed.signedBytes(d.Federation, d.Epoch))
+	if !(testSigner{}).Verify(2, signed.signedBytes(d.Federation, d.Epoch), signed.Signature) {
+		t.Fatal("the test shows nothing")
+	}
+	for what, change := range map[string]func(*Message){
+		"phase": func(m *Message) { m.Slot.Phase = Agree }, "view": func(m *Message) { m.Slot.View++ }, "step": func(m *Message) { m.Slot.Step++ },
+		"subject": func(m *Message) { m.Slot.Subject = 1 }, "round": func(m *Message) { m.Round++ }, "description": func(m *Message) { m.Description[0] ^= 1 },
+		"payload": func(m *Message) { m.Payload, m.hash = []byte{1}, nil }, "sender": func(m *Message) { m.From = 3 },
+	} {
+		m := signed
+		if change(&m); (testSigner{}).Verify(2, m.signedBytes(d.Federation, d.Epoch), m.Signature) {
+			t.Errorf("the signature does not bind the %s", what)
+		}
+	}
 }
 
 func TestDifferentDescriptionIsExplained(t *testing.T) {
@@ -378,6 +394,7 @@ func TestLateCommitmentDoesNotCount(t *testing.T) {
 	c := commitment(silent.hash, attacker, copied.Nonce, copied.Body.root())
 	attack := []Message{
 		w.message(attacker, Slot{Phase: Commit}, commitPayload{c}.encode()),
+		w.message(attacker, Slot{Phase: Commit, Step: stepList}, listPayload{[]named{{attacker, c}}}.encode()), // a list that was still open
 		w.message(attacker, Slot{Phase: Deal}, copied.encode()),
 	}
 	w.rounds = w.rounds[:attacker]

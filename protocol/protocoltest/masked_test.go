@@ -1,6 +1,8 @@
 package protocoltest
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"consilium/protocol"
@@ -191,5 +193,55 @@ func TestMaskedBadProofsAreNamed(t *testing.T) {
 		if found == 0 {
 			t.Errorf("phase %v: nobody is convicted of %v", phase, kind)
 		}
+	}
+}
+
+// An opening is judged by the masks of its set, which the set itself names: a liar in
+// the set cannot make an honest opening one of other masks by saying so afterwards.
+func TestMaskedEvidenceSaysWhoJoined(t *testing.T) {
+	for seed := uint64(0); ; seed++ {
+		opt := maskedOptions(4, 1, 0, seed)
+		opt.Faults = []Fault{lieOf(BadProof, 1, protocol.Open)} // hospital 1 is the first of the set
+		var e protocol.Evidence
+		opt.Evidence = func(found protocol.Evidence) { e = found }
+		s, err := newSim(opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.loop(); err != nil {
+			t.Fatal(err)
+		}
+		s.finish()
+		if e.Kind != protocol.WrongOpening || e.Messages[2].From != 1 {
+			continue
+		}
+		scheme, err := honestScheme(1, e.Description, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		verify := func(e protocol.Evidence) error { return e.Verify(standInSigner{1}.Verify, standInSealer{}, scheme) }
+		if err := verify(e); err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range s.hospitals[2].session.Round().Posts() {
+			if m.Slot.Phase != protocol.Open || m.From == 1 {
+				continue
+			}
+			twisted := e
+			twisted.Liar, twisted.Messages = m.From, slices.Clone(e.Messages)
+			twisted.Messages[0] = m
+			if verify(twisted) == nil {
+				t.Errorf("the opening of hospital %d convicts it", m.From)
+			}
+			other, ok := protocol.Forge(e.Messages[2], e.Description, standInSigner{1}, 2, protocol.Hash{})
+			if !ok {
+				t.Fatal("no other masked update")
+			}
+			twisted.Messages[2] = other
+			if err := verify(twisted); err == nil || !strings.Contains(err.Error(), "the masked update is of another set") {
+				t.Errorf("the opening of hospital %d and another masked update: %v", m.From, err)
+			}
+		}
+		return
 	}
 }

@@ -140,6 +140,18 @@ type sim struct {
 
 // Run simulates once.
 func Run(opt Options) (Result, error) {
+	s, err := newSim(opt)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := s.loop(); err != nil {
+		return Result{}, err
+	}
+	return s.finish(), nil
+}
+
+// newSim starts all hospitals.
+func newSim(opt Options) (*sim, error) {
 	opt.Rounds = max(opt.Rounds, 1)
 	first := uint64(1)
 	if opt.Work != nil {
@@ -147,16 +159,16 @@ func Run(opt Options) (Result, error) {
 	}
 	for _, f := range opt.Faults {
 		if f.Lie() && opt.Thresholds.Liars == 0 {
-			return Result{}, fmt.Errorf("fault %s makes a hospital lie, and this federation tolerates no liar", f)
+			return nil, fmt.Errorf("fault %s makes a hospital lie, and this federation tolerates no liar", f)
 		}
 		if err := CheckLie(f, opt.Scheme); err != nil {
-			return Result{}, err
+			return nil, err
 		}
 		if err := CheckSums(f, opt.Sliced != nil); err != nil {
 			return Result{}, err
 		}
 		if f.Round < first {
-			return Result{}, fmt.Errorf("fault %s: the first simulated round is 1", f)
+			return nil, fmt.Errorf("fault %s: the first simulated round is 1", f)
 		}
 		if opt.Work == nil {
 			opt.Rounds = max(opt.Rounds, int(f.Round), int(f.End()))
@@ -169,7 +181,7 @@ func Run(opt Options) (Result, error) {
 	for p := 1; p < len(s.hospitals); p++ {
 		h, err := newHospital(s, protocol.Party(p))
 		if err != nil {
-			return Result{}, err
+			return nil, err
 		}
 		s.hospitals[p] = h
 	}
@@ -177,13 +189,10 @@ func Run(opt Options) (Result, error) {
 	s.drawFaults()
 	for _, h := range s.hospitals[1:] {
 		if err := h.start(); err != nil {
-			return Result{}, err
+			return nil, err
 		}
 	}
-	if err := s.loop(); err != nil {
-		return Result{}, err
-	}
-	return s.finish(), nil
+	return s, nil
 }
 
 // loop processes events until every hospital that can has finished, or nothing
