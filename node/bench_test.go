@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"consilium/internal/measured"
 	"consilium/node/study"
 	"consilium/paillier/testkey"
 	"consilium/protocol"
@@ -220,13 +221,13 @@ func (m *measuring) run(ctx context.Context) error {
 	ready.Wait()
 	runtime.GC()
 	gossip, parts, before := sent(m.nodes)
-	cpu, peak := processorTime(), watchHeap(ctx)
+	cpu, peak := measured.ProcessorTime(), watchHeap(ctx)
 	began := time.Now()
 	m.begin()
 	close(started)
 	complete.Wait()
 	m.end()
-	m.elapsed, m.cpu, m.peak = time.Since(began), processorTime()-cpu, peak.Load()
+	m.elapsed, m.cpu, m.peak = time.Since(began), measured.ProcessorTime()-cpu, peak.Load()
 	m.gossip, m.parts, m.sent = sent(m.nodes)
 	m.gossip, m.parts, m.sent = m.gossip-gossip, m.parts-parts, m.sent-before
 	cancel()

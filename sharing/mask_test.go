@@ -120,10 +120,11 @@ func BenchmarkMasks(b *testing.B) {
 			}
 			var m Masker
 			b.ReportAllocs()
+			done := perValue(b, width)
 			for b.Loop() {
 				m.Add(r, lanes, 0, masks)
 			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/width, "ns/value")
+			done()
 		})
 	}
 }

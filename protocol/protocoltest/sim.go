@@ -165,7 +165,7 @@ func newSim(opt Options) (*sim, error) {
 			return nil, err
 		}
 		if err := CheckSums(f, opt.Sliced != nil); err != nil {
-			return Result{}, err
+			return nil, err
 		}
 		if f.Round < first {
 			return nil, fmt.Errorf("fault %s: the first simulated round is 1", f)

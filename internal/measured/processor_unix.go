@@ -1,14 +1,14 @@
 //go:build unix
 
-package node
+package measured
 
 import (
 	"syscall"
 	"time"
 )
 
-// processorTime is what this process has used, of all its threads.
-func processorTime() time.Duration {
+// ProcessorTime is what this process has used, of all its threads.
+func ProcessorTime() time.Duration {
 	var usage syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
 		return 0
