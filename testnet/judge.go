@@ -18,6 +18,7 @@ type verdict struct {
 	aggregateError int64    // largest difference between an opened sum and the plain one
 	weightsMaxDiff float64  // joint weights against a replay in the clear
 	bound          *float64 // what fixed point can make of that difference, where that is known
+	replayMaxDiff  *float64 // and to a replay with the same roundings, where the judge knows them
 	joint          model.State
 	jointMetrics   *model.Metrics // on all test rows; nil when there is no joint model to compare
 	pooled         model.Metrics

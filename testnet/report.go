@@ -28,8 +28,9 @@ type DemoReport struct {
 	Features       []string            `json:"features"`       // names of the weights
 	Weights        []float64           `json:"weights"`
 	WeightsMaxDiff float64             `json:"weights_max_diff"`
-	WeightsBound   *float64            `json:"weights_bound"` // what fixed point can make of it, where known
-	Coefficients   []model.Coefficient `json:"coefficients"`  // of a trainer that gives them
+	WeightsBound   *float64            `json:"weights_bound"`   // what fixed point can make of it, where known
+	ReplayMaxDiff  *float64            `json:"replay_max_diff"` // of scheme spdz: with the same roundings in the clear, 0
+	Coefficients   []model.Coefficient `json:"coefficients"`    // of a trainer that gives them
 	Rows           []Rows              `json:"rows"`
 	Shares         *SharesResult       `json:"spdz"`   // of scheme spdz
 	Liars          int                 `json:"liars"`  // that the federation stands
@@ -151,7 +152,8 @@ func (n *network) report(v *verdict) *Report {
 func (n *network) addVerdict(r *Report, v *verdict) {
 	s := n.scenario
 	r.AggregateError = v.aggregateError
-	r.Features, r.Weights, r.WeightsMaxDiff, r.WeightsBound = s.program.WeightNames(), v.joint.Weights, v.weightsMaxDiff, v.bound
+	r.Features, r.Weights = s.program.WeightNames(), v.joint.Weights
+	r.WeightsMaxDiff, r.WeightsBound, r.ReplayMaxDiff = v.weightsMaxDiff, v.bound, v.replayMaxDiff
 	r.Coefficients = s.program.Coefficients(v.joint)
 	if r.Evaluate != nil && v.joint.Metrics != nil {
 		r.SecureMetrics = &Secure{r.Evaluate.Included, *v.joint.Metrics}

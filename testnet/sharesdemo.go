@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"reflect"
-	"slices"
 	"strings"
 	"time"
 
@@ -67,8 +66,16 @@ func (s *scenario) sharesSummary() string {
 	if s.dishonest() {
 		return s.dishonestSummary()
 	}
-	return fmt.Sprintf("%d hospitals (%s), scheme %s, %s: rows are shared, any %d hospitals learn nothing, %s open in the end",
-		len(s.hospitals), strings.Join(s.names(), ", "), s.study.Scheme, SecurityOf(s.shares.Config()), s.shares.Threshold, s.shares.Reveal)
+	return fmt.Sprintf("%d hospitals (%s), scheme %s, %s: rows are shared, any %s nothing, %s open in the end",
+		len(s.hospitals), strings.Join(s.names(), ", "), s.study.Scheme, SecurityOf(s.shares.Config()), LearnTogether(s.shares.Threshold), s.shares.Reveal)
+}
+
+// LearnTogether is the subject of a sentence on what so many hospitals learn.
+func LearnTogether(hospitals int) string {
+	if hospitals == 1 {
+		return "one hospital learns"
+	}
+	return fmt.Sprintf("%d hospitals together learn", hospitals)
 }
 
 // dishonestSummary says what is withstood, and how slow that is.
@@ -81,11 +88,11 @@ func (s *scenario) dishonestSummary() string {
 	for _, split := range s.splits {
 		rows += split.Train.Rows()
 	}
-	return fmt.Sprintf("%d hospitals (%s), scheme %s, %s: rows are shared, any %d hospitals learn nothing, whatever they send\n"+
+	return fmt.Sprintf("%d hospitals (%s), scheme %s, %s: rows are shared, any %s nothing, whatever they send\n"+
 		"(Damgård, Pastro, Smart, Zakarias 2012); %s open in the end. Any one hospital can stop it, without being named, and\n"+
 		"nothing goes on without one. Each makes its own Paillier key (%s).\n"+
 		"It is slow: %d rows take some %d products and truncations a step, each of which costs every pair of hospitals powers mod N².",
-		len(s.hospitals), strings.Join(s.names(), ", "), s.study.Scheme, SecurityOf(s.shares.Config()), s.shares.Threshold, s.shares.Reveal, key,
+		len(s.hospitals), strings.Join(s.names(), ", "), s.study.Scheme, SecurityOf(s.shares.Config()), LearnTogether(s.shares.Threshold), s.shares.Reveal, key,
 		rows, 8*rows*max(1, 1+sum(s.shares.Training.Hidden)))
 }
 
@@ -227,9 +234,12 @@ func (n *network) replayShares(v *verdict) error {
 	if err != nil {
 		return fmt.Errorf("replay: %w", err)
 	}
-	wrong = nil
-	if !slices.Equal(exact, v.joint.Weights) {
-		wrong = []string{"weights differ"}
+	wrong, v.replayMaxDiff = nil, new(float64)
+	for i, w := range exact {
+		*v.replayMaxDiff = math.Max(*v.replayMaxDiff, math.Abs(w-v.joint.Weights[i]))
+	}
+	if *v.replayMaxDiff != 0 {
+		wrong = []string{fmt.Sprintf("weights differ by %.3g", *v.replayMaxDiff)}
 	}
 	v.check("with the same roundings in the clear, it is the same bit for bit", wrong, fmt.Sprintf("in %d computations", len(n.shares.replayed())))
 	return nil

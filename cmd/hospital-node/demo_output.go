@@ -301,6 +301,9 @@ func traffic(a *app, r *testnet.DemoReport) {
 func printShares(a *app, r *testnet.DemoReport) {
 	s := r.Shares
 	a.printf("\nJoint weights against the same training in the clear: %.1e apart at most%s.\n", r.WeightsMaxDiff, boundText(r.WeightsBound))
+	if r.ReplayMaxDiff != nil {
+		a.printf("With the same roundings as on shares: %g apart.\n", *r.ReplayMaxDiff)
+	}
 	for _, round := range r.Rounds {
 		for _, d := range round.Dropped {
 			if d.Phase != "" && slices.Contains(s.Hospitals, d.Name) {
@@ -314,7 +317,7 @@ func printShares(a *app, r *testnet.DemoReport) {
 	if s.Halvings > 0 {
 		a.printf("The range guard halved the rate %d times.\n", s.Halvings)
 	}
-	a.printf("\nWhat each hospital could see: its own rows; one share of each other row, of which %d hospitals together learn\n", s.Threshold)
+	a.printf("\nWhat each hospital could see: its own rows; one share of each other row, of which %s\n", testnet.LearnTogether(s.Threshold))
 	steps := "every few steps"
 	if s.Majority == learning.DishonestMajority {
 		steps = "in every step"

@@ -1,11 +1,18 @@
 package spdz
 
-import "math"
+import (
+	"math"
+
+	"consilium/model"
+)
 
 // What entry-wise bounds say of training grows with every step, since they do
 // not know that gradient descent contracts. Without hidden layers that can be
 // used: with weights w and w+δ, a step ends at w' and w' + (I − η/m·XᵀDX −
 // ηλI)·δ + noise, where D has slopes of the output between both predictions.
+
+// rateError is by how much of itself the learning rate is rounded at most: rateBits.
+const rateError = 1.0 / (1 << 7)
 
 // contracts says whether the output has slopes everywhere, and no layer is
 // hidden.
@@ -23,22 +30,37 @@ func (r *trainer) stepWithSpread(x, y *Secret) error {
 	if err := r.descend(x, y); err != nil {
 		return err
 	}
-	noise := 0.0
-	for _, v := range r.weights[0].err {
-		noise += v * v
-	}
-	r.spread = r.contraction(x, before)*r.spread + math.Sqrt(noise)
+	r.spread = r.contraction(x, before)*r.spread + r.noise(x)
 	for i := range r.weights[0].err {
 		r.weights[0].err[i] = r.spread
 	}
 	return nil
 }
 
-// contraction bounds the length of (I − η/m·XᵀDX − ηλI)·δ by that of δ.
+// noise bounds the length of what a step makes of weights without an error, by
+// η/m·‖X‖ times the length of the errors of its predictions.
+func (r *trainer) noise(x *Secret) float64 {
+	d := x.Cols
+	squares, predictions := make([]float64, d*d), 0.0
+	for i := range x.Rows {
+		predictions += r.predicted[i] * r.predicted[i]
+		for j := range d {
+			for k := range d {
+				squares[j*d+k] += x.value(i*d+j) * x.value(i*d+k)
+			}
+		}
+	}
+	rounded := r.engine.TruncationError(r.weights[0].Bits) * math.Sqrt(float64(d))
+	return (1+rateError)*r.Rate/float64(x.Rows)*math.Sqrt(largestEigenvalue(squares, d)*predictions) + rounded
+}
+
+// contraction bounds the length of (I − η/m·XᵀDX − ηλI)·δ by that of δ. D's entries
+// lie between two diagonals, and the matrix, which falls with D, between two matrices:
+// no eigenvalue is beyond the largest of the one and the smallest of the other.
 func (r *trainer) contraction(x, w *Secret) float64 {
 	d, rate := x.Cols, r.Rate/float64(x.Rows)
-	matrix := make([]float64, d*d)
-	bent := 0.0 // slopes differ by bend·|z'−z| at most, in the direction of the row
+	flat, steep := make([]float64, d*d), make([]float64, d*d)
+	bent := r.Output.mostBent()
 	for i := range x.Rows {
 		z, square := 0.0, 0.0
 		for j := range d {
@@ -46,41 +68,71 @@ func (r *trainer) contraction(x, w *Secret) float64 {
 			square += x.value(i*d+j) * x.value(i*d+j)
 		}
 		off := math.Sqrt(square) * r.spread
-		slope, bend := r.Output.slopeAt(z, off)
-		bent += rate * bend * off * square
+		slope, bend := r.Output.slopeAt(z, off, bent)
+		within := bend*off + rateError*(math.Abs(slope)+bend*off)
 		for j := range d {
 			for k := range d {
-				matrix[j*d+k] -= rate * slope * x.value(i*d+j) * x.value(i*d+k)
+				product := rate * x.value(i*d+j) * x.value(i*d+k)
+				flat[j*d+k] -= (slope - within) * product
+				steep[j*d+k] -= (slope + within) * product
 			}
 		}
 	}
 	for j := range d {
-		matrix[j*d+j]++
-		if j > 0 {
-			matrix[j*d+j] -= r.Rate * r.L2
+		decay := r.Rate * r.L2 * (1 - rateError)
+		if j == 0 {
+			decay = 0
 		}
+		flat[j*d+j] += 1 - decay
+		steep[j*d+j] += 1 - decay
 	}
-	return largestEigenvalue(matrix, d) + bent
+	return max(largestEigenvalue(flat, d), largestEigenvalue(steep, d))
 }
 
 // slopeAt is the slope of the activation at z, and a bound of how much it bends
-// within so far: the second derivative at z, and the largest third.
-func (a Activation) slopeAt(z, within float64) (slope, bend float64) {
+// within so far: the second derivative at z, and the largest third; or, inside the
+// interval, mostBent.
+func (a Activation) slopeAt(z, within, mostBent float64) (slope, bend float64) {
 	if a.identity() {
 		return 1, 0
 	}
 	_, slope = a.Polynomial.At(z)
-	t, reach := z/a.Polynomial.Interval, (math.Abs(z)+within)/a.Polynomial.Interval
-	second, third := 0.0, 0.0
-	for k := len(a.Polynomial.Coefficients) - 1; k >= 2; k-- {
-		c := float64(k*(k-1)) * a.Polynomial.Coefficients[k]
+	reach := (math.Abs(z) + within) / a.Polynomial.Interval
+	second, third := bends(a.Polynomial, z/a.Polynomial.Interval, reach)
+	if bend = math.Abs(second) + third*within; reach <= 1 {
+		bend = min(bend, mostBent)
+	}
+	return slope, bend
+}
+
+// mostBent bounds the second derivative within the interval: by the largest of many
+// points, and what the third can add between two of them.
+func (a Activation) mostBent() float64 {
+	if a.identity() {
+		return 0
+	}
+	const points = 1 << 13
+	largest, third := 0.0, 0.0
+	for i := range points + 1 {
+		var second float64
+		second, third = bends(a.Polynomial, 2*float64(i)/points-1, 1)
+		largest = max(largest, math.Abs(second))
+	}
+	return largest + third*a.Polynomial.Interval/points
+}
+
+// bends is the second derivative of a polynomial where it takes t, and a bound of
+// the third up to reach.
+func bends(p model.Polynomial, t, reach float64) (second, third float64) {
+	for k := len(p.Coefficients) - 1; k >= 2; k-- {
+		c := float64(k*(k-1)) * p.Coefficients[k]
 		second = second*t + c
 		if k >= 3 {
 			third = third*reach + float64(k-2)*math.Abs(c)
 		}
 	}
-	square := a.Polynomial.Interval * a.Polynomial.Interval
-	return slope, math.Abs(second)/square + third*within/(square*a.Polynomial.Interval)
+	square := p.Interval * p.Interval
+	return second / square, third / (square * p.Interval)
 }
 
 // largestEigenvalue bounds the magnitudes of a symmetric matrix's eigenvalues

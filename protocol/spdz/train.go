@@ -133,7 +133,8 @@ type trainer struct {
 	watched   []*Secret
 	spread    float64 // in the clear: bounds the length of the difference to the weights on shares
 	outcome   *Outcome
-	steps     int // behind
+	predicted []float64 // in the clear: the errors of the step's predictions
+	steps     int       // behind
 }
 
 // rowsAhead is for how many rows a Backend makes ready at once: its proofs cost
@@ -325,6 +326,7 @@ func (r *trainer) descend(x, y *Secret) error {
 	}
 	updates := make([]*Product, len(r.weights))
 	delta := e.Sub(p.output, y)
+	r.predicted = delta.err
 	var err error
 	if p.outputSlope != nil {
 		if delta, err = e.one(e.Hadamard(delta, p.outputSlope)); err != nil {
