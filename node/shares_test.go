@@ -112,7 +112,7 @@ func TestSharesSurviveARestartInTheEnd(t *testing.T) {
 				results[party], _, err = m.LearnOnShares(ctx, "study", dirs[party], part)
 				return err
 			}
-			var all sync.WaitGroup
+			var killed, others sync.WaitGroup
 			die := make(chan struct{})
 			for party := 1; party <= 3; party++ {
 				dirs[party] = t.TempDir() + "/shares"
@@ -126,23 +126,28 @@ func TestSharesSurviveARestartInTheEnd(t *testing.T) {
 						return nil
 					}
 				}
-				all.Go(func() {
+				group := &others
+				if party == 2 {
+					group = &killed
+				}
+				group.Go(func() {
 					if err := learn(m, party, before); err != nil && party != 2 {
 						t.Errorf("party %d: %v", party, err)
 					}
 				})
 			}
 			<-die
-			p.kill(2)
 			if phase == learning.PhaseCombine {
-				all.Wait() // the others have it, and are gone
+				others.Wait() // they have it, and are gone
 				p.kill(1)
 				p.kill(3)
 			}
+			p.kill(2)
 			if err := learn(p.begin(2), 2, nil); err != nil {
 				t.Fatal(err)
 			}
-			all.Wait()
+			killed.Wait()
+			others.Wait()
 			for party := 1; party <= 3; party++ {
 				if results[party] == nil || results[party].State.Hash() != results[1].State.Hash() {
 					t.Errorf("party %d has another model: %v", party, results[party] != nil)
