@@ -68,7 +68,7 @@ func (r *sharesRun) regroup() error {
 	for _, h := range n.hospitals[1:] {
 		h.status = protocol.Status{} // whom it waits for is to be seen
 	}
-	n.emit(Event{Round: n.furthest, What: Regrouped, Detail: fmt.Sprintf("%s: any %d learn nothing", strings.Join(c.names(), ", "), threshold)})
+	n.emit(Event{Round: n.furthest, What: Regrouped, Detail: fmt.Sprintf("%s: any %s nothing", strings.Join(c.names(), ", "), LearnTogether(threshold))})
 	n.signal()
 	return nil
 }
