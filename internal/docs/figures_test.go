@@ -24,9 +24,13 @@ var drawings = []struct {
 	{"rounds-hospitals", "rounds", "A round over 100 Mbit/s and 20 ms one way, 10,000 values", "seconds", 0, 0, 10_000},
 }
 
-var schemes = []struct{ name, title string }{
-	{"shamir", "shamir"}, {"packed", "shamir, packed"}, {"masked", "masked, 32 bits"},
-	{"masked64", "masked, 64 bits"}, {"paillier", "paillier, 2048 bits"},
+// Dashed is what lies on another.
+var schemes = []struct {
+	name, title string
+	style       figure.Style
+}{
+	{"shamir", "shamir", figure.Solid}, {"packed", "shamir, packed", figure.Solid}, {"masked", "masked, 32 bits", figure.Solid},
+	{"masked64", "masked, 64 bits", figure.Dashed}, {"paillier", "paillier, 2048 bits", figure.Solid},
 }
 
 func TestFigures(t *testing.T) {
@@ -39,8 +43,8 @@ func TestFigures(t *testing.T) {
 		if d.hospitals == 0 {
 			f.X = "hospitals"
 		}
-		for _, s := range schemes {
-			c := figure.Curve{Name: s.title}
+		for colour, s := range schemes {
+			c := figure.Curve{Name: s.title, Colour: colour + 1, Style: s.style}
 			for _, r := range rows {
 				if r.Name != s.name || d.hospitals > 0 && r.Hospitals != d.hospitals || d.values > 0 && r.Values != d.values {
 					continue

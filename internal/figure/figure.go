@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"image/color"
 	"math"
-	"slices"
 	"strconv"
 
 	"gonum.org/v1/plot"
@@ -187,10 +186,42 @@ func scale(a *plot.Axis, log bool) {
 	a.Tick.Marker = plot.TickerFunc(roundTicks)
 }
 
-// decades are those of gonum that lie within the axis; others would only take
-// room.
+// decades are the multiples of powers of ten within the axis; the powers have
+// labels, and on an axis of few so do twice and five times a power, or all.
 func decades(low, high float64) []plot.Tick {
-	return slices.DeleteFunc(plot.LogTicks{Prec: -1}.Ticks(low, high), func(t plot.Tick) bool { return t.Value < low || t.Value > high })
+	few, one := high/low < 500, high/low < 5
+	var ticks []plot.Tick
+	for exponent := math.Floor(math.Log10(low)); exponent <= math.Log10(high); exponent++ {
+		for factor := 1.0; factor < 10; factor++ {
+			t := plot.Tick{Value: factor * math.Pow(10, exponent)}
+			if factor == 1 || one || few && (factor == 2 || factor == 5) {
+				t.Label = decadeLabel(factor, int(exponent))
+			}
+			if low <= t.Value*(1+1e-9) && t.Value <= high*(1+1e-9) {
+				ticks = append(ticks, t)
+			}
+		}
+	}
+	return ticks
+}
+
+// decadeLabel writes factor·10^exponent: large and small powers as such.
+func decadeLabel(factor float64, exponent int) string {
+	if -3 <= exponent && exponent <= 3 {
+		return strconv.FormatFloat(factor*math.Pow(10, float64(exponent)), 'g', 6, 64)
+	}
+	raised := []rune("⁰¹²³⁴⁵⁶⁷⁸⁹")
+	power := "10"
+	if exponent < 0 {
+		power += "⁻"
+	}
+	for _, digit := range strconv.Itoa(max(exponent, -exponent)) {
+		power += string(raised[digit-'0'])
+	}
+	if factor == 1 {
+		return power
+	}
+	return strconv.FormatFloat(factor, 'f', -1, 64) + "·" + power
 }
 
 // roundTicks are four to ten multiples of 1, 2 or 5 times a power of ten.
