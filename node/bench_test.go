@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"consilium/internal/measured"
+	"consilium/internal/processor"
 	"consilium/node/study"
 	"consilium/paillier/testkey"
 	"consilium/protocol"
@@ -221,13 +221,13 @@ func (m *measuring) run(ctx context.Context) error {
 	ready.Wait()
 	runtime.GC()
 	gossip, parts, before := sent(m.nodes)
-	cpu, peak := measured.ProcessorTime(), watchHeap(ctx)
+	cpu, peak := processor.Time(), watchHeap(ctx)
 	began := time.Now()
 	m.begin()
 	close(started)
 	complete.Wait()
 	m.end()
-	m.elapsed, m.cpu, m.peak = time.Since(began), measured.ProcessorTime()-cpu, peak.Load()
+	m.elapsed, m.cpu, m.peak = time.Since(began), processor.Time()-cpu, peak.Load()
 	m.gossip, m.parts, m.sent = sent(m.nodes)
 	m.gossip, m.parts, m.sent = m.gossip-gossip, m.parts-parts, m.sent-before
 	cancel()

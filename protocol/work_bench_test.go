@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"consilium/internal/measured"
+	"consilium/internal/processor"
 	"consilium/paillier/testkey"
 )
 
@@ -93,7 +94,7 @@ func shamirWork(b *testing.B, n, length, packed int) (time.Duration, int) {
 	s, err := newShamir(1, th, length, packed)
 	must(b, s, err)
 	update, k := make(Vector, length), th.Openings()
-	began := measured.ProcessorTime()
+	began := processor.Time()
 	own, err := s.Deal(update, Seed{1})
 	must(b, own, err)
 	var others []Source
@@ -124,7 +125,7 @@ func shamirWork(b *testing.B, n, length, packed int) (time.Duration, int) {
 	}
 	sum, err := s.Combine(set, openings)
 	must(b, sum, err)
-	return measured.ProcessorTime() - began, sent + (k-1)*size
+	return processor.Time() - began, sent + (k-1)*size
 }
 
 func maskedWork(b *testing.B, n, length int, bits uint32) (time.Duration, int) {
@@ -145,7 +146,7 @@ func maskedWork(b *testing.B, n, length int, bits uint32) (time.Duration, int) {
 	}
 	openings := w.open(set, openers...)
 
-	began := measured.ProcessorTime()
+	began := processor.Time()
 	own, err := s.Deal(update, maskedSeed(1))
 	must(b, own, err)
 	sent := (n-1)*digested(b, own.Parts[0]) + (n-1)*digested(b, own.Parts[2])
@@ -165,7 +166,7 @@ func maskedWork(b *testing.B, n, length int, bits uint32) (time.Duration, int) {
 	must(b, opening, err)
 	sum, err := s.Combine(set, openings)
 	must(b, sum, err)
-	return measured.ProcessorTime() - began, sent + (n-1)*digested(b, opening.Parts[0])
+	return processor.Time() - began, sent + (n-1)*digested(b, opening.Parts[0])
 }
 
 // paillierWork takes a published key of 2048 bits.
@@ -190,36 +191,36 @@ func paillierWork(b *testing.B, n, length int) (time.Duration, int) {
 	var spent time.Duration
 	sent := 0
 	for p := 1; p <= n; p++ {
-		began := measured.ProcessorTime()
+		began := processor.Time()
 		body, err := schemes[p].Deal(update, Seed{byte(p)})
 		must(b, body, err)
 		size := digested(b, body.Parts[0])
 		if p == 1 {
-			spent, sent = measured.ProcessorTime()-began, (n-1)*(size+len(body.Public))
+			spent, sent = processor.Time()-began, (n-1)*(size+len(body.Public))
 		}
 		set.Included = append(set.Included, Post{Party(p), body})
 	}
-	began := measured.ProcessorTime()
+	began := processor.Time()
 	for _, deal := range set.Included[1:] {
 		digested(b, deal.Body.Parts[0])
 		if err := schemes[1].Check(deal.From, deal.Body); err != nil {
 			b.Fatal(err)
 		}
 	}
-	spent += measured.ProcessorTime() - began
+	spent += processor.Time() - began
 	var openings []Post
 	for p := 1; p <= k; p++ {
-		began := measured.ProcessorTime()
+		began := processor.Time()
 		body, err := schemes[p].Open(set, Seed{byte(p)})
 		must(b, body, err)
 		size := digested(b, body.Parts[0])
 		if p == 1 {
-			spent, sent = spent+measured.ProcessorTime()-began, sent+(n-1)*(size+len(body.Public))
+			spent, sent = spent+processor.Time()-began, sent+(n-1)*(size+len(body.Public))
 		}
 		openings = append(openings, Post{Party(p), body})
 	}
-	began = measured.ProcessorTime()
+	began = processor.Time()
 	sum, err := schemes[1].Combine(set, openings)
 	must(b, sum, err)
-	return spent + measured.ProcessorTime() - began, sent
+	return spent + processor.Time() - began, sent
 }

@@ -4,16 +4,16 @@ import (
 	"fmt"
 	"testing"
 
-	"consilium/internal/measured"
+	"consilium/internal/processor"
 )
 
 // perValue reports, when what it returns is called, the processor time that a
 // value took: other work on the machine does not count.
 func perValue(b *testing.B, values int) func() {
 	b.Helper()
-	before := measured.ProcessorTime()
+	before := processor.Time()
 	return func() {
-		b.ReportMetric(float64((measured.ProcessorTime()-before).Nanoseconds())/float64(b.N)/float64(values), "cpu-ns/value")
+		b.ReportMetric(float64((processor.Time()-before).Nanoseconds())/float64(b.N)/float64(values), "cpu-ns/value")
 	}
 }
 

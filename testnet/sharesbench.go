@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"consilium/internal/processor"
 	"consilium/model"
 	"consilium/protocol/interactive"
 	"consilium/protocol/spdz"
@@ -204,7 +205,7 @@ func (b *sharesBench) run(ctx context.Context, job sharesJob) (*SharesBenched, e
 	n := b.opt.Parties
 	weights, seeds := make([][]float64, n+1), make([][wide.SeedSize]byte, n+1)
 	var ranges []spdz.Range
-	cpu := processorTime()
+	cpu := processor.Time()
 	reports, err := b.parties.compute(ctx, "bench", func(party int) interactive.Program {
 		return func(c *interactive.Channel) (err error) {
 			cfg, err := b.config(job)
@@ -217,7 +218,7 @@ func (b *sharesBench) run(ctx context.Context, job sharesJob) (*SharesBenched, e
 				return err
 			}
 			if party == 1 {
-				b.began, b.beganCPU = time.Now(), processorTime()
+				b.began, b.beganCPU = time.Now(), processor.Time()
 			}
 			weights[party], err = b.train(e, job)
 			if party == 1 {
@@ -230,7 +231,7 @@ func (b *sharesBench) run(ctx context.Context, job sharesJob) (*SharesBenched, e
 		return nil, err
 	}
 	done := job.SharesBenched
-	done.CPUSeconds, done.Ranges = (processorTime() - cpu).Seconds(), ranges
+	done.CPUSeconds, done.Ranges = (processor.Time() - cpu).Seconds(), ranges
 	for _, r := range reports[1:] {
 		done.Seconds = max(done.Seconds, r.Elapsed.Seconds())
 		done.Rounds = max(done.Rounds, r.Rounds)

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"time"
 
+	"consilium/internal/processor"
 	"consilium/paillier"
 	"consilium/protocol/interactive"
 	"consilium/protocol/spdz"
@@ -42,7 +43,7 @@ func (b *sharesBench) runStep(ctx context.Context, job sharesJob) (*SharesBenche
 	small := *b
 	small.opt.Rows = max(b.opt.Parties, min(b.opt.Batch, b.opt.Rows))
 	small.x, small.y = b.x[:small.opt.Rows*b.opt.Features], b.y[:small.opt.Rows]
-	started, cpu := time.Now(), processorTime()
+	started, cpu := time.Now(), processor.Time()
 	done, err := small.run(ctx, job)
 	if err != nil {
 		return nil, err

@@ -2,10 +2,10 @@ package keygen
 
 import (
 	"fmt"
-	"syscall"
 	"testing"
 	"time"
 
+	"consilium/internal/processor"
 	"consilium/paillier/testkey"
 	"consilium/protocol"
 )
@@ -50,7 +50,7 @@ func benchmarkRound(b *testing.B, bits int) {
 	for b.Loop() {
 		set := protocol.Certified{ID: protocol.Hash{1}}
 		for party := 1; party <= n; party++ {
-			start := processorTime()
+			start := processor.Time()
 			body, err := schemes[party].Deal(update, protocol.Seed{byte(party)})
 			if err != nil {
 				b.Fatal(err)
@@ -58,7 +58,7 @@ func benchmarkRound(b *testing.B, bits int) {
 			report(b, party == 1, start, "deal")
 			set.Included = append(set.Included, protocol.Post{From: protocol.Party(party), Body: body})
 		}
-		start := processorTime()
+		start := processor.Time()
 		for _, deal := range set.Included[1:] {
 			if err := schemes[1].Check(deal.From, deal.Body); err != nil {
 				b.Fatal(err)
@@ -67,7 +67,7 @@ func benchmarkRound(b *testing.B, bits int) {
 		report(b, true, start, "check")
 		var openings []protocol.Post
 		for party := 1; party <= k; party++ {
-			start := processorTime()
+			start := processor.Time()
 			body, err := schemes[party].Open(set, protocol.Seed{byte(party)})
 			if err != nil {
 				b.Fatal(err)
@@ -75,7 +75,7 @@ func benchmarkRound(b *testing.B, bits int) {
 			report(b, party == 1, start, "open")
 			openings = append(openings, protocol.Post{From: protocol.Party(party), Body: body})
 		}
-		start = processorTime()
+		start = processor.Time()
 		sum, err := schemes[1].Combine(set, openings)
 		if err != nil || sum[7] != 7000*n {
 			b.Fatal(sum[7], err)
@@ -88,16 +88,8 @@ func benchmarkRound(b *testing.B, bits int) {
 
 func report(b *testing.B, first bool, start time.Duration, phase string) {
 	if first {
-		b.ReportMetric((processorTime() - start).Seconds(), "s-"+phase)
+		b.ReportMetric((processor.Time() - start).Seconds(), "s-"+phase)
 	}
-}
-
-func processorTime() time.Duration {
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		panic(err)
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 func bytesOf(b *testing.B, body protocol.Body) int {

@@ -1,14 +1,14 @@
 //go:build unix
 
-package measured
+package processor
 
 import (
 	"syscall"
 	"time"
 )
 
-// ProcessorTime is what this process has used, of all its threads.
-func ProcessorTime() time.Duration {
+// Time is what this process has used, of all its threads.
+func Time() time.Duration {
 	var usage syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
 		return 0

@@ -1,0 +1,2 @@
+// Package processor tells how much processor time was used.
+package processor
