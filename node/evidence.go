@@ -52,7 +52,7 @@ func (n *Node) keepEvidence() error {
 		if err := durable.WriteFile(name, encoded, 0o644); err != nil {
 			return fmt.Errorf("keep evidence: %w", err)
 		}
-		n.cfg.Logger.Warn("a hospital is proved to have lied", "hospital", n.cfg.Roster.Name(e.Liar), "round", number, "kind", e.Kind.String(), "evidence", name)
+		n.cfg.Logger.Warn("a hospital is proved to have lied", "liar", n.cfg.Roster.Name(e.Liar), "round", number, "kind", e.Kind.String(), "evidence", name)
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ func Choose(t Thresholds, length, limit uint64, colluders int) (Choice, error) {
 		return shamir, nil
 	}
 	if err := CheckCorrection(t); err != nil {
-		masked.Why = fmt.Sprintf("%d hospitals do not find %d wrong openings of scheme shamir by the others", t.Parties, t.Liars)
+		masked.Why = fmt.Sprintf("%d hospitals are too few to find wrong openings of scheme shamir when %d may lie", t.Parties, t.Liars)
 		return masked, nil
 	}
 	s, m := shamir.estimate(t, length, limit), masked.estimate(t, length, limit)

@@ -1,7 +1,10 @@
 package testnet
 
 import (
+	"context"
+	"log/slog"
 	"math/rand/v2"
+	"slices"
 
 	"consilium/node"
 	"consilium/protocol"
@@ -40,6 +43,13 @@ func (h *hospital) otherStory(data []byte) [][]byte {
 		return nil
 	}
 	return [][]byte{other.Encode()}
+}
+
+// hasLied tells whether a hospital lies in some round before this one.
+func (h *hospital) hasLied(round uint64) bool {
+	return slices.ContainsFunc(h.network.scenario.faults, func(f protocoltest.Fault) bool {
+		return f.Lie() && f.Party == h.party && f.Round < round
+	})
 }
 
 // lies tells whether a hospital ever lies. What becomes of it is nobody's concern.
@@ -88,3 +98,17 @@ func (n *network) checkNames(v *verdict) {
 	}
 	v.check("whoever is named has lied", n.slander, fine)
 }
+
+// loggerOf is a hospital's. What a liar is refused would fill the screen: the report
+// counts it.
+func (n *network) loggerOf(h *hospital) *slog.Logger {
+	l := n.logger.With("at", h.name)
+	if n.scenario.liars().Len() > 0 && !l.Enabled(context.Background(), slog.LevelDebug) {
+		l = slog.New(errorsOnly{l.Handler()})
+	}
+	return l
+}
+
+type errorsOnly struct{ slog.Handler }
+
+func (errorsOnly) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelError }

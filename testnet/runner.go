@@ -58,7 +58,7 @@ func (r here) run(ctx context.Context, h *hospital) ([]byte, error) {
 		Work:     node.Training{Program: n.scenario.program, Train: split.Train, Test: split.Test},
 		Paillier: n.scenario.key.of(h.party),
 		Listen:   []string{r.listen(h.party)}, Dial: n.addresses,
-		Linger: linger, Logger: n.logger.With("hospital", h.name),
+		Linger: linger, Logger: n.loggerOf(h),
 		Progress: h.progress,
 		Hooks:    node.Hooks{BeforeRound: h.beforeRound, BeforePhase: h.beforePhase, Outgoing: h.outgoing, Connected: h.connected, Round: h.lying},
 		NewHost:  r.newHost,

@@ -37,7 +37,7 @@ func (r here) liveOnShares(ctx context.Context, h *hospital, c *cohort) ([]byte,
 		r.alone <- struct{}{}
 	}
 	m, err := node.OpenMesh(node.MeshConfig{
-		Identity: id, Roster: c.roster, Listen: []string{r.listen(h.party)}, Logger: n.logger.With("hospital", h.name), NewHost: r.newHost,
+		Identity: id, Roster: c.roster, Listen: []string{r.listen(h.party)}, Logger: n.loggerOf(h), NewHost: r.newHost,
 		Dial: func(p protocol.Party) []string { return n.addresses(c.members[p].party) },
 	})
 	if r.alone != nil {

@@ -61,11 +61,12 @@ func (n *network) open(round uint64, r *roundView) {
 
 // complete tells whether everybody who is not away is at the gate of a round, or
 // further, and reaches all the others: a hospital that is not reached is one
-// that need not be waited for.
+// that need not be waited for. Nor need one that has lied: where its lies lead it
+// is its own affair.
 func (n *network) complete(round uint64) bool {
 	var here protocol.Set
 	for _, h := range n.hospitals[1:] {
-		if !h.away() && !h.finished {
+		if !h.away() && !h.finished && !h.hasLied(round) {
 			here.Add(h.party)
 		}
 	}

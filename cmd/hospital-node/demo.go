@@ -47,13 +47,13 @@ func newDemo(a *app, run func(context.Context, *app, *demoFlags) error) *cobra.C
 			if cmd.Flags().Changed("hospitals") && f.Hospitals < 1 {
 				return &usageError{fmt.Errorf("--hospitals %d: at least 3", f.Hospitals)}
 			}
+			f.chosen = typed(cmd, "json", "quiet", "verbose", "out") // before the faults that they come to
 			for _, drop := range f.drops {
 				f.Faults = append(f.Faults, "kill:"+drop)
 			}
 			if !cmd.Flags().Changed("task") && !cmd.Flags().Changed("scheme") && len(f.Faults) == 0 {
 				f.Faults = testnet.DefaultFaults()
 			}
-			f.chosen = typed(cmd, "json", "quiet", "verbose", "out")
 			return run(cmd.Context(), a, f)
 		},
 	}

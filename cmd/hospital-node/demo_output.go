@@ -279,7 +279,7 @@ func visibility(a *app, r *testnet.DemoReport) {
 	a.printf("\nWhat each hospital could see: its own rows; %s; ", hidden)
 	a.printf("the sums over the %d or more hospitals of each round; the model.\n", (protocol.Thresholds{Parties: n}).SmallestSet())
 	if r.Liars > 0 {
-		a.printf("Nobody saw another's rows, mean or update. This federation is set up for %d hospitals that may do anything at all;\n", r.Liars)
+		a.printf("Nobody saw another's rows, mean or update. This federation is set up for %s that may do anything at all;\n", count(r.Liars, "hospital"))
 		a.printf("what they can still do is contribute false updates (SECURITY.md).\n")
 		return
 	}
