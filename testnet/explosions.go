@@ -357,7 +357,7 @@ func (r *ExplosionRun) take(out *model.ExplosionRun) {
 func (r *ExplosionRun) cause() string {
 	switch {
 	case r.ExplodedAt != nil && r.LeftAt != nil:
-		return fmt.Sprintf("a weighted sum left ±%g at iteration %d; there the polynomial is no sigmoid, its slope a·(1−a) pushes further out, and sums were beyond 2^15 at %d", *r.Interval, *r.LeftAt, *r.ExplodedAt)
+		return fmt.Sprintf("a weighted sum left ±%g at iteration %d; there the polynomial is no sigmoid, its slope a·(1−a) pushes further out, and sums were beyond 2¹⁵ at %d", *r.Interval, *r.LeftAt, *r.ExplodedAt)
 	case r.LeftAt != nil:
 		return fmt.Sprintf("a weighted sum left ±%g at iteration %d and the weights found a balance out there: luck, nothing holds them", *r.Interval, *r.LeftAt)
 	case r.Guard == clipGuard:

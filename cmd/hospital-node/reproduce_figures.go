@@ -80,7 +80,7 @@ var figureLessons = []string{
 func drawExplosions(r *figureReport) figure.Figure {
 	f := figure.Figure{
 		Title: r.Title, X: "iteration", Y: "largest |weighted sum|", LogX: true, LogY: true, YMin: 1, YMax: 2e5, XMin: 10,
-		Levels: []figure.Level{{Name: "exploded: beyond 2^15", Y: 1 << 15}},
+		Levels: []figure.Level{{Name: "exploded: beyond 2¹⁵", Y: 1 << 15}},
 	}
 	colours := map[string]int{}
 	for _, run := range r.Runs {
