@@ -325,7 +325,11 @@ func TestNothingFollowsTheLastField(t *testing.T) {
 	for p := 1; p <= 4; p++ {
 		for _, held := range w.rounds[1].sorted(Party(p)) {
 			m := held.message
-			if _, err := decodePayload(m.Slot, append(slices.Clone(m.Payload), 0)); err == nil {
+			content, err := decodePayload(m.Slot, append(slices.Clone(m.Payload), 0))
+			if err == nil { // what follows an attestation could be a claim, of a round that is sliced
+				err = acceptable(w.d, w.d.Hash(), m, content, testSealer{})
+			}
+			if err == nil {
 				t.Errorf("slot %v: a byte behind the last field", m.Slot)
 			}
 			if _, err := DecodeMessage(append(m.Encode(), 0)); err == nil {
@@ -336,5 +340,50 @@ func TestNothingFollowsTheLastField(t *testing.T) {
 	}
 	if _, err := DecodeDescription(append(w.d.Encode(), 0)); err == nil || kinds < 30 {
 		t.Errorf("a byte behind the description; %d messages", kinds)
+	}
+}
+
+// What nobody can have a reason to sign is kept as evidence and counts for nothing,
+// also where it can be decoded: it may be of a phase that the round does not have, or
+// of fewer slices than there are. A restart finds it again.
+func TestUnacceptableMessagesCountForNothing(t *testing.T) {
+	whole := newWorld(t, 4)
+	whole.run(Agree)
+	sliced := slicedDescription(8, 1, 0, 16*8, 32)
+	adder := sliced.Slicing().at(0, 0)
+	for what, c := range map[string]struct {
+		d    Description
+		r    *Round
+		from Party
+		slot Slot
+		load []byte
+	}{
+		"a vote on who masks": {whole.d, whole.rounds[1], 2, Slot{Phase: Mask, Step: stepPrevote}, votePayload{}.encode()},
+		"who masks":           {whole.d, whole.rounds[2], 3, Slot{Phase: Mask, View: 1}, proposalPayload{}.encode()},
+		"a masked update":     {whole.d, whole.rounds[3], 1, Slot{Phase: Mask, Step: stepMasked}, maskedPayload{}.encode()},
+		"too few sums":        {sliced, slicedRound(t, sliced, sliced.Slicing().at(0, 7)), adder, sumSlot(0), sumPayload{[]Hash{{2}}}.encode()},
+	} {
+		t.Run(what, func(t *testing.T) {
+			if c.r.sums != nil {
+				if err := c.r.says(sliced.Slicing().at(0, 1), 0, Hash{1}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			m := signedMessage(c.d, c.from, c.slot, c.load)
+			effects, err := c.r.Step(Received{m})
+			if refusal := (*Refusal)(nil); !errors.As(err, &refusal) || !refusal.Lie {
+				t.Fatalf("got %v, want a refusal of a lie", err)
+			}
+			if e := c.r.Evidence(); len(e) != 1 || e[0].Kind != Malformed || e[0].Liar != c.from {
+				t.Fatalf("it holds %+v", e)
+			}
+			again, err := Restore(testConfig(c.r.cfg.Self, c.d), c.r.scheme, effects.Save)
+			if err == nil {
+				_, err = again.Step(Ticked{})
+			}
+			if err != nil || len(again.Evidence()) != 1 {
+				t.Fatalf("after a restart it holds %+v, %v", again.Evidence(), err)
+			}
+		})
 	}
 }
