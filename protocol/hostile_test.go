@@ -242,12 +242,12 @@ func TestResultOfOthersIsTakenOver(t *testing.T) {
 	}
 	sum := Vector{21, -210}
 	for _, content := range []Vector{{21, 210}, {21}, {21, -210, 0}, {}} {
-		r.fetched[out.Want[0].Ref.Root] = vectorSource(content)
+		r.fetched[out.Want[0].Ref] = vectorSource(content)
 		if wait(); r.sumHash != (Hash{}) {
 			t.Fatalf("it takes %v for the sum", content)
 		}
 	}
-	r.fetched[out.Want[0].Ref.Root] = vectorSource(sum)
+	r.fetched[out.Want[0].Ref] = vectorSource(sum)
 	wait()
 	if !r.said(Slot{Phase: Combine}) || !slices.Equal(r.sum, sum) {
 		t.Fatalf("it has %v", r.sum)
@@ -361,6 +361,7 @@ func TestUnacceptableMessagesCountForNothing(t *testing.T) {
 		"a vote on who masks": {whole.d, whole.rounds[1], 2, Slot{Phase: Mask, Step: stepPrevote}, votePayload{}.encode()},
 		"who masks":           {whole.d, whole.rounds[2], 3, Slot{Phase: Mask, View: 1}, proposalPayload{}.encode()},
 		"a masked update":     {whole.d, whole.rounds[3], 1, Slot{Phase: Mask, Step: stepMasked}, maskedPayload{}.encode()},
+		"an opening for one":  {whole.d, whole.rounds[4], 2, Slot{Phase: Open}, openPayload{Body: header{Parts: []partRef{{0, Ref{}}, {3, Ref{}}}}}.encode()},
 		"too few sums":        {sliced, slicedRound(t, sliced, sliced.Slicing().at(0, 7)), adder, sumSlot(0), sumPayload{[]Hash{{2}}}.encode()},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -374,8 +375,12 @@ func TestUnacceptableMessagesCountForNothing(t *testing.T) {
 			if refusal := (*Refusal)(nil); !errors.As(err, &refusal) || !refusal.Lie {
 				t.Fatalf("got %v, want a refusal of a lie", err)
 			}
-			if e := c.r.Evidence(); len(e) != 1 || e[0].Kind != Malformed || e[0].Liar != c.from {
+			e := c.r.Evidence()
+			if len(e) != 1 || e[0].Kind != Malformed || e[0].Liar != c.from {
 				t.Fatalf("it holds %+v", e)
+			}
+			if err := e[0].Verify(testSigner{}.Verify, testSealer{}, c.r.scheme); err != nil {
+				t.Fatalf("the evidence does not convince: %v", err)
 			}
 			again, err := Restore(testConfig(c.r.cfg.Self, c.d), c.r.scheme, effects.Save)
 			if err == nil {
