@@ -284,6 +284,38 @@ func TestSecondOpeningCountsWhereTheFirstIsWrong(t *testing.T) {
 	}
 }
 
+// A second message that counts is here after a restart, too, whatever else its sender
+// was found to have done before: the liar does not send it again, and others who did
+// not need it do not have it.
+func TestSecondMessagesSurviveARestart(t *testing.T) {
+	w := liarWorld(t)
+	w.run(Open)
+	w.carryUntil(Open, func(Message, Party) bool { return true })
+	r := w.rounds[1]
+	refused(t, w.step(1, Received{w.message(6, Slot{Phase: Commit}, commitPayload{Hash{1}}.encode())}), 6, true, "a second message")
+	right := w.rounds[6].posts[6][Slot{Phase: Open}.key()].message
+	p, err := decodeOpen(right.Payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Set[0] ^= 1
+	w.deliver(1, w.message(6, right.Slot, p.encode()))
+	refused(t, w.step(1, Received{right}), 6, true, "a second message")
+	if r.openings[6].payload.Set != r.ballot.decidedID {
+		t.Fatal("the second opening does not count: the test shows nothing")
+	}
+	again, err := Restore(testConfig(1, w.d), r.scheme, w.saved[1])
+	if err == nil {
+		_, err = again.Step(Ticked{})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(again.Digest(), r.Digest()) || again.openings[6].payload.Set != again.ballot.decidedID {
+		t.Fatal("after a restart it has forgotten the second opening")
+	}
+}
+
 // "Nobody reveals before there are q lists" with its commitment: else a hospital
 // whose list is still open could take in a commitment that was made after the deal
 // was seen.

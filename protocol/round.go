@@ -145,8 +145,11 @@ func (r *Round) restore(rec Record) error {
 			r.accuse(Malformed, m.From, m)
 			return nil
 		}
-		if _, filled := r.posts[m.From][m.Slot.key()]; filled {
-			r.accept(m, content)
+		if first, filled := r.posts[m.From][m.Slot.key()]; filled {
+			r.accuse(Equivocation, m.From, first.message, m)
+			if !r.holds(&m) { // it counted, and will again when the rules have come to where they were
+				r.keepSecond(m)
+			}
 			return nil
 		}
 	}
