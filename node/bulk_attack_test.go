@@ -94,6 +94,29 @@ func TestWithheldBodiesBlockNobody(t *testing.T) {
 	})
 }
 
+// A liar announces what another has posted by another size, before that one's comes:
+// it must not keep that from coming, nor get those blamed who serve it.
+func TestAnotherSizeKeepsNothingFromComing(t *testing.T) {
+	virtually(t, 4, study.Study{Rounds: 1}, func(t *testing.T, f *federation) {
+		ctx, nodes, end := f.listening(t, 4)
+		defer end()
+		content, ref := chunks(t, 20)
+		if err := nodes[1].parts.Put(ref, content); err != nil {
+			t.Fatal(err)
+		}
+		larger, longer := ref, ref
+		larger.Size++
+		longer.Chunks++
+		nodes[3].fetchInVain(t, ctx, 1, []protocol.Ref{larger, longer})
+		<-time.After(2 * time.Second)
+		nodes[3].inTime(ctx, t, 2, ref, 3*time.Second)
+		<-time.After(10 * time.Second) // and now it is here
+		if refusals := nodes[3].Refusals(); len(refusals) != 1 || refusals[f.roster.Name(1)] == 0 {
+			t.Errorf("blamed: %v", refusals)
+		}
+	})
+}
+
 // Nothing is waited for when all is here: a small part takes two round trips, and
 // what the transport needs to get up to speed.
 func TestFetchTakesTheTimeOfTheNetwork(t *testing.T) {

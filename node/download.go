@@ -278,6 +278,10 @@ func (d *download) readIndex(s network.Stream, party protocol.Party) error {
 		return errNotHere
 	}
 	x, err := store.DecodeIndex(d.ref, data)
+	if errors.Is(err, store.ErrOtherSize) {
+		d.node.refused(d.from, "it announced a part of another size than that has")
+		return err
+	}
 	if err != nil {
 		d.blame(party, "an index of another part than asked for")
 		return err

@@ -229,7 +229,7 @@ func (n *Node) fetchWanted(want protocol.Want) {
 					return err
 				}
 			}
-			return n.handle(ctx, protocol.Fetched{Root: want.Ref.Root, Source: part})
+			return n.handle(ctx, protocol.Fetched{Ref: want.Ref, Source: part})
 		})
 	})
 }
@@ -250,7 +250,7 @@ func (n *Node) fetchSome(want protocol.Want) {
 			if n.number() != round {
 				return nil
 			}
-			return n.handle(ctx, protocol.Fetched{Root: want.Ref.Root, First: want.First, Count: want.Count, Source: chunks})
+			return n.handle(ctx, protocol.Fetched{Ref: want.Ref, First: want.First, Count: want.Count, Source: chunks})
 		})
 	})
 }

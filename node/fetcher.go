@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -17,7 +18,7 @@ const (
 	maxCandidates = 2 * sources // hospitals that are asked in one try
 )
 
-// fetcher fetches parts in the background, each root once at a time.
+// fetcher fetches parts in the background, each once at a time.
 type fetcher struct {
 	node         *Node
 	large, small *places
@@ -28,7 +29,7 @@ type fetcher struct {
 
 // fetchKey names what one download fetches: a part, or chunks of it from one on.
 type fetchKey struct {
-	root  protocol.Hash
+	ref   protocol.Ref
 	first uint32
 }
 
@@ -42,7 +43,10 @@ func newFetcher(n *Node) *fetcher {
 func (f *fetcher) fetch(ctx context.Context, from protocol.Party, ref protocol.Ref) (part *store.Part, err error) {
 	d := f.node.newDownload(protocol.Want{From: from, Ref: ref})
 	err = f.download(ctx, d, func() (bool, error) {
-		if part, err = f.node.parts.Open(ref.Root); err != nil {
+		if part, err = f.node.parts.Open(ref.Root); err == nil && !part.Is(ref) {
+			err = errors.Join(errNotHere, part.Close())
+		}
+		if err != nil {
 			part, err = d.result()
 		}
 		return part != nil, err
@@ -69,7 +73,7 @@ func (f *fetcher) fetchChunks(ctx context.Context, want protocol.Want) (protocol
 
 // download tries until it is done, or the context ends.
 func (f *fetcher) download(ctx context.Context, d *download, done func() (bool, error)) error {
-	over, err := f.begin(ctx, fetchKey{d.ref.Root, uint32(d.some.first)})
+	over, err := f.begin(ctx, fetchKey{d.ref, uint32(d.some.first)})
 	if err != nil {
 		return err
 	}

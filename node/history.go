@@ -44,7 +44,7 @@ func (n *Node) Skipped() []RoundReport {
 }
 
 // recallSkipped finds them after a restart. The last line may be cut off: its
-// round is finished again.
+// round is finished again, and the line must not end up in that of another.
 func (n *Node) recallSkipped() error {
 	data, err := os.ReadFile(filepath.Join(n.dir, historyFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -52,6 +52,12 @@ func (n *Node) recallSkipped() error {
 	}
 	if err != nil {
 		return fmt.Errorf("read which rounds were skipped: %w", err)
+	}
+	if whole := bytes.LastIndexByte(data, '\n') + 1; whole < len(data) {
+		if err := os.Truncate(filepath.Join(n.dir, historyFile), int64(whole)); err != nil {
+			return fmt.Errorf("read which rounds were skipped: %w", err)
+		}
+		data = data[:whole]
 	}
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	for lines.Scan() {

@@ -20,6 +20,7 @@ const (
 	maxHeld     = 64 << 20 // bytes of one hospital that no program has taken yet
 	heldItem    = 64       // what a message costs beside its body
 	maxUnbegun  = 64       // runs of one hospital that were not begun here
+	maxRuns     = 1024     // runs of one hospital that it has not ended
 	ackAfter    = 64 << 10 // bytes
 	ackWait     = 100 * time.Millisecond
 	readBuffer  = 64 << 10
@@ -245,6 +246,9 @@ func (in *inbound) take(i frame.Item) error {
 func (in *inbound) begin(i frame.Item) error {
 	if i.ID != in.begun+1 {
 		return &frame.FormError{Why: fmt.Sprintf("computation %d begins after %d", i.ID, in.begun)}
+	}
+	if len(in.runs) >= maxRuns { // also of those that are open, or over, here
+		return &frame.FormError{Why: fmt.Sprintf("it has begun %d computations that it has not ended", maxRuns+1)}
 	}
 	c, err := in.link.mesh.heard(in.link.party, runKey{i.Name, i.Incarnations, i.Run})
 	if err != nil {

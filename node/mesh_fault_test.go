@@ -284,7 +284,8 @@ func TestGarbageIsAttributed(t *testing.T) {
 		"too long":           {hello, append(append([]byte{}, begin...), 1<<2|1, 0, 0xff, 0xff, 0xff, 0xff, 0x7f), "at most"},
 		"another roster":     {func(*parties) []byte { return frame.Hello{Incarnation: 7}.Encode() }, nil, "roster is another"},
 		"a hello of 2 bytes": {func(*parties) []byte { return []byte{1, 2} }, nil, "decode hello"},
-		"many begun nowhere": {hello, manyBegin(), "not begun here"},
+		"many begun nowhere": {hello, manyBegin(maxUnbegun+1, "x%d"), "not begun here"},
+		"one begun for ever": {hello, manyBegin(maxRuns+1, "the same"), "has not ended"},
 		"after it has ended": {hello, append(append(begin, frame.Item{Kind: frame.End, ID: 1}.AppendHead(nil)...), frame.Item{Kind: frame.End, ID: 1}.AppendHead(nil)...), "has ended"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -315,9 +316,9 @@ func TestGarbageIsAttributed(t *testing.T) {
 	}
 }
 
-func manyBegin() (b []byte) {
-	for i := range uint64(maxUnbegun + 1) {
-		b = frame.Item{Kind: frame.Begin, ID: i + 1, Run: 1, Name: fmt.Sprint("x", i)}.AppendHead(b)
+func manyBegin(count int, name string) (b []byte) {
+	for i := range uint64(count) {
+		b = frame.Item{Kind: frame.Begin, ID: i + 1, Run: 1, Name: strings.ReplaceAll(name, "%d", fmt.Sprint(i))}.AppendHead(b)
 	}
 	return b
 }

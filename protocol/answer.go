@@ -178,8 +178,8 @@ func (r *Round) blameAnswer(p Party, d *dealState, a *answerState) {
 	if ref, ok := a.payload.Body.part(0); ok && a.payload.Body.Inline == nil && a.content != nil {
 		parts = append(parts, Part{ref, a.content})
 	}
-	if ref, ok := d.payload.Body.part(0); ok && d.payload.Body.Inline == nil && r.fetched[ref.Root] != nil {
-		parts = append(parts, Part{ref, r.fetched[ref.Root]})
+	if ref, ok := d.payload.Body.part(0); ok && d.payload.Body.Inline == nil && r.fetched[ref] != nil {
+		parts = append(parts, Part{ref, r.fetched[ref]})
 	}
 	r.attach(p, parts...)
 }

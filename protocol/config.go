@@ -58,8 +58,8 @@ type Received struct{ Message Message }
 // verified against its name. It is durable before anything of a later step is
 // sent.
 type Fetched struct {
-	Root         Hash
-	First, Count uint32 // as in the Want; 0 for all of the part
+	Ref          Ref    // as in the Want
+	First, Count uint32 // likewise; 0 for all of the part
 	Source       Source // of which these chunks can be read
 }
 

@@ -309,22 +309,27 @@ func (r *Round) boxFrom(p Party, d *dealState) Source {
 // fetched from the hospital that announced it.
 func (r *Round) content(from Party, ref Ref, inline Chunks) Source {
 	source := r.contentHere(ref, inline)
-	if source == nil && !r.wanted[ref.Root] {
-		r.wanted[ref.Root] = true
+	if source == nil && !r.wanted[ref] {
+		r.wanted[ref] = true
 		r.out.Want = append(r.out.Want, Want{From: from, Ref: ref})
 	}
 	return source
 }
 
-// contentHere is what a reference names, or nil when it is not here.
+// noContent names a part without chunks.
+var noContent = Ref{Root: Root(nil)}
+
+// contentHere is what a reference names, or nil when it is not here. All of it is
+// meant: a liar can announce the root of what others post with another size, which
+// nobody can serve, and theirs must come all the same.
 func (r *Round) contentHere(ref Ref, inline Chunks) Source {
 	switch {
 	case inline != nil:
 		return inline
-	case ref.Chunks == 0:
+	case ref == noContent:
 		return Chunks{}
 	}
-	return r.fetched[ref.Root]
+	return r.fetched[ref]
 }
 
 // dealers are the parties whose deals are in a state.

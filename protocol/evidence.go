@@ -120,16 +120,14 @@ func (r *Round) dealMessage(p Party, root Hash) (Message, bool) {
 
 // messageOf finds the message of p for a slot, of two the one that is meant.
 func (r *Round) messageOf(p Party, slot Slot, meant func(content any) bool) (Message, bool) {
-	list := []post{r.posts[p][slot.key()]}
-	for _, s := range r.seconds[p] {
-		list = append(list, s.post)
-	}
-	for _, held := range list {
-		if held.message.Slot != slot || held.message.From != p {
-			continue
+	if first, filled := r.posts[p][slot.key()]; filled {
+		if content, err := decodePayload(slot, first.message.Payload); err == nil && meant(content) {
+			return first.message, true
 		}
-		if content, err := decodePayload(slot, held.message.Payload); err == nil && meant(content) {
-			return held.message, true
+	}
+	for _, s := range r.seconds[p] {
+		if s.message.Slot == slot && s.content != nil && meant(s.content) {
+			return s.message, true
 		}
 	}
 	return Message{}, false

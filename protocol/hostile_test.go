@@ -242,12 +242,12 @@ func TestResultOfOthersIsTakenOver(t *testing.T) {
 	}
 	sum := Vector{21, -210}
 	for _, content := range []Vector{{21, 210}, {21}, {21, -210, 0}, {}} {
-		r.fetched[out.Want[0].Ref.Root] = vectorSource(content)
+		r.fetched[out.Want[0].Ref] = vectorSource(content)
 		if wait(); r.sumHash != (Hash{}) {
 			t.Fatalf("it takes %v for the sum", content)
 		}
 	}
-	r.fetched[out.Want[0].Ref.Root] = vectorSource(sum)
+	r.fetched[out.Want[0].Ref] = vectorSource(sum)
 	wait()
 	if !r.said(Slot{Phase: Combine}) || !slices.Equal(r.sum, sum) {
 		t.Fatalf("it has %v", r.sum)
@@ -281,6 +281,38 @@ func TestSecondOpeningCountsWhereTheFirstIsWrong(t *testing.T) {
 	refused(t, w.step(1, Received{w.message(6, right.Slot, p.encode())}), 6, true, "a second message")
 	if got := r.openings[6]; len(got.payload.Body.Public) > 0 {
 		t.Fatal("a further opening took the place of one that is not proved wrong")
+	}
+}
+
+// A second message that counts is here after a restart, too, whatever else its sender
+// was found to have done before: the liar does not send it again, and others who did
+// not need it do not have it.
+func TestSecondMessagesSurviveARestart(t *testing.T) {
+	w := liarWorld(t)
+	w.run(Open)
+	w.carryUntil(Open, func(Message, Party) bool { return true })
+	r := w.rounds[1]
+	refused(t, w.step(1, Received{w.message(6, Slot{Phase: Commit}, commitPayload{Hash{1}}.encode())}), 6, true, "a second message")
+	right := w.rounds[6].posts[6][Slot{Phase: Open}.key()].message
+	p, err := decodeOpen(right.Payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Set[0] ^= 1
+	w.deliver(1, w.message(6, right.Slot, p.encode()))
+	refused(t, w.step(1, Received{right}), 6, true, "a second message")
+	if r.openings[6].payload.Set != r.ballot.decidedID {
+		t.Fatal("the second opening does not count: the test shows nothing")
+	}
+	again, err := Restore(testConfig(1, w.d), r.scheme, w.saved[1])
+	if err == nil {
+		_, err = again.Step(Ticked{})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(again.Digest(), r.Digest()) || again.openings[6].payload.Set != again.ballot.decidedID {
+		t.Fatal("after a restart it has forgotten the second opening")
 	}
 }
 
@@ -337,5 +369,55 @@ func TestNothingFollowsTheLastField(t *testing.T) {
 	}
 	if _, err := DecodeDescription(append(w.d.Encode(), 0)); err == nil || kinds < 30 {
 		t.Errorf("a byte behind the description; %d messages", kinds)
+	}
+}
+
+// What nobody can have a reason to sign is kept as evidence and counts for nothing,
+// also where it can be decoded: it may be of a phase that the round does not have, or
+// of fewer slices than there are. A restart finds it again.
+func TestUnacceptableMessagesCountForNothing(t *testing.T) {
+	whole := newWorld(t, 4)
+	whole.run(Agree)
+	sliced := slicedDescription(8, 1, 0, 16*8, 32)
+	adder := sliced.Slicing().at(0, 0)
+	for what, c := range map[string]struct {
+		d    Description
+		r    *Round
+		from Party
+		slot Slot
+		load []byte
+	}{
+		"a vote on who masks": {whole.d, whole.rounds[1], 2, Slot{Phase: Mask, Step: stepPrevote}, votePayload{}.encode()},
+		"who masks":           {whole.d, whole.rounds[2], 3, Slot{Phase: Mask, View: 1}, proposalPayload{}.encode()},
+		"a masked update":     {whole.d, whole.rounds[3], 1, Slot{Phase: Mask, Step: stepMasked}, maskedPayload{}.encode()},
+		"an opening for one":  {whole.d, whole.rounds[4], 2, Slot{Phase: Open}, openPayload{Body: header{Parts: []partRef{{0, Ref{}}, {3, Ref{}}}}}.encode()},
+		"too few sums":        {sliced, slicedRound(t, sliced, sliced.Slicing().at(0, 7)), adder, sumSlot(0), sumPayload{[]Hash{{2}}}.encode()},
+	} {
+		t.Run(what, func(t *testing.T) {
+			if c.r.sums != nil {
+				if err := c.r.says(sliced.Slicing().at(0, 1), 0, Hash{1}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			m := signedMessage(c.d, c.from, c.slot, c.load)
+			effects, err := c.r.Step(Received{m})
+			if refusal := (*Refusal)(nil); !errors.As(err, &refusal) || !refusal.Lie {
+				t.Fatalf("got %v, want a refusal of a lie", err)
+			}
+			e := c.r.Evidence()
+			if len(e) != 1 || e[0].Kind != Malformed || e[0].Liar != c.from {
+				t.Fatalf("it holds %+v", e)
+			}
+			if err := e[0].Verify(testSigner{}.Verify, testSealer{}, c.r.scheme); err != nil {
+				t.Fatalf("the evidence does not convince: %v", err)
+			}
+			again, err := Restore(testConfig(c.r.cfg.Self, c.d), c.r.scheme, effects.Save)
+			if err == nil {
+				_, err = again.Step(Ticked{})
+			}
+			if err != nil || len(again.Evidence()) != 1 {
+				t.Fatalf("after a restart it holds %+v, %v", again.Evidence(), err)
+			}
+		})
 	}
 }

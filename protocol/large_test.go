@@ -106,13 +106,37 @@ func TestNoMoreOpeningsAreFetchedThanItTakes(t *testing.T) {
 	wants(needed, "all are coming")
 	r.absent = NewSet(first[0].From)
 	wants(needed+1, "one is away")
-	r.fetched[first[1].Ref.Root] = Chunks{{1}, {2}, {3}}
+	r.fetched[first[1].Ref] = Chunks{{1}, {2}, {3}}
 	wants(needed+1, "one has come")
 	r.openings[first[1].From].bad = "wrong"
 	wants(needed+2, "that was wrong")
 	r.openings[first[2].From].bad = "wrong"
 	r.tick += uint64(cfg.Description.Deadlines.Deal) // and hospital 1 wants none of its own
 	wants(n-1, "they do not come")
+}
+
+// A liar announces as its own what another has posted, and another size with it:
+// nobody can serve that. What the other has posted is fetched all the same.
+func TestTheRootOfAnotherWithAnotherSize(t *testing.T) {
+	const n, length = 7, 20_000
+	cfg, scheme := largeRound(t, n, length)
+	r, err := NewRound(cfg, scheme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	right := Ref{Root: Hash{1}, Chunks: 3, Size: sharing.Size * length}
+	for p, ref := range map[Party]Ref{2: {right.Root, 3, right.Size - 1}, 3: {right.Root, 2, right.Size}, 4: {right.Root, 0, right.Size}, 5: right} {
+		r.openings[p] = &openingState{payload: openPayload{Body: header{Parts: []partRef{{0, ref}}}}}
+	}
+	if r.openingsHere(); len(r.out.Want) != 4 || !slices.ContainsFunc(r.out.Want, func(w Want) bool { return w.From == 5 && w.Ref == right }) {
+		t.Fatalf("hospital 1 wants %+v", r.out.Want)
+	}
+	if err := r.take(Fetched{Ref: right, Source: Chunks{{1}, {2}, {3}}}); err != nil {
+		t.Fatal(err)
+	}
+	if here := r.openingsHere(); len(here) != 1 || here[0].From != 5 {
+		t.Fatalf("it has %+v", here)
+	}
 }
 
 // A bad opening has a sender and is worth more than openings that contradict each

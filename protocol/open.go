@@ -169,7 +169,7 @@ func (r *Round) openingsHere() []Post {
 		}
 		if ref, content := r.openingContent(p, o); content {
 			list = append(list, Post{p, *o.held})
-		} else if r.wanted[ref.Root] && !r.absent.Has(p) {
+		} else if r.wanted[ref] && !r.absent.Has(p) {
 			coming++
 		}
 	}
@@ -214,7 +214,7 @@ func (r *Round) wantOpenings(openers Set, missing int) {
 		if missing <= 0 || !openers.Has(p) || o == nil || o.held != nil || p == r.cfg.Self || o.bad != "" || o.payload.Set != r.ballot.decidedID {
 			continue
 		}
-		if ref, _ := o.payload.Body.part(0); !r.wanted[ref.Root] {
+		if ref, _ := o.payload.Body.part(0); !r.wanted[ref] {
 			r.content(p, ref, nil)
 			missing--
 		}

@@ -227,6 +227,10 @@ func acceptable(d Description, hash Hash, m Message, content any, sealer Sealer)
 		}
 	case sumPayload:
 		return p.fits(d.Slicing(), m)
+	case openPayload:
+		if len(p.Body.Parts) != 1 || p.Body.Parts[0].For != 0 { // and else it could not be shown to a third party
+			return fmt.Errorf("an opening has one part, for everybody")
+		}
 	case proposalPayload:
 		if leader := d.leader(m.Slot.View); m.From != leader {
 			return fmt.Errorf("a proposal in view %d, which hospital %d leads", m.Slot.View, leader)

@@ -45,8 +45,8 @@ type Round struct {
 	boxed     Set      // whom this hospital has posted a box for, and itself
 	update    Vector
 	trained   bool
-	fetched   map[Hash]Source
-	wanted    map[Hash]bool
+	fetched   map[Ref]Source
+	wanted    map[Ref]bool
 	tick      uint64
 	began     [Done + 1]uint64 // when this hospital began to wait in a phase
 	absent    Set
@@ -90,7 +90,7 @@ func NewRound(cfg Config, s Scheme) (*Round, error) {
 		posts: make([]map[slotKey]post, n+1), keys: make([][]byte, n+1), commits: make([]*commitPayload, n+1),
 		lists: make([]tally, n+1), deals: make([]*dealState, n+1), boxes: make([]*sealedBox, n+1), answers: make([]map[Party]*answerState, n+1),
 		openings: make([]*openingState, n+1), results: make([][]resultPayload, n+1), seconds: make([][]second, n+1), weight: make([]int, n+1),
-		fetched: map[Hash]Source{}, wanted: map[Hash]bool{},
+		fetched: map[Ref]Source{}, wanted: map[Ref]bool{},
 	}
 	for p := range r.posts {
 		r.posts[p] = map[slotKey]post{}
@@ -145,8 +145,11 @@ func (r *Round) restore(rec Record) error {
 			r.accuse(Malformed, m.From, m)
 			return nil
 		}
-		if _, filled := r.posts[m.From][m.Slot.key()]; filled {
-			r.accept(m, content)
+		if first, filled := r.posts[m.From][m.Slot.key()]; filled {
+			r.accuse(Equivocation, m.From, first.message, m)
+			if !r.holds(&m) { // it counted, and will again when the rules have come to where they were
+				r.keepSecond(m)
+			}
 			return nil
 		}
 	}
@@ -193,8 +196,8 @@ func (r *Round) take(e Event) error {
 	case Fetched:
 		if e.Count > 0 && r.masks != nil {
 			r.masks.arrived(e)
-		} else if r.wanted[e.Root] {
-			r.fetched[e.Root] = e.Source
+		} else if r.wanted[e.Ref] {
+			r.fetched[e.Ref] = e.Source
 			r.changed = true
 		}
 	case Trained:

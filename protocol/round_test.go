@@ -135,7 +135,7 @@ func (w *world) fetch() {
 			w.wanted = append(w.wanted, x)
 			continue
 		}
-		if err := w.step(x.by, Fetched{Root: x.want.Ref.Root, First: x.want.First, Count: x.want.Count, Source: source}); err != nil {
+		if err := w.step(x.by, Fetched{Ref: x.want.Ref, First: x.want.First, Count: x.want.Count, Source: source}); err != nil {
 			w.t.Fatal(err)
 		}
 	}

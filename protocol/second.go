@@ -7,7 +7,7 @@ import "slices"
 // must follow others that hold the other, it counts beside the first (used).
 type second struct {
 	post
-	content any
+	content any // nil when the message is malformed: it is evidence and nothing else
 	used    bool
 }
 
@@ -24,7 +24,10 @@ func (r *Round) acceptSecond(first, m Message, content any) {
 func (r *Round) keepSecond(m Message) {
 	r.out.Save = append(r.out.Save, Record{Message: &m})
 	r.weight[m.From] += len(m.Payload)
-	content, _ := decodePayload(m.Slot, m.Payload) // nil when malformed
+	content, err := decodePayload(m.Slot, m.Payload)
+	if err != nil || acceptable(r.cfg.Description, r.hash, m, content, r.cfg.Sealer) != nil {
+		content = nil
+	}
 	r.seconds[m.From] = append(r.seconds[m.From], second{post: post{m, m.id()}, content: content})
 }
 

@@ -74,7 +74,7 @@ func (m *masks) ask(from Party, state *maskedState, wanted func(slice int) bool)
 func (m *masks) arrived(e Fetched) {
 	for _, states := range m.posts {
 		for _, state := range states {
-			if ref, _ := state.payload.Body.part(0); ref.Root != e.Root {
+			if ref, _ := state.payload.Body.part(0); ref != e.Ref {
 				continue
 			}
 			for i := range state.slices {

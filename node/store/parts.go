@@ -57,21 +57,29 @@ func (x Index) Encode() []byte {
 	return b
 }
 
+// ErrOtherSize says that an index is of a part with the same root and not as large
+// as it was announced: who announced it is to blame.
+var ErrOtherSize = errors.New("an index of another size than the part is said to have")
+
 // DecodeIndex decodes the index of the part that ref names and checks it
 // against that name.
 func DecodeIndex(ref protocol.Ref, data []byte) (Index, error) {
-	if uint64(len(data)) != uint64(ref.Chunks)*leafSize {
-		return Index{}, fmt.Errorf("an index of %d bytes for %d chunks", len(data), ref.Chunks)
+	count := len(data) / leafSize
+	if len(data)%leafSize != 0 {
+		return Index{}, fmt.Errorf("an index of %d bytes", len(data))
 	}
-	x := Index{make([]uint32, ref.Chunks), make([]protocol.Hash, ref.Chunks)}
+	x := Index{make([]uint32, count), make([]protocol.Hash, count)}
 	size := uint64(0)
 	for i := range x.Leaves {
 		x.Lengths[i] = binary.BigEndian.Uint32(data[i*leafSize:])
 		copy(x.Leaves[i][:], data[i*leafSize+4:])
 		size += uint64(x.Lengths[i])
 	}
-	if size != ref.Size || protocol.Root(x.Leaves) != ref.Root {
+	if protocol.Root(x.Leaves) != ref.Root {
 		return Index{}, errors.New("an index that does not match the name of the part")
+	}
+	if size != ref.Size || count != int(ref.Chunks) {
+		return Index{}, ErrOtherSize
 	}
 	return x, nil
 }
@@ -88,6 +96,15 @@ var _ protocol.Source = (*Part)(nil)
 
 // Chunks is how many chunks the part has.
 func (p *Part) Chunks() int { return len(p.index.Leaves) }
+
+// Is tells whether the part, whose root is that of ref, is as large as ref says.
+func (p *Part) Is(ref protocol.Ref) bool {
+	size := uint64(0)
+	for _, length := range p.index.Lengths {
+		size += uint64(length)
+	}
+	return size == ref.Size && p.Chunks() == int(ref.Chunks)
+}
 
 // Chunk reads chunk i and checks it against its leaf.
 func (p *Part) Chunk(i int) ([]byte, error) { return p.ChunkInto(i, nil) }

@@ -29,7 +29,7 @@ func (s *sim) fetchChunks(h *hospital, want protocol.Want) {
 			return nil
 		}
 		if s.opt.FalseHolders && s.liars().Has(h.party) {
-			return h.deliver(protocol.Fetched{Root: want.Ref.Root, First: want.First, Count: want.Count, Source: nothing(want.Each)})
+			return h.deliver(protocol.Fetched{Ref: want.Ref, First: want.First, Count: want.Count, Source: nothing(want.Each)})
 		}
 		here := h.disk.partial(want.Ref.Root)
 		wait, found := int64(0), len(here)
@@ -64,7 +64,7 @@ func (s *sim) fetchChunks(h *hospital, want protocol.Want) {
 				s.fetchChunks(h, want)
 				return nil
 			}
-			return h.deliver(protocol.Fetched{Root: want.Ref.Root, First: want.First, Count: want.Count, Source: here})
+			return h.deliver(protocol.Fetched{Ref: want.Ref, First: want.First, Count: want.Count, Source: here})
 		})
 		return nil
 	})

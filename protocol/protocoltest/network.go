@@ -173,7 +173,7 @@ func (s *sim) fetch(h *hospital, want protocol.Want) {
 			return nil
 		}
 		if content, ok := h.disk.parts[want.Ref.Root]; ok { // what was wanted in part is never wanted whole
-			return h.deliver(protocol.Fetched{Root: want.Ref.Root, Source: content})
+			return h.deliver(protocol.Fetched{Ref: want.Ref, Source: content})
 		}
 		for _, other := range s.hospitals[1:] {
 			content, ok := other.offer(want.Ref.Root, h)
@@ -187,14 +187,14 @@ func (s *sim) fetch(h *hospital, want protocol.Want) {
 			wait := s.transmit(other, int(want.Ref.Size))
 			if wait == 0 {
 				h.disk.parts[want.Ref.Root] = copied
-				return h.deliver(protocol.Fetched{Root: want.Ref.Root, Source: copied})
+				return h.deliver(protocol.Fetched{Ref: want.Ref, Source: copied})
 			}
 			s.after(wait, "fetched", h.party, want.Ref.Root, func() error {
 				if h.life != life {
 					return nil
 				}
 				h.disk.parts[want.Ref.Root] = copied
-				return h.deliver(protocol.Fetched{Root: want.Ref.Root, Source: copied})
+				return h.deliver(protocol.Fetched{Ref: want.Ref, Source: copied})
 			})
 			return nil
 		}
