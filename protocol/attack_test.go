@@ -462,3 +462,26 @@ func TestOpeningsOfAnotherSetDoNotCount(t *testing.T) {
 		t.Fatal("it counts")
 	}
 }
+
+// A leader does not choose whose updates are summed either, where it may lie: who is
+// in one of two sums of nearly the same step, and not in the other, is seen in the
+// difference.
+func TestALeaderLeavesNobodyOut(t *testing.T) {
+	for _, liars := range []int{0, 1} {
+		d := testDescription(6)
+		d.Thresholds.Liars, d.Thresholds.Dropouts = liars, 0
+		w := newWorldOf(t, d)
+		w.run(Agree)
+		b := w.rounds[1].ballot
+		c, ok := b.attests.candidate()
+		if !ok || len(c.Included) != 6 {
+			t.Fatalf("the test shows nothing: %+v", c)
+		}
+		part := choice{Holders: c.Holders, Included: c.Included[1:]}
+		for view, want := range map[uint32]bool{0: liars > 0, 5: liars > 0, 6: false} {
+			if b.view = view; b.excludes(part) != want || b.excludes(c) {
+				t.Errorf("%d liars, view %d: it votes against a sum without hospital 1: %v; against all: %v", liars, view, !want, b.excludes(c))
+			}
+		}
+	}
+}

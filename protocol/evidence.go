@@ -79,13 +79,15 @@ func (b *ballot) excludes(c choice) bool {
 	return c.set().And(r.liars) != (Set{}) && r.heldFor(b).Minus(r.liars).Len() >= r.t.SmallestSet()
 }
 
-// shrinks tells whether a leader has left somebody out of those who mask without
-// need: this hospital would propose the same and more. When one who joined and
-// then does not mask leaves fewer than the smallest set, no sum is possible any
-// more, so a liar that leads must not choose who joins. Attestations may come to
-// some first; after every hospital has led once anything goes.
+// shrinks tells whether a leader has left somebody out without need: this hospital
+// would propose the same and more. Who masks: when one who joined and then does not
+// mask leaves fewer than the smallest set, no sum is possible any more. Whose updates
+// are summed: two sums of one step, or of two that are nearly alike, tell the update of
+// a hospital that is in one of them only; so a liar that leads must not choose whom to
+// leave out. Attestations may come to some first; after every hospital has led once
+// anything goes.
 func (b *ballot) shrinks(c choice) bool {
-	if b.phase != Mask || int(b.view) >= b.r.t.Parties {
+	if b.phase != Mask && b.r.t.Liars == 0 || int(b.view) >= b.r.t.Parties {
 		return false
 	}
 	mine, ok := b.attests.candidate()
