@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -35,7 +36,8 @@ func (n *Node) keepEvidence() error {
 			continue
 		}
 		n.proved[name] = true
-		kept, err := filepath.Glob(filepath.Join(filepath.Dir(name), fmt.Sprintf("%s-round-*-%s.evidence", n.cfg.Study.Hash().String()[:16], n.cfg.Roster.Name(e.Liar))))
+		pattern := fmt.Sprintf("%s-round-*-%s.evidence", n.cfg.Study.Hash().String()[:16], n.cfg.Roster.Name(e.Liar))
+		kept, err := fs.Glob(os.DirFS(filepath.Dir(name)), pattern)
 		if err != nil {
 			return err
 		}
@@ -59,12 +61,13 @@ func (n *Node) keepEvidence() error {
 
 // EvidenceFiles reads what a home keeps against others.
 func EvidenceFiles(home string) (files [][]byte, err error) {
-	names, err := filepath.Glob(filepath.Join(home, EvidenceDir, "*.evidence"))
+	folder := os.DirFS(filepath.Join(home, EvidenceDir)) // a home's name may have brackets in it
+	names, err := fs.Glob(folder, "*.evidence")
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range names {
-		data, err := os.ReadFile(name)
+		data, err := fs.ReadFile(folder, name)
 		if err != nil {
 			return nil, err
 		}
