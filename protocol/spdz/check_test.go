@@ -58,3 +58,45 @@ func TestDividedProofTellsNothing(t *testing.T) {
 		}
 	}
 }
+
+// Party 3 tells party 1 other bits than party 2. Party 1 proves its own bits by
+// challenges from what it was told, and party 2 reads the proof by others: where it
+// tells its point of that, the two points of parties 2 and 3 come to a function of
+// party 1's numbers at 0, by which small sets of rows can be guessed and compared.
+func TestDividedDealingTellsNothing(t *testing.T) {
+	for _, divided := range []bool{false, true} {
+		var own, told wide.Element
+		code := func(e *Engine) error {
+			shapes := []Shape{{}, {1, 2}, {1, 2}, {1, 2}}
+			_, err := e.Input(shapes, []float64{0.5, 0.25}, 1)
+			if e.Self() == 3 {
+				own = e.checker.dealers[1]
+			}
+			return err
+		}
+		const size = 32 + 8*wide.Size // of a check's message: a hash, and points by sender and by dealer
+		report := runWith(3, Config{Threshold: 1}, interactivetest.Options{Seed: 7, Tamper: func(from, to, k int, body []byte) ([]byte, bool) {
+			if from == 3 && to == 1 && k == 5 && divided { // after seeds, numbers, a check and a coin
+				body = append([]byte(nil), body...)
+				body[0] ^= 1
+			}
+			if point := make([]wide.Element, 1); from == 2 && to == 3 && len(body) == size {
+				if err := wide.Decode(point, body[32+5*wide.Size:32+6*wide.Size]); err != nil {
+					t.Fatal(err)
+				}
+				told = point[0]
+			}
+			return body, true
+		}}, code)
+		if noticed := report.Errors[1] != nil && report.Errors[2] != nil; noticed != divided {
+			t.Fatalf("divided %v: %v", divided, report.Errors)
+		}
+		row, err := wide.Lagrange([]int{2, 3}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at := wide.Dot(row, []wide.Element{told, own}); !at.IsZero() {
+			t.Errorf("divided %v: parties 2 and 3 find %v of party 1's numbers", divided, at)
+		}
+	}
+}
