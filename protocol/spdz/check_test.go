@@ -1,6 +1,7 @@
 package spdz
 
 import (
+	"errors"
 	"testing"
 
 	"consilium/protocol/protocoltest/interactivetest"
@@ -98,5 +99,44 @@ func TestDividedDealingTellsNothing(t *testing.T) {
 		if at := wide.Dot(row, []wide.Element{told, own}); !at.IsZero() {
 			t.Errorf("divided %v: parties 2 and 3 find %v of party 1's numbers", divided, at)
 		}
+	}
+}
+
+// A party says itself what it was called before. Party 3 says 4, and shares its old
+// share again: by what opens then, told in the last messages, it must not learn what
+// party 4's share would have been, which with its own is a combination of secrets.
+func TestAnotherNumberOfBeforeTellsNothing(t *testing.T) {
+	secret, slope := wide.FromInt(1234), wide.FromInt(987654321)
+	shareOf := func(party int) wide.Element { return wide.Add(secret, wide.Mul(slope, wide.FromInt(int64(party)))) }
+	coin, last := make([][]wide.Element, 3), make([][]wide.Element, 3)
+	report := runWith(3, Config{Threshold: 1}, interactivetest.Options{Seed: 7, Tamper: func(from, to, k int, body []byte) ([]byte, bool) {
+		if to == 3 && len(body) == 2*wide.Size {
+			list := make([]wide.Element, 2)
+			if wide.Decode(list, body) == nil {
+				coin[from] = list
+			}
+		}
+		if list := make([]wide.Element, 1); to == 3 && wide.Decode(list, body) == nil {
+			last[from] = list
+		}
+		return body, true
+	}}, func(e *Engine) error {
+		held := Held{Rows: 1, Cols: 1, Bits: e.Fraction, Reach: 1, Share: []wide.Element{shareOf(e.Self())}}
+		_, err := e.Reshare([]int{0, 1, 2, 4}, 1, held)
+		return err
+	})
+	for party := 1; party <= 2; party++ {
+		var cheat *CheatError
+		if !errors.As(report.Errors[party], &cheat) {
+			t.Fatalf("party %d: %v", party, report.Errors[party])
+		}
+	}
+	row, err := wide.Lagrange([]int{1, 2}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	factor := wide.NewExpander(seedOf("challenge", wide.Append(nil, weighted(row, coin[1:]))), 0).Element()
+	if opened := weighted(row, last[1:])[0]; opened == wide.Mul(factor, wide.Sub(shareOf(3), shareOf(4))) {
+		t.Error("party 3 learns what share party 4 would have")
 	}
 }
