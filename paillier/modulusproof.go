@@ -32,7 +32,8 @@ type ModulusProof struct {
 
 // ProveModulus proves that the key is what it should be. context says who speaks,
 // where and when. It reads 32 bytes from random. Powers take the same time for
-// all factors.
+// all factors of one length; two of their exponents, as the factors themselves
+// when the key is made, are math/big's, whose time is not.
 func (k *PrivateKey) ProveModulus(random io.Reader, context []byte) (*ModulusProof, error) {
 	seed, err := read(random, 32)
 	if err != nil {

@@ -105,3 +105,19 @@ func bytesOf(b *testing.B, body protocol.Body) int {
 	}
 	return total
 }
+
+// Whoever checks the remainders one by one draws the units that a greatest common
+// divisor finds.
+func TestFixedUnitsAreUnits(t *testing.T) {
+	seen := map[uint64]bool{}
+	for i := range 200_000 {
+		u := fixedUnitFrom(newStream("test", []byte{byte(i), byte(i >> 8), byte(i >> 16)}))
+		if u >= fixed || u%4 != 3 || !coprime(u, fixed) {
+			t.Fatalf("%d is no unit that is 3 mod 4", u)
+		}
+		seen[u] = true
+	}
+	if want := 2 * 4 * 6 * 10 * 12; len(seen) != want {
+		t.Errorf("%d units, want %d", len(seen), want)
+	}
+}

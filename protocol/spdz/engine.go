@@ -184,6 +184,7 @@ func (e *Engine) prepareSending() error {
 		}
 	}
 	e.checker.settled, e.checker.dealers = make([]wide.Element, count), make([]wide.Element, e.n+1)
+	e.checker.dealt = make([]transcript, e.n+1)
 	e.places, err = newPlaces()
 	return err
 }

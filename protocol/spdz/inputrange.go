@@ -53,8 +53,12 @@ func (e *Engine) proveRanges(own []wide.Element, list []*Secret) error {
 
 // proveBits proves, for each party, that it has dealt bits, and that they give
 // the sums. What is proved is meant at 0.
+//
+// Challenges come from what its dealer told, and not from what others told in the
+// same round, of which nobody knows yet whether all were told the same. Read by
+// other challenges, an honest proof comes to a function of what is proved, which
+// no cover hides here, and Check would tell it.
 func (e *Engine) proveBits(own, ownSums []wide.Element, dealt []*Secret, sums [][]wide.Element) error {
-	view := e.checker.view
 	masks, proofs := make([][]wide.Element, e.n+1), make([][]wide.Element, e.n+1)
 	for party := 1; party <= e.n; party++ {
 		if count := dealt[party].Len(); count > 0 {
@@ -67,7 +71,7 @@ func (e *Engine) proveBits(own, ownSums []wide.Element, dealt []*Secret, sums []
 		if len(proofs[party]) == 0 {
 			continue
 		}
-		t := view
+		t := e.checker.dealt[party]
 		t.absorb(party, nil)
 		if party == e.self {
 			copy(proofs[party], e.prove(&t, e.claimBits(own, ownSums, &t), masks[party]))

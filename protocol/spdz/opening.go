@@ -98,7 +98,7 @@ func (e *Engine) Sum(values []int64) ([]int64, error) {
 // it shares, and what it is off, which the dealer tells everybody. So no liar
 // can deal what is on no polynomial of degree t.
 func (e *Engine) shareOut(secrets []wide.Element, list []*Secret) error {
-	off := append([]wide.Element(nil), secrets...)
+	before, off := e.checker.view, append([]wide.Element(nil), secrets...)
 	for dealer := 1; dealer <= e.n; dealer++ { // in one order everywhere
 		share := list[dealer].share
 		for _, k := range e.mine {
@@ -131,7 +131,10 @@ func (e *Engine) shareOut(secrets []wide.Element, list []*Secret) error {
 		}
 		wide.AddTo(share, told)
 		if e.active() {
-			e.checker.view.absorb(dealer, wide.Append(nil, told))
+			body := wide.Append(nil, told)
+			e.checker.dealt[dealer] = before
+			e.checker.dealt[dealer].absorb(dealer, body)
+			e.checker.view.absorb(dealer, body)
 			e.checker.pending = true
 		}
 	}

@@ -9,6 +9,7 @@ import (
 // checker is what an engine that does not trust the others knows of them.
 type checker struct {
 	view     transcript     // of all that everybody was told
+	dealt    []transcript   // by dealer: of what it dealt last, and all that was told before
 	openings uint64         // so many covers were drawn
 	settled  []wide.Element // this party's points of V, by sender
 	dealers  []wide.Element // and of what dealers proved, which is to be zero at 0

@@ -52,13 +52,13 @@ func (p *party) dealDigits(purpose string, numbers []wide.Element, counts, width
 	for j := 1; j <= p.n; j++ {
 		if counts[j] > 0 {
 			total[j] = counts[j] / len(widths) * len(sizes)
-			rows[j] = (total[j] + degree - 1 + p.lanes.Count - 1) / p.lanes.Count
+			rows[j] = (total[j] + (p.n-1)*(degree-1) + p.lanes.Count - 1) / p.lanes.Count
 		}
 	}
 	if counts[p.self] > 0 {
-		hiding := make([]wide.Element, degree-1)
-		p.expander.Fill(hiding)
-		digits = append(digits, hiding...)
+		hides := make([]wide.Element, (p.n-1)*(degree-1))
+		p.expander.Fill(hides)
+		digits = append(digits, hides...)
 	}
 	d, err := p.deal(purpose, p.packed(digits), rows)
 	if err != nil {
@@ -113,14 +113,15 @@ func (p *party) joinDigits(o *owned, count int, widths []int) spdz.Shares {
 // of all digits, the shorter ones times a power of Δ, behind a random polynomial
 // of degree D−1 from D−1 random numbers s: Σ Δⁱ·key(sᵢ) = Σ Δⁱ·(tag(sᵢ) − Δ·sᵢ)
 // (QuickSilver: Yang, Sarkar, Weng, Wang, CCS 2021, section 5). The other computes
-// the same from its keys and Δ. A digit out of range passes for D of 2¹²⁷ keys Δ,
-// or combinations, a try.
+// the same from its keys and Δ. For each other party there are other s: two who
+// compare polynomials behind the same take them off. A digit out of range passes
+// for D of 2¹²⁷ keys Δ, or combinations, a try.
 func (p *party) proveDigits(purpose string, list []*owned, total, sizes []int, degree int) error {
 	to := make([][]byte, p.n+1)
 	own := list[p.self]
 	for j := 1; j <= p.n; j++ {
 		if j != p.self && total[p.self] > 0 {
-			to[j] = wide.Append(nil, p.digitPolynomial(p.digitCoins(purpose, p.self, j), own, own.tags[j], total[p.self], sizes, degree))
+			to[j] = wide.Append(nil, p.digitPolynomial(p.digitCoins(purpose, p.self, j), own, j, total[p.self], sizes, degree))
 		}
 	}
 	from, err := p.exchange(to)
@@ -135,19 +136,28 @@ func (p *party) proveDigits(purpose string, list []*owned, total, sizes []int, d
 		if err := wide.Decode(coefficients, from[j]); err != nil {
 			return cheat(j, "sent what is no polynomial", err)
 		}
-		if evaluate(coefficients, p.delta) != p.digitValue(p.digitCoins(purpose, j, p.self), list[j].key, total[j], sizes, degree) {
+		if evaluate(coefficients, p.delta) != p.digitValue(p.digitCoins(purpose, j, p.self), list[j], total[j], sizes, degree) {
 			return cheat(j, "did not show that its numbers are in range", nil)
 		}
 	}
 	return nil
 }
 
+// hiding is where the numbers lie that hide an owner's proof to another party.
+func hiding(owner, other, total, degree int) int {
+	if other > owner {
+		other--
+	}
+	return total + (other-1)*(degree-1)
+}
+
 func (p *party) digitCoins(purpose string, owner, to int) *wide.Expander {
 	return p.coins(fmt.Sprintf("digits of %s", purpose), []byte{byte(owner), byte(to)})
 }
 
-// digitPolynomial is the owner's: coefficients, from the lowest.
-func (p *party) digitPolynomial(coins *wide.Expander, o *owned, tags []wide.Element, total int, sizes []int, degree int) []wide.Element {
+// digitPolynomial is the owner's for another party: coefficients, from the lowest.
+func (p *party) digitPolynomial(coins *wide.Expander, o *owned, other, total int, sizes []int, degree int) []wide.Element {
+	tags, first := o.tags[other], hiding(o.owner, other, total, degree)
 	sum := make([]wide.Element, degree+1)
 	product := make([]wide.Element, degree+1)
 	for i := range total {
@@ -164,14 +174,15 @@ func (p *party) digitPolynomial(coins *wide.Expander, o *owned, tags []wide.Elem
 		wide.AddTo(sum[degree-d:], product[:d+1])
 	}
 	for i := range degree - 1 {
-		sum[i] = wide.Add(sum[i], tags[total+i])
-		sum[i+1] = wide.Sub(sum[i+1], o.value[total+i])
+		sum[i] = wide.Add(sum[i], tags[first+i])
+		sum[i+1] = wide.Sub(sum[i+1], o.value[first+i])
 	}
 	return sum[:degree] // the last is zero
 }
 
 // digitValue is what the other computes.
-func (p *party) digitValue(coins *wide.Expander, keys []wide.Element, total int, sizes []int, degree int) wide.Element {
+func (p *party) digitValue(coins *wide.Expander, o *owned, total int, sizes []int, degree int) wide.Element {
+	keys, first := o.key, hiding(o.owner, p.self, total, degree)
 	powers := make([]wide.Element, degree+1)
 	powers[0] = wide.FromInt(1)
 	for i := range degree {
@@ -187,7 +198,7 @@ func (p *party) digitValue(coins *wide.Expander, keys []wide.Element, total int,
 		}
 		sum = wide.Add(sum, product)
 	}
-	return wide.Add(sum, wide.Dot(powers[:degree-1], keys[total:total+degree-1]))
+	return wide.Add(sum, wide.Dot(powers[:degree-1], keys[first:first+degree-1]))
 }
 
 // evaluate is Σ coefficients[i]·xⁱ.

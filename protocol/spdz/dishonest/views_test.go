@@ -169,3 +169,40 @@ func TestAnotherPartysKeyIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// Two parties compare what the third has sent them to prove that its digit is one: of
+// either polynomial the highest number is a term that a guess at the digit gives, less
+// a number that hides it. If that were the same number for both, they would differ by
+// what the right guess says.
+func TestProofsOfDigitsToTwoPartiesHideApart(t *testing.T) {
+	for digit := range uint64(2) {
+		var sent [4][]wide.Element
+		var guesses [4]wide.Element
+		o := interactivetest.Options{Tamper: func(from, to, _ int, body []byte) ([]byte, bool) {
+			if list := make([]wide.Element, 2); from == 1 && wide.Decode(list, body) == nil {
+				sent[to] = list // the last is the proof
+			}
+			return body, true
+		}}
+		report := runInClear(3, Config{}, o, nil, func(p *party, _ *spdz.Engine) error {
+			own := []wide.Element{{Lo: digit}}
+			if p.self > 1 {
+				own = nil
+			}
+			list, err := p.dealDigits("test", own, []int{0, 1, 0, 0}, []int{1})
+			if err != nil || p.self == 1 {
+				return err
+			}
+			// ∏ (tag + Δ·(v−x)) for v = 0, 1 has tag·(1−2x)·Δ; MAC is −key.
+			tag := wide.Sub(wide.Mul(p.delta, wide.Element{Lo: digit}), list[1].MAC[0])
+			guesses[p.self] = wide.Mul(p.coefficient(p.digitCoins("test", 1, p.self)), wide.Mul(tag, wide.FromInt(1-2*int64(digit))))
+			return nil
+		})
+		if err := errors.Join(report.Errors...); err != nil {
+			t.Fatal(err)
+		}
+		if wide.Sub(guesses[2], sent[2][1]) == wide.Sub(guesses[3], sent[3][1]) {
+			t.Errorf("parties 2 and 3 read off that the digit is %d", digit)
+		}
+	}
+}

@@ -182,15 +182,11 @@ func (r *run) share() error {
 	z := *r.result.State.Standardiser
 	x, y := r.rows(z, r.Train)
 	var err error
-	if r.result.Rows, err = r.engine.Announce(r.Train.Rows()); err != nil {
+	if r.result.Rows, err = r.announceRows(r.Train); err != nil {
 		return err
 	}
-	limit := r.Program.Plan().Task.MaxRows
 	features, labels := make([]spdz.Shape, r.Parties+1), make([]spdz.Shape, r.Parties+1)
 	for party, rows := range r.result.Rows {
-		if rows > limit {
-			return fmt.Errorf("party %d announces %d rows, the task's max_rows is %d", party, rows, limit)
-		}
 		features[party], labels[party] = spdz.Shape{Rows: rows, Cols: r.Training.Inputs}, spdz.Shape{Rows: rows, Cols: 1}
 	}
 	total := 0
@@ -210,6 +206,22 @@ func (r *run) share() error {
 	}
 	r.x, r.y = r.engine.Stack(xs[1:]...), r.engine.Stack(ys[1:]...)
 	return nil
+}
+
+// announceRows tells how many rows each hospital has, and refuses more than the
+// task allows: all make room for them.
+func (r *run) announceRows(own *model.Dataset) ([]int, error) {
+	all, err := r.engine.Announce(own.Rows())
+	if err != nil {
+		return nil, err
+	}
+	limit := r.Program.Plan().Task.MaxRows
+	for party, rows := range all {
+		if rows > limit {
+			return nil, fmt.Errorf("party %d announces %d rows, the task's max_rows is %d", party, rows, limit)
+		}
+	}
+	return all, nil
 }
 
 // fit sets as many bits behind the point as the model leaves room for.
@@ -271,7 +283,7 @@ func (r *run) open() error {
 
 func (r *run) predict() error {
 	x, _ := r.rows(*r.result.State.Standardiser, r.Test)
-	rows, err := r.engine.Announce(r.Test.Rows())
+	rows, err := r.announceRows(r.Test)
 	if err != nil {
 		return err
 	}

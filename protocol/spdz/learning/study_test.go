@@ -255,6 +255,41 @@ func TestSharesOfTwoRunsAreRefused(t *testing.T) {
 	}
 }
 
+// What a hospital announces, the others make room for: four billion test rows would
+// end their processes.
+func TestMoreTestRowsThanTheTaskHasAreRefused(t *testing.T) {
+	c := newCohort(t, 3, 1)
+	task := c.program.Plan().Task
+	task.MaxRows = 20
+	var err error
+	if c.program, err = model.NewProgram(model.Plan{Task: task, Rounds: 1, Hospitals: 3, Evaluate: true}); err != nil {
+		t.Fatal(err)
+	}
+	p := c.plan(3, Settings{Passive: true, Reveal: RevealPredictions})
+	var programs []interactive.Program
+	for i := range 3 {
+		study := &Study{Plan: p, Train: c.splits[i].Train, Test: c.splits[i].Test, Seed: [32]byte{byte(i)}}
+		if i == 2 {
+			study.Before = func(at Moment) error {
+				if at.Round == p.Training.Epochs+1 && at.Phase == PhaseOpen {
+					study.Test = study.Test.Select(make([]int, task.MaxRows+1))
+				}
+				return nil
+			}
+		}
+		programs = append(programs, func(ch *interactive.Channel) error {
+			_, err := study.Run(ch)
+			return err
+		})
+	}
+	report := interactivetest.Run(interactivetest.Options{Seed: 1}, programs...)
+	for party, err := range report.Errors[1:] {
+		if err == nil || !strings.Contains(err.Error(), "party 3 announces 21 rows, the task's max_rows is 20") {
+			t.Errorf("party %d: %v", party+1, err)
+		}
+	}
+}
+
 func FuzzResult(f *testing.F) {
 	c := newCohort(f, 3, 1)
 	results, _ := c.run(c.plan(3, Settings{Passive: true}), []int{0, 1, 2}, nil, interactivetest.Options{})
