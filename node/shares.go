@@ -143,8 +143,8 @@ func keepShares(dir string, data []byte) error {
 		if err := os.Rename(files[to-1], files[to]); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		if err := erase(files[2]); err != nil {
-			return err
+		if err := durable.Erase(files[2]); err != nil {
+			return fmt.Errorf("erase a checkpoint: %w", err)
 		}
 	}
 	return durable.WriteFile(files[0], data, 0o600)
@@ -172,27 +172,9 @@ func keptShares(dir string) (kept [][]byte, err error) {
 // removes them.
 func eraseShares(dir string) error {
 	for _, file := range checkpointFiles(dir) {
-		if err := erase(file); err != nil {
-			return err
+		if err := durable.Erase(file); err != nil {
+			return fmt.Errorf("erase a checkpoint: %w", err)
 		}
 	}
 	return os.RemoveAll(dir)
-}
-
-// erase writes zeros over a file, if there is one, and removes it.
-func erase(file string) error {
-	info, err := os.Stat(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err == nil {
-		err = os.WriteFile(file, make([]byte, info.Size()), 0o600)
-	}
-	if err == nil {
-		err = os.Remove(file)
-	}
-	if err != nil {
-		return fmt.Errorf("erase a checkpoint: %w", err)
-	}
-	return nil
 }

@@ -1,6 +1,7 @@
 package durable
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -47,4 +48,23 @@ func SyncDir(dir string) error {
 	}
 	defer d.Close()
 	return d.Sync()
+}
+
+// Erase overwrites a small secret file and removes it. Overwriting is best
+// effort: a journaling file system or a flash disk may keep the old blocks.
+func Erase(name string) error {
+	info, err := os.Stat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(make([]byte, info.Size()), 0)
+	err = errors.Join(err, f.Sync(), f.Close(), os.Remove(name))
+	return errors.Join(err, SyncDir(filepath.Dir(name)))
 }

@@ -26,3 +26,25 @@ func TestWriteFileLeavesNoTraceOfAFailure(t *testing.T) {
 		t.Fatalf("left behind: %v, %v", entries, err)
 	}
 }
+
+// What was in an erased file is gone also for whoever holds it by another name.
+func TestErase(t *testing.T) {
+	name, link := filepath.Join(t.TempDir(), "key"), filepath.Join(t.TempDir(), "link")
+	if err := os.WriteFile(name, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(name, link); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time there is none
+		if err := Erase(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if left, err := os.ReadFile(link); err != nil || string(left) != "\x00\x00\x00\x00\x00\x00" {
+		t.Errorf("%q is left, %v", left, err)
+	}
+	if _, err := os.Stat(name); !os.IsNotExist(err) {
+		t.Errorf("the file is there: %v", err)
+	}
+}

@@ -406,7 +406,7 @@ func EndRounds(dir string, before uint64) error {
 		}
 		// The key goes last in case of a crash in between: it is what a later
 		// start looks for. Without its log it opens nothing.
-		errs = append(errs, erase(key))
+		errs = append(errs, durable.Erase(key))
 	}
 	return errors.Join(append(errs, endPosts(dir, before))...)
 }

@@ -72,3 +72,23 @@ func TestPolynomialsShareTheirPowers(t *testing.T) {
 		t.Error("the zero polynomial was taken")
 	}
 }
+
+// Numbers with few bits behind the point have products with fewer than a constant
+// otherwise gets.
+func TestPolynomialsOfFewBits(t *testing.T) {
+	e, err := Clear(3, Config{Threshold: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for bits := 1; bits <= e.Fraction; bits++ {
+		for how := range Evaluation(2) {
+			got, err := e.Polynomials(e.Constant(1, 1, bits, []float64{0.5}), how, []float64{0.25, 0, 1, 0.5})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v := got[0].value(0); math.Abs(v-0.5625) > math.Ldexp(1, -min(bits, 8)) {
+				t.Errorf("%d bits, way %d: %v, want 0.5625", bits, how, v)
+			}
+		}
+	}
+}
