@@ -31,6 +31,9 @@ func (e *Engine) Polynomials(t *Secret, how Evaluation, list ...[]float64) ([]*S
 			return nil, fmt.Errorf("evaluate a polynomial: no coefficient but zeros")
 		}
 	}
+	if t.Bits < e.Fraction { // products are to have as many bits as constants
+		t = e.raised(t, e.Fraction)
+	}
 	if !e.bounds() {
 		return e.polynomials(t, how, list)
 	}
@@ -250,17 +253,15 @@ func (e *Engine) hornerIn(t *Secret, c []float64) (*Secret, error) {
 	if last == 1 {
 		return e.one(e.linear(linear))
 	}
-	r, err := e.one(e.plusConstant(e.Hadamard(t, linear), c[last-2]))
+	r, err := e.one(e.Hadamard(t, linear).PlusSecret(e, e.constantLike(t, c[last-2])))
 	for i := last - 3; i >= 0 && err == nil; i-- {
-		r, err = e.one(e.plusConstant(e.Hadamard(t, r), c[i]))
+		r, err = e.one(e.Hadamard(t, r).PlusSecret(e, e.constantLike(t, c[i])))
 	}
 	return r, err
 }
 
-// plusConstant rounds the constant like a coefficient, or to the bits of a product
-// that has fewer.
-func (e *Engine) plusConstant(p *Product, c float64) *Product {
-	return p.PlusSecret(e, e.AddConstant(e.secret(p.rows, p.cols, min(p.bits, e.Fraction+e.coefficientBits()), 0), c))
+func (e *Engine) constantLike(t *Secret, c float64) *Secret {
+	return e.AddConstant(e.secret(t.Rows, t.Cols, e.Fraction+e.coefficientBits(), 0), c)
 }
 
 // one is Reduce for one product.
