@@ -143,10 +143,10 @@ func TestSharesSurviveARestartInTheEnd(t *testing.T) {
 				p.kill(3)
 			}
 			p.kill(2)
+			killed.Wait()
 			if err := learn(p.begin(2), 2, nil); err != nil {
 				t.Fatal(err)
 			}
-			killed.Wait()
 			others.Wait()
 			for party := 1; party <= 3; party++ {
 				if results[party] == nil || results[party].State.Hash() != results[1].State.Hash() {
