@@ -305,11 +305,12 @@ func TestStoppedInTheOpening(t *testing.T) {
 		if i == 2 {
 			stopping, stop := context.WithCancel(ctx)
 			cfg := f.config(i)
-			cfg.Hooks.BeforePhase = func(_ context.Context, round uint64, p protocol.Phase) error {
-				if round == 1 && p == protocol.Open {
+			cfg.Hooks.BeforePhase = func(ctx context.Context, round uint64, p protocol.Phase) error {
+				if round == 1 && p >= protocol.Open { // the others may have opened enough
 					stop()
+					<-ctx.Done()
 				}
-				return nil
+				return ctx.Err()
 			}
 			if _, err := f.run(stopping, cfg, i); !errors.Is(err, context.Canceled) {
 				return nil, fmt.Errorf("it was not stopped: %v", err)
