@@ -45,10 +45,11 @@ func (h *hospital) otherStory(data []byte) [][]byte {
 	return [][]byte{other.Encode()}
 }
 
-// hasLied tells whether a hospital lies in some round before this one.
+// hasLied tells whether a hospital has told all its lies before this round, or has begun
+// to tell them for good.
 func (h *hospital) hasLied(round uint64) bool {
-	return slices.ContainsFunc(h.network.scenario.faults, func(f protocoltest.Fault) bool {
-		return f.Lie() && f.Party == h.party && f.Round < round
+	return h.lies() && !slices.ContainsFunc(h.network.scenario.faults, func(f protocoltest.Fault) bool {
+		return f.Lie() && f.Party == h.party && f.Round >= round
 	})
 }
 
